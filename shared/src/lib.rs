@@ -1,1 +1,45 @@
-//! x
+//! What the trainer and the firmware must do identically: where a face lies in
+//! a crop, how pixels are sampled, what a logit means, when a verdict is
+//! reached, and how events and models are written down.
+//!
+//! Without features the crate is `no_std` and never allocates. The feature
+//! `std` adds the face finder and bundles on disk; `tract` adds the engine that
+//! runs a bundle.
+//!
+//! The way of a frame: [`face`] finds boxes, [`geometry`] turns a box into a
+//! similarity transform, [`sample`] draws the crop, the network returns a
+//! logit, [`calibration`] gives it a meaning, [`verdict`] adds up the evidence
+//! of a track, and [`event`] records what changed.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+#[cfg(all(test, not(feature = "std")))]
+extern crate std;
+
+#[cfg(feature = "std")]
+pub mod bundle;
+pub mod calibration;
+#[cfg(feature = "tract")]
+pub mod engine;
+pub mod event;
+#[cfg(feature = "std")]
+pub mod face;
+pub mod geometry;
+pub mod manifest;
+pub mod meanface;
+pub mod quality;
+pub mod sample;
+#[cfg(feature = "std")]
+pub mod synthetic;
+pub mod verdict;
+
+#[cfg(feature = "std")]
+pub use bundle::{Bundle, BundleError};
+pub use calibration::{Calibration, CalibrationError};
+pub use event::{Event, EventError, EventKind};
+#[cfg(feature = "std")]
+pub use face::{Face, FaceFinder, FaceFinderConfig, FaceFinderError};
+pub use geometry::{CropSpec, FaceBox, Point, Similarity};
+pub use manifest::{Manifest, ManifestError};
+pub use quality::{Quality, QualityLimits};
+pub use sample::{ImageError, RgbView, crop_planar, crop_rgb};
+pub use verdict::{Reason, Score, SequentialTest, Verdict, VerdictConfig, VerdictError};

@@ -1,0 +1,454 @@
+//! The verdict on a track: a sequential probability ratio test (Wald) over
+//! calibrated frames.
+
+use core::fmt;
+
+use libm::log;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::calibration::{Calibration, CalibrationError, sigmoid};
+use crate::quality::{Quality, QualityLimits};
+
+/// What is said about a track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The evidence for a genuine face has reached its bound.
+    Genuine,
+    /// The evidence for a manipulated face has reached its bound.
+    Manipulated,
+    /// Neither; [`SequentialTest::reason`] says why.
+    #[default]
+    Undecided,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Genuine => "genuine",
+            Self::Manipulated => "manipulated",
+            Self::Undecided => "undecided",
+        })
+    }
+}
+
+/// Why a track is undecided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No face was seen.
+    NoFace,
+    /// Too few frames were seen.
+    TooShort,
+    /// The face covers too few pixels.
+    TooSmall,
+    /// The face is out of focus or smeared.
+    Blurred,
+    /// The face is too dark.
+    Dark,
+    /// The face looks away.
+    Turned,
+    /// Enough frames were seen, but they do not agree enough.
+    Inconclusive,
+}
+
+impl Reason {
+    /// Every reason, in order of declaration.
+    pub const ALL: [Self; 7] = [
+        Self::NoFace,
+        Self::TooShort,
+        Self::TooSmall,
+        Self::Blurred,
+        Self::Dark,
+        Self::Turned,
+        Self::Inconclusive,
+    ];
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NoFace => "no face",
+            Self::TooShort => "too short",
+            Self::TooSmall => "too small",
+            Self::Blurred => "blurred",
+            Self::Dark => "dark",
+            Self::Turned => "turned away",
+            Self::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// A calibrated score, 0 (genuine) to 1 (manipulated).
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Score(f32);
+
+impl Score {
+    /// The score of a log-likelihood ratio in nats; `None` for NaN.
+    pub fn from_llr(llr: f32) -> Option<Self> {
+        (!llr.is_nan()).then(|| Self(sigmoid(llr)))
+    }
+
+    /// The number, 0 to 1.
+    pub fn value(self) -> f32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// How much evidence a verdict takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerdictConfig {
+    /// Allowed chance that a genuine face is called manipulated, between 0 and
+    /// 0.5.
+    pub false_alarm: f32,
+    /// Allowed chance that a manipulated face is called genuine, between 0 and
+    /// 0.5.
+    pub miss: f32,
+    /// How much of a frame's evidence counts, above 0, at most 1. Neighbouring
+    /// frames resemble each other, so that ten of them say less than ten
+    /// independent ones would.
+    pub frame_weight: f32,
+    /// Fewest frames before a verdict, at least 1.
+    pub frames_min: u16,
+    /// What a frame must offer to count.
+    pub quality: QualityLimits,
+}
+
+impl Default for VerdictConfig {
+    fn default() -> Self {
+        Self {
+            false_alarm: 0.01,
+            miss: 0.05,
+            frame_weight: 0.25,
+            frames_min: 5,
+            quality: QualityLimits::default(),
+        }
+    }
+}
+
+/// Settings that cannot lead to a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+pub enum VerdictError {
+    /// An allowed error rate is out of its range.
+    #[error("verdict: {name} is {value}, must be above 0 and below 0.5")]
+    Rate {
+        /// Name of the setting.
+        name: &'static str,
+        /// What it was set to.
+        value: f32,
+    },
+    /// The weight of a frame is out of its range.
+    #[error("verdict: frame_weight is {0}, must be above 0 and at most 1")]
+    FrameWeight(f32),
+    /// No frame would be enough.
+    #[error("verdict: frames_min is 0, must be at least 1")]
+    FramesMin,
+    /// A quality limit is negative or not a number.
+    #[error("verdict: quality limits must be numbers of at least 0")]
+    Quality,
+    /// The calibration means nothing.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
+}
+
+impl VerdictConfig {
+    /// Refuses settings outside the documented ranges.
+    pub fn check(&self) -> Result<(), VerdictError> {
+        for (name, value) in [("false_alarm", self.false_alarm), ("miss", self.miss)] {
+            if !(value > 0.0 && value < 0.5) {
+                return Err(VerdictError::Rate { name, value });
+            }
+        }
+        if !(self.frame_weight > 0.0 && self.frame_weight <= 1.0) {
+            return Err(VerdictError::FrameWeight(self.frame_weight));
+        }
+        if self.frames_min == 0 {
+            return Err(VerdictError::FramesMin);
+        }
+        if !self.quality.is_valid() {
+            return Err(VerdictError::Quality);
+        }
+        Ok(())
+    }
+
+    /// Wald's bounds in nats: below the first a face is genuine
+    /// (`ln miss / (1 - false_alarm)`), above the second manipulated
+    /// (`ln (1 - miss) / false_alarm`).
+    pub fn bounds(&self) -> (f32, f32) {
+        let (false_alarm, miss) = (f64::from(self.false_alarm), f64::from(self.miss));
+        (
+            log(miss / (1.0 - false_alarm)) as f32,
+            log((1.0 - miss) / false_alarm) as f32,
+        )
+    }
+}
+
+/// Adds up the evidence of one track until it reaches a bound.
+///
+/// With independent frames, the chance that a genuine face is ever called
+/// manipulated before any other verdict is at most `false_alarm / (1 - miss)`,
+/// and the other way round `miss / (1 - false_alarm)`.
+///
+/// The sum is held at the bounds, so that a person who changes later is seen
+/// after the evidence of one bound to the other instead of after everything
+/// that was collected before. A verdict stays until the opposite bound is
+/// reached. The rates above are those of the first verdict; a track that runs
+/// for hours gets a new chance with every excursion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequentialTest {
+    config: VerdictConfig,
+    calibration: Calibration,
+    genuine_at: f32,
+    manipulated_at: f32,
+    evidence: f32,
+    llr_sum: f64,
+    frames: u32,
+    skipped: [u32; Reason::ALL.len()],
+    not_numbers: u32,
+    verdict: Verdict,
+}
+
+impl SequentialTest {
+    /// A test that has seen nothing.
+    pub fn new(config: VerdictConfig, calibration: Calibration) -> Result<Self, VerdictError> {
+        config.check()?;
+        calibration.check()?;
+        let (genuine_at, manipulated_at) = config.bounds();
+        Ok(Self {
+            config,
+            calibration,
+            genuine_at,
+            manipulated_at,
+            evidence: 0.0,
+            llr_sum: 0.0,
+            frames: 0,
+            skipped: [0; Reason::ALL.len()],
+            not_numbers: 0,
+            verdict: Verdict::Undecided,
+        })
+    }
+
+    /// Takes the network's logit for a frame. A frame of too low quality, or a
+    /// logit that is not finite, is counted but changes nothing.
+    pub fn push(&mut self, logit: f32, quality: &Quality) -> Verdict {
+        if !logit.is_finite() {
+            self.not_numbers = self.not_numbers.saturating_add(1);
+            return self.verdict;
+        }
+        if let Some(reason) = self.config.quality.check(quality) {
+            self.skip(reason);
+            return self.verdict;
+        }
+        let llr = self.calibration.llr(logit);
+        self.frames = self.frames.saturating_add(1);
+        self.llr_sum += f64::from(llr);
+        self.evidence += self.config.frame_weight * llr;
+        if self.frames >= u32::from(self.config.frames_min) {
+            self.evidence = self.evidence.clamp(self.genuine_at, self.manipulated_at);
+            if self.evidence >= self.manipulated_at {
+                self.verdict = Verdict::Manipulated;
+            } else if self.evidence <= self.genuine_at {
+                self.verdict = Verdict::Genuine;
+            }
+        }
+        self.verdict
+    }
+
+    /// Counts a frame of the track that could not be judged.
+    pub fn skip(&mut self, reason: Reason) {
+        let count = &mut self.skipped[reason as usize];
+        *count = count.saturating_add(1);
+    }
+
+    /// Forgets every frame, for a new track with the same settings.
+    pub fn reset(&mut self) {
+        self.evidence = 0.0;
+        self.llr_sum = 0.0;
+        self.frames = 0;
+        self.skipped = [0; Reason::ALL.len()];
+        self.not_numbers = 0;
+        self.verdict = Verdict::Undecided;
+    }
+
+    /// What can be said now.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Why there is no verdict; `None` where there is one. The most frequent
+    /// reason to skip frames, where more were skipped than used.
+    pub fn reason(&self) -> Option<Reason> {
+        if self.verdict != Verdict::Undecided {
+            return None;
+        }
+        let skipped: u64 = self.skipped.iter().map(|count| u64::from(*count)).sum();
+        if skipped > u64::from(self.frames) {
+            return Reason::ALL
+                .into_iter()
+                .max_by_key(|reason| self.skipped[*reason as usize]);
+        }
+        Some(if self.frames == 0 && self.not_numbers == 0 {
+            Reason::NoFace
+        } else if self.frames < u32::from(self.config.frames_min) && self.not_numbers == 0 {
+            Reason::TooShort
+        } else {
+            Reason::Inconclusive
+        })
+    }
+
+    /// Sigmoid of the mean log-likelihood ratio of the used frames, 0.5 where
+    /// none was used.
+    pub fn score(&self) -> Score {
+        let mean = self.llr_sum / f64::from(self.frames.max(1));
+        Score(sigmoid(mean as f32))
+    }
+
+    /// The evidence collected, in nats; from `frames_min` frames on it lies
+    /// within the bounds.
+    pub fn llr(&self) -> f32 {
+        self.evidence
+    }
+
+    /// Frames used.
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Frames that could not be judged, by quality or because the network
+    /// returned no number.
+    pub fn frames_skipped(&self) -> u32 {
+        self.skipped
+            .iter()
+            .fold(self.not_numbers, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Frames for which the network returned no finite number.
+    pub fn frames_not_finite(&self) -> u32 {
+        self.not_numbers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHARP: Quality = Quality {
+        sharpness: 20.0,
+        luma: 0.5,
+        face_px: 120.0,
+    };
+
+    fn test() -> SequentialTest {
+        let calibration = Calibration::default();
+        SequentialTest::new(VerdictConfig::default(), calibration).expect("defaults are valid")
+    }
+
+    #[test]
+    fn bounds_are_walds() {
+        let config = VerdictConfig {
+            false_alarm: 0.01,
+            miss: 0.05,
+            ..VerdictConfig::default()
+        };
+        let (genuine_at, manipulated_at) = config.bounds();
+        // python: math.log(.05/.99), math.log(.95/.01)
+        assert!((genuine_at + 2.985_682).abs() < 1e-5, "{genuine_at}");
+        assert!(
+            (manipulated_at - 4.553_877).abs() < 1e-5,
+            "{manipulated_at}"
+        );
+    }
+
+    #[test]
+    fn a_verdict_needs_the_least_number_of_frames() {
+        let mut test = test();
+        assert_eq!(test.reason(), Some(Reason::NoFace));
+        for _ in 0..4 {
+            assert_eq!(test.push(50.0, &SHARP), Verdict::Undecided);
+            assert_eq!(test.reason(), Some(Reason::TooShort));
+        }
+        assert_eq!(test.push(50.0, &SHARP), Verdict::Manipulated);
+        assert_eq!(test.reason(), None);
+        assert!(test.score().value() > 0.98);
+    }
+
+    #[test]
+    fn a_changed_person_is_seen_however_long_the_track() {
+        let mut test = test();
+        for _ in 0..100_000 {
+            test.push(-3.0, &SHARP);
+        }
+        assert_eq!(test.verdict(), Verdict::Genuine);
+        // From bound to bound: 7.54 nats at 0.25 * 3 a frame.
+        let needed = (0..1000).take_while(|_| test.push(3.0, &SHARP) == Verdict::Genuine);
+        assert_eq!(needed.count() + 1, 11);
+        assert_eq!(test.verdict(), Verdict::Manipulated);
+        test.reset();
+        assert_eq!((test.verdict(), test.frames()), (Verdict::Undecided, 0));
+    }
+
+    #[test]
+    fn what_is_not_a_number_says_nothing() {
+        let mut test = test();
+        for logit in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for _ in 0..50 {
+                assert_eq!(test.push(logit, &SHARP), Verdict::Undecided);
+            }
+        }
+        assert_eq!((test.frames(), test.frames_not_finite()), (0, 150));
+        assert_eq!(test.llr(), 0.0);
+        assert_eq!(test.reason(), Some(Reason::Inconclusive));
+    }
+
+    #[test]
+    fn the_commonest_lack_is_the_reason() {
+        let mut test = test();
+        let small = Quality {
+            face_px: 10.0,
+            ..SHARP
+        };
+        test.push(9.0, &SHARP);
+        test.push(9.0, &small);
+        test.push(9.0, &small);
+        test.skip(Reason::Turned);
+        assert_eq!(test.reason(), Some(Reason::TooSmall));
+        assert_eq!((test.frames(), test.frames_skipped()), (1, 3));
+    }
+
+    #[test]
+    fn evidence_in_between_is_inconclusive() {
+        let mut test = test();
+        for _ in 0..200 {
+            test.push(0.5, &SHARP);
+            test.push(-0.5, &SHARP);
+        }
+        assert_eq!(test.reason(), Some(Reason::Inconclusive));
+        assert_eq!(test.score().value(), 0.5);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let good = VerdictConfig::default();
+        for value in [0.0, 0.5, -1.0, f32::NAN] {
+            let config = VerdictConfig {
+                miss: value,
+                ..good
+            };
+            let error = config.check().expect_err("out of range");
+            assert!(matches!(error, VerdictError::Rate { name: "miss", .. }));
+        }
+        let config = VerdictConfig {
+            frame_weight: 1.5,
+            ..good
+        };
+        assert_eq!(config.check(), Err(VerdictError::FrameWeight(1.5)));
+    }
+}
