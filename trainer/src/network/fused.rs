@@ -1,0 +1,268 @@
+//! The network as it is attacked, exported and shipped: plain convolutions.
+
+use burn::tensor::activation::relu;
+use burn::tensor::module::conv2d;
+use burn::tensor::{Device, Tensor};
+
+use super::head::{Features, l2_norm};
+use super::rep::{conv_options, shift_frames};
+
+/// A convolution with bias, followed by ReLU.
+#[derive(Clone, Debug)]
+pub struct FusedConv {
+    /// `[out, in + past, k, k]`
+    pub weight: Tensor<4>,
+    /// `[out]`
+    pub bias: Tensor<1>,
+    /// Spatial stride.
+    pub stride: usize,
+    /// Zero padding on each side.
+    pub padding: usize,
+    /// Channels of the previous frame behind those of the present one; 0 = none.
+    pub past: usize,
+}
+
+impl FusedConv {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let options = conv_options(self.stride, self.padding);
+        relu(conv2d(
+            x,
+            self.weight.clone(),
+            Some(self.bias.clone()),
+            options,
+        ))
+    }
+
+    fn without_past(&self, x: Tensor<4>) -> Tensor<4> {
+        let [out, channels, kh, kw] = self.weight.dims();
+        let weight = self
+            .weight
+            .clone()
+            .slice([0..out, 0..channels - self.past, 0..kh, 0..kw]);
+        let options = conv_options(self.stride, self.padding);
+        relu(conv2d(x, weight, Some(self.bias.clone()), options))
+    }
+}
+
+/// A trained network with all branches and normalisations folded away.
+#[derive(Clone, Debug)]
+pub struct FusedNet {
+    /// The stem and the body, in order.
+    pub convs: Vec<FusedConv>,
+    /// Factor of the pooled features, `[embedding]`.
+    pub embed_scale: Tensor<1>,
+    /// Offset of the pooled features, `[embedding]`.
+    pub embed_bias: Tensor<1>,
+    /// Unit weight vector of the head times its scale, `[embedding]`.
+    pub head: Tensor<1>,
+}
+
+/// What one step of the stream gives.
+#[derive(Clone, Debug)]
+pub struct StepOutput {
+    /// `[n]`
+    pub logit: Tensor<1>,
+    /// `[n, embedding]`
+    pub embedding: Tensor<2>,
+    /// `[n, side, side]`, in units of the logit; its mean is the logit.
+    pub evidence: Tensor<3>,
+    /// Memory for the next step, `[n, channels, height, width]` each.
+    pub states: Vec<Tensor<4>>,
+}
+
+impl FusedNet {
+    /// The same weights as constants of the autodiff graph, so that gradients of
+    /// the input can be taken.
+    pub fn autodiff(&self) -> Self {
+        self.map(|t| t.autodiff(), |t| t.autodiff())
+    }
+
+    /// Moves the weights to a device.
+    pub fn to_device(&self, device: &Device) -> Self {
+        self.map(|t| t.to_device(device), |t| t.to_device(device))
+    }
+
+    fn map(
+        &self,
+        four: impl Fn(Tensor<4>) -> Tensor<4>,
+        one: impl Fn(Tensor<1>) -> Tensor<1>,
+    ) -> Self {
+        let conv = |c: &FusedConv| FusedConv {
+            weight: four(c.weight.clone()),
+            bias: one(c.bias.clone()),
+            ..*c
+        };
+        Self {
+            convs: self.convs.iter().map(conv).collect(),
+            embed_scale: one(self.embed_scale.clone()),
+            embed_bias: one(self.embed_bias.clone()),
+            head: one(self.head.clone()),
+        }
+    }
+
+    /// Runs a batch of clips; the memory of every clip starts empty.
+    ///
+    /// # Shapes
+    /// - `images`: `[clips * frames, 3, side, side]`, RGB in [0, 1]
+    pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
+        let mut x = images - 0.5;
+        for conv in &self.convs {
+            x = if conv.past == 0 {
+                conv.forward(x)
+            } else if frames == 1 {
+                conv.without_past(x)
+            } else {
+                let past = shift_frames(x.clone(), frames, conv.past);
+                conv.forward(Tensor::cat(vec![x, past], 1))
+            };
+        }
+        let embedding = self.embed(x);
+        let [n, length] = embedding.dims();
+        let dot = (embedding.clone() * self.head.clone().reshape([1, length])).sum_dim(1);
+        let logit = (dot / l2_norm(embedding.clone())).reshape([n]);
+        Features { embedding, logit }
+    }
+
+    fn embed(&self, features: Tensor<4>) -> Tensor<2> {
+        let [n, channels, _, _] = features.dims();
+        let pooled = features.mean_dim(3).mean_dim(2).reshape([n, channels]);
+        pooled * self.embed_scale.clone().reshape([1, channels])
+            + self.embed_bias.clone().reshape([1, channels])
+    }
+
+    /// Memory of a stream that has seen nothing: zeros.
+    ///
+    /// # Shapes
+    /// - `shapes`: `[channels, height, width]` of each state, for `n` streams
+    pub fn empty_states(&self, n: usize, shapes: &[[usize; 3]], device: &Device) -> Vec<Tensor<4>> {
+        shapes
+            .iter()
+            .map(|[c, h, w]| Tensor::zeros([n, *c, *h, *w], device))
+            .collect()
+    }
+
+    /// One frame of `n` streams.
+    ///
+    /// # Shapes
+    /// - `images`: `[n, 3, side, side]`, RGB in [0, 1]
+    /// - `states`: as [`Self::empty_states`] or the last step gave them
+    pub fn step(&self, images: Tensor<4>, states: &[Tensor<4>]) -> StepOutput {
+        let mut x = images - 0.5;
+        let mut next = Vec::with_capacity(states.len());
+        for conv in &self.convs {
+            if conv.past > 0 {
+                let [n, _, h, w] = x.dims();
+                let present = x.clone().slice([0..n, 0..conv.past, 0..h, 0..w]);
+                x = Tensor::cat(vec![x, states[next.len()].clone()], 1);
+                next.push(present);
+            }
+            x = conv.forward(x);
+        }
+        let [n, c, h, w] = x.dims();
+        let embedding = self.embed(x.clone());
+        let norm = l2_norm(embedding.clone()); // [n, 1]
+        let weight = (self.head.clone() * self.embed_scale.clone()).reshape([1, c, 1, 1]);
+        let bias = (self.head.clone() * self.embed_bias.clone())
+            .sum()
+            .reshape([1, 1, 1]);
+        let evidence = (x * weight).sum_dim(1).reshape([n, h, w]) + bias;
+        let evidence = evidence / norm.reshape([n, 1, 1]);
+        let logit = evidence
+            .clone()
+            .reshape([n, h * w])
+            .mean_dim(1)
+            .reshape([n]);
+        StepOutput {
+            logit,
+            embedding,
+            evidence,
+            states: next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{NetworkConfig, Size, StreamNet};
+    use burn::module::Module;
+    use burn::tensor::Distribution;
+
+    const FRAMES: usize = 4;
+
+    fn config() -> NetworkConfig {
+        NetworkConfig {
+            size: Size::Tiny,
+            input: 48,
+            ..Default::default()
+        }
+    }
+
+    /// A network whose running statistics are those of some batches.
+    fn trained(device: &Device) -> StreamNet {
+        device.seed(11);
+        let net = StreamNet::new(&config(), &device.clone().autodiff());
+        for _ in 0..3 {
+            let images = Tensor::random([8, 3, 48, 48], Distribution::Uniform(0.0, 1.0), device);
+            net.forward(images.autodiff(), 1);
+        }
+        net
+    }
+
+    fn largest_difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
+        (a - b).abs().max().into_scalar()
+    }
+
+    #[test]
+    fn fusing_keeps_the_function() {
+        let device = Device::flex();
+        let net = trained(&device);
+        let clip = Tensor::random(
+            [2 * FRAMES, 3, 48, 48],
+            Distribution::Uniform(0.0, 1.0),
+            &device,
+        );
+        let want = net.valid().forward(clip.clone(), FRAMES);
+        let got = net.fuse().forward(clip, FRAMES);
+        assert!(largest_difference(want.logit, got.logit) < 1e-3);
+        assert!(largest_difference(want.embedding, got.embedding) < 1e-3);
+    }
+
+    #[test]
+    fn the_stream_is_the_clip_frame_by_frame() {
+        let device = Device::flex();
+        let net = trained(&device).fuse();
+        let clip = Tensor::random(
+            [FRAMES, 3, 48, 48],
+            Distribution::Uniform(0.0, 1.0),
+            &device,
+        );
+        let whole = net.forward(clip.clone(), FRAMES);
+        let mut states = net.empty_states(1, &config().state_shapes(), &device);
+        for frame in 0..FRAMES {
+            let image = clip.clone().slice([frame..frame + 1]);
+            let out = net.step(image, &states);
+            let want = whole.logit.clone().slice([frame..frame + 1]);
+            assert!(
+                largest_difference(out.logit.clone(), want) < 1e-4,
+                "frame {frame}"
+            );
+            let mean = out.evidence.mean().reshape([1]);
+            assert!(
+                largest_difference(mean, out.logit) < 1e-4,
+                "evidence of frame {frame}"
+            );
+            states = out.states;
+        }
+    }
+
+    #[test]
+    fn the_past_matters() {
+        let device = Device::flex();
+        let net = trained(&device).fuse();
+        let clip = Tensor::random([2, 3, 48, 48], Distribution::Uniform(0.0, 1.0), &device);
+        let together = net.forward(clip.clone(), 2).logit.slice([1..2]);
+        let alone = net.forward(clip.slice([1..2]), 1).logit;
+        assert!(largest_difference(together, alone) > 1e-4);
+    }
+}
