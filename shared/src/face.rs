@@ -42,7 +42,7 @@ impl Default for FaceFinderConfig {
         Self {
             min_face_px: 60,
             longest_side_px: 480,
-            score_min: 2.5,
+            score_min: 2.0,
             pyramid_step: 0.8,
             window_step: 4,
         }

@@ -157,7 +157,7 @@ pub struct Figure {
 pub enum ManifestError {
     /// Truncated, damaged, a field missing or too long.
     #[error("the manifest cannot be read: {0}")]
-    Syntax(String<160>),
+    Syntax(String<96>),
     /// Written by another version; use the program of that version, or export
     /// the model again.
     #[error(
@@ -363,7 +363,7 @@ fn require(holds: bool, field: &'static str, problem: &'static str) -> Result<()
 
 /// As much of the parser's message as fits.
 fn syntax(message: core::fmt::Arguments<'_>) -> ManifestError {
-    struct Head(String<160>);
+    struct Head(String<96>);
     impl core::fmt::Write for Head {
         fn write_str(&mut self, text: &str) -> core::fmt::Result {
             for c in text.chars() {
