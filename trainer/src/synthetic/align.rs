@@ -65,6 +65,12 @@ impl Photo {
         (self.likeness, self.place) = best;
     }
 
+    /// Moves what the face picture shows: `from_face` leads from its pixels to
+    /// the pixels they had before.
+    pub fn shift(&mut self, from_face: &Similarity) {
+        self.place = from_face.then(&self.place);
+    }
+
     fn likeness_to(&self, target: &Target) -> f32 {
         let patch = target.standardise(&self.grey(target.side));
         let weighted = target.weights.iter().zip(&patch).zip(&target.grey);
@@ -77,7 +83,10 @@ impl Photo {
         let last = (wide - 2) as f32;
         let value = |x: usize, y: usize| {
             let at = (y * wide + x) * 3;
-            self.pixels[at..at + 3].iter().map(|&v| f32::from(v)).sum::<f32>()
+            self.pixels[at..at + 3]
+                .iter()
+                .map(|&v| f32::from(v))
+                .sum::<f32>()
         };
         let mut grey = Vec::with_capacity(side * side);
         for y in 0..side {
@@ -125,7 +134,10 @@ impl Photo {
         let (scale, roll) = (scale.clamp(-0.05, 0.05), roll.clamp(-0.05, 0.05));
         let shift = STRIDE as f32;
         Some(Similarity::about(
-            Point { x: middle, y: middle },
+            Point {
+                x: middle,
+                y: middle,
+            },
             1.0 + scale,
             roll,
             (x * shift).clamp(-3.0, 3.0),
@@ -152,7 +164,12 @@ impl Target {
             for x in 0..half {
                 let block = [(0, 0), (1, 0), (0, 1), (1, 1)];
                 let pixel = |(i, j)| ((y * STRIDE + j) * side + x * STRIDE + i) * 3;
-                grey.push(block.iter().map(|&b| mean[pixel(b)..pixel(b) + 3].iter().sum::<f32>()).sum());
+                grey.push(
+                    block
+                        .iter()
+                        .map(|&b| mean[pixel(b)..pixel(b) + 3].iter().sum::<f32>())
+                        .sum(),
+                );
                 let u = (x as f32 + 0.5 - half as f32 / 2.0) / unit;
                 let v = (y as f32 + 0.5 - half as f32 * eye_line) / unit;
                 let radius = (u / 1.0).powi(2) + ((v - 0.45) / 1.15).powi(2);
@@ -161,7 +178,11 @@ impl Target {
         }
         let total: f32 = weights.iter().sum();
         weights.iter_mut().for_each(|w| *w /= total);
-        let mut target = Self { side: half, grey: Vec::new(), weights };
+        let mut target = Self {
+            side: half,
+            grey: Vec::new(),
+            weights,
+        };
         target.grey = target.standardise(&grey);
         target
     }
@@ -169,7 +190,11 @@ impl Target {
     /// Weighted mean 0 and deviation 1.
     fn standardise(&self, grey: &[f32]) -> Vec<f32> {
         let mean: f32 = grey.iter().zip(&self.weights).map(|(g, w)| g * w).sum();
-        let power: f32 = grey.iter().zip(&self.weights).map(|(g, w)| w * (g - mean).powi(2)).sum();
+        let power: f32 = grey
+            .iter()
+            .zip(&self.weights)
+            .map(|(g, w)| w * (g - mean).powi(2))
+            .sum();
         let gain = 1.0 / power.sqrt().max(1e-6);
         grey.iter().map(|g| (g - mean) * gain).collect()
     }
@@ -178,10 +203,12 @@ impl Target {
 /// Whether the picture's corners stayed within an eighth of its side.
 fn moved_little(from: &Similarity, to: &Similarity, side: usize) -> bool {
     let full = (side * STRIDE) as f32;
-    [(0.0, 0.0), (full, 0.0), (0.0, full)].iter().all(|&(x, y)| {
-        let (a, b) = (from.apply(Point { x, y }), to.apply(Point { x, y }));
-        (a.x - b.x).hypot(a.y - b.y) < full / 8.0
-    })
+    [(0.0, 0.0), (full, 0.0), (0.0, full)]
+        .iter()
+        .all(|&(x, y)| {
+            let (a, b) = (from.apply(Point { x, y }), to.apply(Point { x, y }));
+            (a.x - b.x).hypot(a.y - b.y) < full / 8.0
+        })
 }
 
 /// Gaussian elimination with pivoting; `None` where the system is singular.
@@ -216,7 +243,11 @@ mod tests {
     const SIDE: usize = 112;
 
     fn spec() -> CropSpec {
-        CropSpec { size: SIDE as u16, eye_distance: 0.36, eye_line: 0.36 }
+        CropSpec {
+            size: SIDE as u16,
+            eye_distance: 0.36,
+            eye_line: 0.36,
+        }
     }
 
     /// A smooth pattern that has one best place.
@@ -237,7 +268,12 @@ mod tests {
         let view = RgbView::new(width, width, &data).unwrap();
         let eyes = Point { x: 110.0, y: 90.0 };
         let right = Photo::new(&view, spec(), eyes, 62.0).unwrap();
-        let mean: Vec<f32> = right.face().unwrap().iter().map(|&v| f32::from(v) / 255.0).collect();
+        let mean: Vec<f32> = right
+            .face()
+            .unwrap()
+            .iter()
+            .map(|&v| f32::from(v) / 255.0)
+            .collect();
         let target = Target::new(&mean, SIDE, 0.36, 0.36);
         let wrong = Point { x: 114.0, y: 87.0 };
         let mut photo = Photo::new(&view, spec(), wrong, 65.0).unwrap();

@@ -34,7 +34,11 @@ impl FaceSet {
         for (i, pixel) in self.faces[index].chunks_exact(3).enumerate() {
             let mirrored = (i / self.side + 1) * self.side - 1 - i % self.side;
             for (channel, &value) in pixel.iter().enumerate() {
-                each(i * 3 + channel, mirrored * 3 + channel, f32::from(value) / 255.0);
+                each(
+                    i * 3 + channel,
+                    mirrored * 3 + channel,
+                    f32::from(value) / 255.0,
+                );
             }
         }
     }
@@ -61,7 +65,7 @@ pub fn window(side: usize, eye_distance: f32, eye_line: f32) -> Vec<f32> {
         for x in 0..side {
             let u = ((x as f32 + 0.5) / side as f32 - 0.5) / eye_distance;
             let v = ((y as f32 + 0.5) / side as f32 - eye_line) / eye_distance;
-            let radius = ((u / 1.42).powi(2) + ((v - 0.40) / 1.62).powi(2)).sqrt();
+            let radius = ((u / 1.25).abs().powi(3) + ((v - 0.45) / 1.45).abs().powi(3)).cbrt();
             let weight = ((1.0 - radius) / 0.12 + 0.5).clamp(0.0, 1.0);
             window.extend([weight * weight * (3.0 - 2.0 * weight); 3]);
         }

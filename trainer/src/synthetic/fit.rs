@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use unmask_shared::face::{FaceFinder, FaceFinderConfig};
-use unmask_shared::geometry::{CropSpec, Point};
+use unmask_shared::geometry::{CropSpec, Point, Similarity};
 use unmask_shared::sample::RgbView;
 use unmask_shared::synthetic::{Component, FaceModel};
 
@@ -17,6 +17,10 @@ use super::pca::principal;
 const FACES_MIN: usize = 64;
 const FILES_MAX: usize = 200_000;
 const ROUNDS: usize = 3;
+/// Where the eyes of the face picture are meant to be, as fractions of its
+/// side: it reaches from the forehead to below the chin.
+const EYE_DISTANCE: f32 = 0.385;
+const EYE_LINE: f32 = 0.29;
 
 /// Where the eyes are in pictures that are aligned already, as fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +50,13 @@ pub struct FitOptions {
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { side: 112, components: 96, aligned: None, ages: None, keep: 0.85 }
+        Self {
+            side: 112,
+            components: 96,
+            aligned: None,
+            ages: None,
+            keep: 0.85,
+        }
     }
 }
 
@@ -85,13 +95,27 @@ pub fn fit(
 ) -> Result<FitReport, SyntheticError> {
     check(options)?;
     let files = pictures(input, options.ages)?;
-    let spec = CropSpec { size: options.side, eye_distance: 0.357, eye_line: 0.36 };
+    let spec = CropSpec {
+        size: options.side,
+        eye_distance: EYE_DISTANCE,
+        eye_line: EYE_LINE,
+    };
     let mut photos = load(&files, spec, options.aligned, progress)?;
     enough(photos.len(), input)?;
     for round in 0..ROUNDS {
-        let target = target(&photos, &spec);
-        photos.par_iter_mut().for_each(|photo| photo.refine(&target));
-        progress(Progress { stage: "align", done: round + 1, total: ROUNDS });
+        let faces = face_set(&photos, &spec);
+        let mean = faces.mean();
+        let anchor = anchor(&mean, &spec);
+        let target = Target::new(&mean, faces.side(), spec.eye_distance, spec.eye_line);
+        photos.par_iter_mut().for_each(|photo| {
+            photo.refine(&target);
+            photo.shift(&anchor);
+        });
+        progress(Progress {
+            stage: "align",
+            done: round + 1,
+            total: ROUNDS,
+        });
     }
     photos.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
     photos.truncate((photos.len() as f32 * options.keep).ceil() as usize);
@@ -100,9 +124,19 @@ pub fn fit(
     let faces = face_set(&photos, &spec);
     let mean = faces.mean();
     let weights = window(faces.side(), spec.eye_distance, spec.eye_line);
-    let found = principal(&faces, &mean, &weights, options.components, &|done, total| {
-        progress(Progress { stage: "components", done, total });
-    });
+    let found = principal(
+        &faces,
+        &mean,
+        &weights,
+        options.components,
+        &|done, total| {
+            progress(Progress {
+                stage: "components",
+                done,
+                total,
+            });
+        },
+    );
     let (eye_distance, eye_line) = eyes_of(&mean, &spec);
     let components: Vec<Component> = found
         .components
@@ -154,7 +188,10 @@ fn pictures(folder: &Path, ages: Option<(u32, u32)>) -> Result<Vec<PathBuf>, Syn
     let mut waiting = vec![folder.to_owned()];
     let mut files = Vec::new();
     while let Some(folder) = waiting.pop() {
-        let failed = |source| SyntheticError::Read { path: folder.clone(), source };
+        let failed = |source| SyntheticError::Read {
+            path: folder.clone(),
+            source,
+        };
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let path = entry.path();
@@ -170,14 +207,25 @@ fn pictures(folder: &Path, ages: Option<(u32, u32)>) -> Result<Vec<PathBuf>, Syn
 }
 
 fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ["jpg", "jpeg", "png"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    let extension = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
+    ["jpg", "jpeg", "png"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn age_fits(path: &Path, ages: Option<(u32, u32)>) -> bool {
     let Some((low, high)) = ages else { return true };
-    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-    let age = name.split('_').next().and_then(|age| age.parse::<u32>().ok());
+    let name = path
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default();
+    let age = name
+        .split('_')
+        .next()
+        .and_then(|age| age.parse::<u32>().ok());
     age.is_some_and(|age| (low..=high).contains(&age))
 }
 
@@ -196,22 +244,40 @@ fn load(
             .map_init(
                 || FaceFinder::new(FaceFinderConfig::default()),
                 |finder, path| {
-                    let Ok(picture) = image::open(path) else { return Ok(None) };
+                    let Ok(picture) = image::open(path) else {
+                        return Ok(None);
+                    };
                     let picture = picture.to_rgb8();
                     let (width, height) = (picture.width() as usize, picture.height() as usize);
-                    let Ok(view) = RgbView::new(width, height, picture.as_raw()) else { return Ok(None) };
+                    let Ok(view) = RgbView::new(width, height, picture.as_raw()) else {
+                        return Ok(None);
+                    };
                     let Some(eyes) = aligned else {
-                        let finder = finder.as_mut().map_err(|e| SyntheticError::Finder(e.to_string()))?;
+                        let finder = finder
+                            .as_mut()
+                            .map_err(|e| SyntheticError::Finder(e.to_string()))?;
                         return Ok(searched(&view, spec, finder));
                     };
-                    let middle = Point { x: eyes.x * width as f32, y: eyes.y * height as f32 };
-                    Ok(Photo::new(&view, spec, middle, eyes.distance * width as f32))
+                    let middle = Point {
+                        x: eyes.x * width as f32,
+                        y: eyes.y * height as f32,
+                    };
+                    Ok(Photo::new(
+                        &view,
+                        spec,
+                        middle,
+                        eyes.distance * width as f32,
+                    ))
                 },
             )
             .collect();
         photos.extend(found?.into_iter().flatten());
         let done = (index + 1) * STEP;
-        progress(Progress { stage: "load", done: done.min(files.len()), total: files.len() });
+        progress(Progress {
+            stage: "load",
+            done: done.min(files.len()),
+            total: files.len(),
+        });
     }
     Ok(photos)
 }
@@ -221,7 +287,10 @@ fn searched(view: &RgbView, spec: CropSpec, finder: &mut FaceFinder) -> Option<P
     let faces = finder.find(view);
     let to_face = spec.from_box(&faces.first()?.bbox).inverse()?;
     let side = f32::from(spec.size);
-    let eyes = to_face.apply(Point { x: side / 2.0, y: side * spec.eye_line });
+    let eyes = to_face.apply(Point {
+        x: side / 2.0,
+        y: side * spec.eye_line,
+    });
     Photo::new(view, spec, eyes, side * spec.eye_distance * to_face.scale())
 }
 
@@ -230,36 +299,52 @@ fn face_set(photos: &[Photo], spec: &CropSpec) -> FaceSet {
     FaceSet::new(usize::from(spec.size), faces)
 }
 
-fn target(photos: &[Photo], spec: &CropSpec) -> Target {
-    let faces = face_set(photos, spec);
-    Target::new(&faces.mean(), faces.side(), spec.eye_distance, spec.eye_line)
+/// What brings the eyes of the mean face to their place: photographs moved
+/// onto their mean would otherwise drift together.
+fn anchor(mean: &[f32], spec: &CropSpec) -> Similarity {
+    let (distance, line) = eyes_of(mean, spec);
+    let side = f32::from(spec.size);
+    let scale = distance / spec.eye_distance;
+    Similarity {
+        a: scale,
+        b: 0.0,
+        tx: side * 0.5 * (1.0 - scale),
+        ty: side * (line - scale * spec.eye_line),
+    }
 }
 
 /// Where the eyes of the mean face really are: the centre of what is dark
 /// around the expected place, as (distance, line) fractions of the side.
 fn eyes_of(mean: &[f32], spec: &CropSpec) -> (f32, f32) {
-    let side = f32::from(spec.size);
-    let reach = side * spec.eye_distance * 0.2;
-    let expected = (side * (0.5 - spec.eye_distance / 2.0), side * spec.eye_line);
-    let near: Vec<(f32, f32, f32)> = mean
-        .chunks_exact(3)
-        .enumerate()
-        .filter_map(|(i, pixel)| {
-            let x = (i % usize::from(spec.size)) as f32 + 0.5;
-            let y = (i / usize::from(spec.size)) as f32 + 0.5;
-            let inside = (x - expected.0).hypot(y - expected.1) < reach;
-            inside.then(|| (x, y, pixel.iter().sum::<f32>()))
-        })
-        .collect();
-    let bright = near.iter().fold(0.0f32, |m, p| m.max(p.2));
-    let (mut sum, mut x, mut y) = (1e-9, 0.0, 0.0);
-    for &(px, py, grey) in &near {
-        let weight = (bright - grey).powi(3);
-        sum += weight;
-        x += weight * px;
-        y += weight * py;
+    let (side, width) = (f32::from(spec.size), usize::from(spec.size));
+    let mut eye = (side * (0.5 - spec.eye_distance / 2.0), side * spec.eye_line);
+    for reach in [0.16, 0.12, 0.10, 0.10, 0.10] {
+        let near = |x: f32, y: f32| (x - eye.0).hypot(y - eye.1) < reach * side * spec.eye_distance;
+        let inside: Vec<(f32, f32, f32)> = mean
+            .chunks_exact(3)
+            .enumerate()
+            .map(|(i, p)| {
+                (
+                    (i % width) as f32 + 0.5,
+                    (i / width) as f32 + 0.5,
+                    p.iter().sum(),
+                )
+            })
+            .filter(|&(x, y, _)| near(x, y))
+            .collect();
+        let bright = inside.iter().fold(0.0f32, |m, p| m.max(p.2));
+        let sum = inside
+            .iter()
+            .fold((1e-9, 0.0, 0.0), |(sum, sx, sy), &(x, y, grey)| {
+                let weight = (bright - grey).powi(2);
+                (sum + weight, sx + weight * x, sy + weight * y)
+            });
+        eye = (sum.1 / sum.0, sum.2 / sum.0);
     }
-    ((1.0 - 2.0 * x / sum / side).clamp(0.2, 0.5), (y / sum / side).clamp(0.2, 0.5))
+    (
+        (1.0 - 2.0 * eye.0 / side).clamp(0.2, 0.6),
+        (eye.1 / side).clamp(0.1, 0.6),
+    )
 }
 
 #[cfg(test)]
@@ -294,7 +379,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let model = FaceModel::builtin().unwrap();
         for seed in 0..72 {
-            let scene = Scene::new(&model, SceneConfig { seed, ..SceneConfig::default() }).unwrap();
+            let scene = Scene::new(
+                &model,
+                SceneConfig {
+                    seed,
+                    ..SceneConfig::default()
+                },
+            )
+            .unwrap();
             let frame = scene.frame(0);
             let path = folder.path().join(format!("{seed}.png"));
             image::save_buffer(
@@ -306,10 +398,15 @@ mod tests {
             )
             .unwrap();
         }
-        let options = FitOptions { side: 64, components: 8, keep: 1.0, ..FitOptions::default() };
+        let options = FitOptions {
+            side: 64,
+            components: 8,
+            keep: 1.0,
+            ..FitOptions::default()
+        };
         let report = fit(folder.path(), &options, &|_| ()).unwrap();
         assert!(report.faces >= 68, "{}", report.faces);
         assert!(report.explained > 0.5, "{}", report.explained);
-        assert!((report.model.eye_line() - 0.36).abs() < 0.04);
+        assert!((report.model.eye_line() - EYE_LINE).abs() < 0.04);
     }
 }

@@ -87,7 +87,7 @@ struct FitArgs {
     #[arg(long, default_value_t = 112)]
     side: u16,
     /// The portraits are aligned: eye midpoint and eye distance as fractions
-    /// of the picture (.50,.36,.37 for UTKFace); without it faces are searched
+    /// of the picture (.50,.2875,.397 for UTKFace); without it faces are searched
     #[arg(long, value_name = "X,Y,DISTANCE", value_parser = aligned_eyes)]
     aligned_eyes: Option<AlignedEyes>,
     /// Only files whose name begins with an age in this range, as UTKFace names do
@@ -160,18 +160,29 @@ fn run_sheet(args: &SheetArgs) -> Result<(), SyntheticError> {
     let model = match &args.model {
         None => unmask_shared::synthetic::FaceModel::builtin()?,
         Some(path) => {
-            let failed = |source| SyntheticError::Read { path: path.clone(), source };
+            let failed = |source| SyntheticError::Read {
+                path: path.clone(),
+                source,
+            };
             let bytes = std::fs::read(path).map_err(failed)?;
             unmask_shared::synthetic::FaceModel::from_bytes(&bytes)?
         }
     };
-    let options = SheetOptions { seed: args.seed, people: args.people };
+    let options = SheetOptions {
+        seed: args.seed,
+        people: args.people,
+    };
     let sheet = render(&model, &options)?;
-    sheet.save(&args.output).map_err(|error| SyntheticError::Write {
-        path: args.output.clone(),
-        message: error.to_string(),
-    })?;
-    println!("{}: each pair is one person, genuine left, swapped right", args.output.display());
+    sheet
+        .save(&args.output)
+        .map_err(|error| SyntheticError::Write {
+            path: args.output.clone(),
+            message: error.to_string(),
+        })?;
+    println!(
+        "{}: each pair is one person, genuine left, swapped right",
+        args.output.display()
+    );
     Ok(())
 }
 
@@ -190,7 +201,7 @@ fn aligned_eyes(text: &str) -> Result<AlignedEyes, String> {
     let numbers: Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
     match numbers.as_deref() {
         Ok(&[x, y, distance]) => Ok(AlignedEyes { x, y, distance }),
-        _ => Err("three fractions are needed, as in .50,.36,.37".to_owned()),
+        _ => Err("three fractions are needed, as in .50,.29,.40".to_owned()),
     }
 }
 
@@ -209,7 +220,11 @@ mod tests {
 
     #[test]
     fn option_texts_are_checked() {
-        let eyes = AlignedEyes { x: 0.5, y: 0.36, distance: 0.37 };
+        let eyes = AlignedEyes {
+            x: 0.5,
+            y: 0.36,
+            distance: 0.37,
+        };
         assert_eq!(aligned_eyes(".50, .36,.37"), Ok(eyes));
         assert!(aligned_eyes(".50,.36").is_err());
         assert_eq!(age_range("18-70"), Ok((18, 70)));

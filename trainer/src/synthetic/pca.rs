@@ -51,11 +51,17 @@ pub fn principal(
         .collect();
     let (values, vectors) = symmetric_eigen(small);
     let count = count.min(wide);
-    let components = vectors[..count].par_iter().map(|v| rotate(&basis, v)).collect();
+    let components = vectors[..count]
+        .par_iter()
+        .map(|v| rotate(&basis, v))
+        .collect();
     let kept: f64 = values[..count].iter().sum();
     Principal {
         components,
-        deviations: values[..count].iter().map(|v| v.max(0.0).sqrt() as f32).collect(),
+        deviations: values[..count]
+            .iter()
+            .map(|v| v.max(0.0).sqrt() as f32)
+            .collect(),
         explained: (kept / total_variance(faces, mean, window)) as f32,
     }
 }
@@ -81,7 +87,10 @@ fn orthonormalise(basis: &mut [Vec<f32>]) {
         pivot.iter_mut().for_each(|v| *v /= norm);
         rest.par_iter_mut().for_each(|vector| {
             let along = dot(pivot, vector) as f32;
-            vector.iter_mut().zip(pivot.iter()).for_each(|(v, p)| *v -= along * p);
+            vector
+                .iter_mut()
+                .zip(pivot.iter())
+                .for_each(|(v, p)| *v -= along * p);
         });
     }
 }
@@ -133,8 +142,7 @@ fn partial_product(
         for (slot, &index) in indices.iter().enumerate() {
             faces.read(index, |p, mirrored, pixel| {
                 block[p * rows + slot * 2] = window[p] * (pixel - mean[p]);
-                block[mirrored * rows + slot * 2 + 1] =
-                    window[mirrored] * (pixel - mean[mirrored]);
+                block[mirrored * rows + slot * 2 + 1] = window[mirrored] * (pixel - mean[mirrored]);
             });
         }
         let mut along = vec![0.0f32; rows * wide];
@@ -145,7 +153,9 @@ fn partial_product(
         }
         for (xs, out) in block.chunks_exact(rows).zip(sum.chunks_exact_mut(wide)) {
             for (x, coefficients) in xs.iter().zip(along.chunks_exact(wide)) {
-                out.iter_mut().zip(coefficients).for_each(|(o, c)| *o += x * c);
+                out.iter_mut()
+                    .zip(coefficients)
+                    .for_each(|(o, c)| *o += x * c);
             }
         }
     }
@@ -172,7 +182,9 @@ fn total_variance(faces: &FaceSet, mean: &[f32], window: &[f32]) -> f64 {
 fn rotate(basis: &[Vec<f32>], weights: &[f64]) -> Vec<f32> {
     let mut out = vec![0.0f32; basis[0].len()];
     for (vector, &weight) in basis.iter().zip(weights) {
-        out.iter_mut().zip(vector).for_each(|(o, v)| *o += weight as f32 * v);
+        out.iter_mut()
+            .zip(vector)
+            .for_each(|(o, v)| *o += weight as f32 * v);
     }
     out
 }
@@ -186,7 +198,10 @@ fn symmetric_eigen(mut m: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
         .collect();
     let diagonal: f64 = (0..n).map(|i| m[i][i] * m[i][i]).sum();
     for _ in 0..SWEEPS_MAX {
-        let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| m[i][j] * m[i][j]).sum();
+        let off: f64 = (0..n)
+            .flat_map(|i| (0..i).map(move |j| (i, j)))
+            .map(|(i, j)| m[i][j] * m[i][j])
+            .sum();
         if off <= diagonal * 1e-22 {
             break;
         }
@@ -262,7 +277,11 @@ mod tests {
         let window = vec![1.0; mean.len()];
         let found = principal(&faces, &mean, &window, 4, &|_, _| ());
         assert!(found.explained > 0.99, "{}", found.explained);
-        assert!(found.deviations[0] > 2.0 * found.deviations[1], "{:?}", found.deviations);
+        assert!(
+            found.deviations[0] > 2.0 * found.deviations[1],
+            "{:?}",
+            found.deviations
+        );
         let again = dot(&found.components[0], &found.components[1]);
         assert!(again.abs() < 1e-4, "components are not orthogonal: {again}");
     }
