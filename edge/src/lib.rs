@@ -1,1 +1,22 @@
-//! x
+//! Watches video for manipulated faces, on the device that has the camera.
+//!
+//! The way of a frame: [`source`] delivers it, [`search`] finds faces, [`track`]
+//! follows them, [`pipeline`] crops each face and shows it to the network, and
+//! each [`person`] collects a verdict. [`run`], [`analyze`], [`bench`] and
+//! [`demo`] are the commands built on it.
+
+pub mod analyze;
+pub mod bench;
+pub mod builtin;
+pub mod cli;
+pub mod demo;
+pub mod error;
+pub mod model;
+pub mod person;
+pub mod pipeline;
+pub mod report;
+pub mod run;
+pub mod search;
+pub mod source;
+pub mod stopwatch;
+pub mod track;

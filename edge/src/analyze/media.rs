@@ -1,0 +1,48 @@
+//! What is kept between files: the model, the face finders, the buffers.
+
+use unmask_shared::engine::Engine;
+use unmask_shared::face::FaceFinderConfig;
+use unmask_shared::manifest::Manifest;
+
+use crate::error::EdgeError;
+use crate::pipeline::{Pipeline, PipelineConfig};
+use crate::search::FaceSearch;
+use crate::source::Frame;
+
+use super::picture::PictureJudge;
+
+/// Smallest face looked for in pictures, and longest side at which they are
+/// searched, in pixels.
+const PICTURE_FACE_PX: u32 = 40;
+const PICTURE_SIDE_PX: u32 = 1280;
+/// The same for videos.
+const VIDEO_FACE_PX: u32 = 50;
+const VIDEO_SIDE_PX: u32 = 640;
+
+/// Analyses one file after the other.
+pub struct Analyzer {
+    pub(super) pipeline: Pipeline,
+    pub(super) judge: PictureJudge,
+    pub(super) frame: Frame,
+}
+
+impl Analyzer {
+    /// `every`: faces are looked for in every so many frames of a video.
+    pub fn new(engine: Engine, manifest: &Manifest, every: u32) -> Result<Self, EdgeError> {
+        let config = PipelineConfig {
+            detect_every: every,
+            padded_search: true,
+            finder: finder(VIDEO_FACE_PX, VIDEO_SIDE_PX),
+            ..PipelineConfig::default()
+        };
+        let search = FaceSearch::new(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX), true)
+            .map_err(crate::pipeline::PipelineError::from)?;
+        let judge = PictureJudge::new(&engine, manifest.clone(), search)?;
+        let pipeline = Pipeline::new(engine, manifest.clone(), config)?;
+        Ok(Self { pipeline, judge, frame: Frame::default() })
+    }
+}
+
+fn finder(min_face_px: u32, longest_side_px: u32) -> FaceFinderConfig {
+    FaceFinderConfig { min_face_px, longest_side_px, ..FaceFinderConfig::default() }
+}

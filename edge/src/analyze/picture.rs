@@ -1,0 +1,108 @@
+//! Single pictures: every face is judged once, by the operating point.
+
+use std::path::Path;
+
+use unmask_shared::engine::{Engine, Session};
+use unmask_shared::face::Face;
+use unmask_shared::manifest::{Manifest, OperatingPoint};
+use unmask_shared::quality::Quality;
+use unmask_shared::sample::{ImageError, crop_planar};
+use unmask_shared::verdict::{Reason, Verdict};
+
+use crate::error::EdgeError;
+use crate::pipeline::PipelineError;
+use crate::search::FaceSearch;
+use crate::source::images::read_picture;
+use crate::source::{Frame, MediaKind};
+
+use super::{Analyzer, MediaReport, TrackReport};
+
+impl Analyzer {
+    /// Reads a picture and judges each face in it.
+    pub fn picture(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
+        read_picture(path, &mut self.frame)?;
+        let tracks = self.judge.faces(&self.frame)?;
+        Ok(MediaReport::new(path, MediaKind::Image, 1, tracks.len(), tracks))
+    }
+}
+
+/// Judges the faces of single pictures.
+pub(super) struct PictureJudge {
+    session: Session,
+    manifest: Manifest,
+    search: FaceSearch,
+    crop: Vec<f32>,
+}
+
+impl PictureJudge {
+    pub(super) fn new(
+        engine: &Engine,
+        manifest: Manifest,
+        search: FaceSearch,
+    ) -> Result<Self, EdgeError> {
+        let side = engine.crop_side();
+        let crop = vec![0.0; 3 * side * side];
+        Ok(Self { session: engine.session()?, manifest, search, crop })
+    }
+
+    fn faces(&mut self, frame: &Frame) -> Result<Vec<TrackReport>, EdgeError> {
+        self.search.reset();
+        let faces = self.search.find(frame).map_err(PipelineError::from)?;
+        let numbered = faces.iter().zip(1..);
+        numbered.map(|(face, id)| self.face(frame, face, id)).collect()
+    }
+
+    fn face(&mut self, frame: &Frame, face: &Face, id: u32) -> Result<TrackReport, EdgeError> {
+        let quality = self.cut(frame, face).map_err(PipelineError::from)?;
+        self.session.reset()?;
+        let logit = self.session.step(&self.crop)?.logit;
+        let score = self.manifest.calibration.probability(logit);
+        let unfit = self.manifest.verdict.quality.check(&quality);
+        let (verdict, reason) = judge(score, unfit, &self.manifest.operating_point);
+        Ok(TrackReport {
+            id,
+            first_frame: 0,
+            last_frame: 0,
+            frames: 1,
+            score: score.is_finite().then_some(score),
+            verdict,
+            reason,
+        })
+    }
+
+    fn cut(&mut self, frame: &Frame, face: &Face) -> Result<Quality, ImageError> {
+        let side = usize::from(self.manifest.crop.size);
+        let to_crop = self.manifest.crop.from_box(&face.bbox);
+        crop_planar(&frame.view()?, &to_crop, side, &mut self.crop)?;
+        Ok(Quality::of_crop(&self.crop, side, face.bbox.width))
+    }
+}
+
+fn judge(score: f32, unfit: Option<Reason>, at: &OperatingPoint) -> (Verdict, Option<Reason>) {
+    if unfit.is_some() {
+        (Verdict::Undecided, unfit)
+    } else if score >= at.threshold {
+        (Verdict::Manipulated, None)
+    } else if score < at.genuine_below {
+        (Verdict::Genuine, None)
+    } else {
+        (Verdict::Undecided, Some(Reason::Inconclusive))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operating_point_has_a_band_of_doubt() {
+        let at = OperatingPoint { threshold: 0.8, genuine_below: 0.4, bpcer: 0.01, apcer: 0.3 };
+        assert_eq!(judge(0.8, None, &at).0, Verdict::Manipulated);
+        assert_eq!(judge(0.79, None, &at), (Verdict::Undecided, Some(Reason::Inconclusive)));
+        assert_eq!(judge(0.4, None, &at).0, Verdict::Undecided);
+        assert_eq!(judge(0.39, None, &at).0, Verdict::Genuine);
+        assert_eq!(judge(f32::NAN, None, &at).0, Verdict::Undecided);
+        let blurred = judge(0.99, Some(Reason::Blurred), &at);
+        assert_eq!(blurred, (Verdict::Undecided, Some(Reason::Blurred)));
+    }
+}

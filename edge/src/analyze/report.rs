@@ -1,0 +1,208 @@
+//! What is reported about a path.
+
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+use unmask_shared::verdict::{Reason, Verdict};
+
+use crate::person::Person;
+use crate::source::{MediaKind, SourceError};
+
+/// Tracks with fewer judged frames do not speak for a video that has longer ones.
+const FRAMES_MIN: u32 = 5;
+
+/// The report on one path: one JSON object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum PathReport {
+    /// It could be read.
+    Done(MediaReport),
+    /// It could not.
+    Failed {
+        /// The path as it was given.
+        path: String,
+        /// What is wrong, and what to do about it.
+        error: String,
+    },
+}
+
+impl PathReport {
+    /// A report that says why there is none.
+    pub fn failed(path: &Path, error: &SourceError) -> Self {
+        Self::Failed { path: path.to_string_lossy().into_owned(), error: error.to_string() }
+    }
+}
+
+/// What was found in a picture or a video.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MediaReport {
+    /// The path as it was given.
+    pub path: String,
+    /// Picture or video.
+    #[serde(serialize_with = "kind_name")]
+    pub kind: MediaKind,
+    /// Frames that were read.
+    pub frames: u64,
+    /// Faces that were found.
+    pub faces: usize,
+    /// The highest score of the tracks that count, 0 (genuine) to 1
+    /// (manipulated); `None` without a face.
+    #[serde(serialize_with = "rounded_option")]
+    pub score: Option<f32>,
+    /// Manipulated if any counted track is; undecided if the evidence on one is
+    /// inconclusive or none could be judged; else genuine.
+    pub verdict: Verdict,
+    /// Why there is no verdict.
+    pub reason: Option<Reason>,
+    /// The faces, in order of appearance.
+    pub tracks: Vec<TrackReport>,
+}
+
+/// What was found out about one face.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrackReport {
+    /// Number of the face within the path, from 1.
+    pub id: u32,
+    /// First frame with the face.
+    pub first_frame: u64,
+    /// Last frame with the face.
+    pub last_frame: u64,
+    /// Frames that were judged.
+    pub frames: u32,
+    /// Calibrated score, 0 (genuine) to 1 (manipulated).
+    #[serde(serialize_with = "rounded_option")]
+    pub score: Option<f32>,
+    /// The verdict on the whole track.
+    pub verdict: Verdict,
+    #[serde(skip)]
+    pub(super) reason: Option<Reason>,
+}
+
+impl TrackReport {
+    pub(super) fn of(person: &Person) -> Self {
+        let verdict = person.overall_verdict();
+        let reason = if verdict == Verdict::Undecided { person.reason() } else { None };
+        Self {
+            id: person.id,
+            first_frame: person.first_frame,
+            last_frame: person.last_frame,
+            frames: person.frames,
+            score: person.score(),
+            verdict,
+            reason,
+        }
+    }
+}
+
+impl MediaReport {
+    /// Sums up the tracks. `faces` may be larger than the number of tracks,
+    /// where there were too many to list.
+    pub(super) fn new(
+        path: &Path,
+        kind: MediaKind,
+        frames: u64,
+        faces: usize,
+        tracks: Vec<TrackReport>,
+    ) -> Self {
+        let longest = tracks.iter().map(|t| t.frames).max().unwrap_or(0);
+        let counted = || tracks.iter().filter(|t| t.frames >= FRAMES_MIN.min(longest));
+        let score = counted().filter_map(|t| t.score).reduce(f32::max);
+        let (verdict, reason) = sum_up(counted());
+        let path = path.to_string_lossy().into_owned();
+        Self { path, kind, frames, faces, score, verdict, reason, tracks }
+    }
+}
+
+/// Faces that are too small, blurred or short to be judged say nothing about a
+/// file in which another face could be judged.
+fn sum_up<'a>(tracks: impl Iterator<Item = &'a TrackReport>) -> (Verdict, Option<Reason>) {
+    let mut genuine = false;
+    let mut why: Option<(u32, Reason)> = None;
+    let mut inconclusive = false;
+    for track in tracks {
+        match track.verdict {
+            Verdict::Manipulated => return (Verdict::Manipulated, None),
+            Verdict::Genuine => genuine = true,
+            Verdict::Undecided => {
+                let reason = track.reason.unwrap_or(Reason::Inconclusive);
+                inconclusive |= reason == Reason::Inconclusive;
+                if why.is_none_or(|(frames, _)| track.frames > frames) {
+                    why = Some((track.frames, reason));
+                }
+            }
+        }
+    }
+    if inconclusive {
+        return (Verdict::Undecided, Some(Reason::Inconclusive));
+    }
+    if genuine {
+        return (Verdict::Genuine, None);
+    }
+    (Verdict::Undecided, Some(why.map_or(Reason::NoFace, |(_, reason)| reason)))
+}
+
+fn kind_name<S: Serializer>(kind: &MediaKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match kind {
+        MediaKind::Image => "image",
+        MediaKind::Video => "video",
+    })
+}
+
+fn rounded_option<S: Serializer>(score: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
+    score.map(|s| (f64::from(s) * 1e4).round() / 1e4).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track(frames: u32, score: f32, verdict: Verdict, reason: Option<Reason>) -> TrackReport {
+        TrackReport { id: 1, first_frame: 0, last_frame: 9, frames, score: Some(score), verdict, reason }
+    }
+
+    fn report(tracks: Vec<TrackReport>) -> MediaReport {
+        MediaReport::new(Path::new("a.mp4"), MediaKind::Video, 90, tracks.len(), tracks)
+    }
+
+    #[test]
+    fn one_manipulated_face_is_enough() {
+        let done = report(vec![
+            track(90, 0.1, Verdict::Genuine, None),
+            track(40, 0.9, Verdict::Manipulated, None),
+        ]);
+        assert_eq!((done.verdict, done.score, done.reason), (Verdict::Manipulated, Some(0.9), None));
+    }
+
+    #[test]
+    fn a_glimpse_does_not_speak_for_a_video_with_longer_tracks() {
+        let glimpse = track(2, 0.99, Verdict::Undecided, Some(Reason::TooShort));
+        let done = report(vec![track(90, 0.1, Verdict::Genuine, None), glimpse.clone()]);
+        assert_eq!((done.verdict, done.score), (Verdict::Genuine, Some(0.1)));
+        let alone = report(vec![glimpse]);
+        assert_eq!((alone.score, alone.reason), (Some(0.99), Some(Reason::TooShort)));
+    }
+
+    #[test]
+    fn faces_that_cannot_be_judged_leave_the_verdict_to_the_others() {
+        let small = track(90, 0.5, Verdict::Undecided, Some(Reason::TooSmall));
+        let genuine = track(50, 0.1, Verdict::Genuine, None);
+        assert_eq!(report(vec![small.clone(), genuine.clone()]).verdict, Verdict::Genuine);
+        let doubtful = track(90, 0.5, Verdict::Undecided, Some(Reason::Inconclusive));
+        let done = report(vec![small.clone(), genuine, doubtful]);
+        assert_eq!((done.verdict, done.reason), (Verdict::Undecided, Some(Reason::Inconclusive)));
+        assert_eq!(report(vec![small]).reason, Some(Reason::TooSmall));
+    }
+
+    #[test]
+    fn the_object_has_exactly_the_documented_fields() {
+        let done = PathReport::Done(report(vec![track(90, 0.123_456, Verdict::Genuine, None)]));
+        let json = serde_json::to_string(&done).unwrap();
+        assert_eq!(
+            json,
+            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"tracks":[{"id":1,"first_frame":0,"last_frame":9,"frames":90,"score":0.1235,"verdict":"genuine"}]}"#
+        );
+        let nobody = serde_json::to_value(PathReport::Done(report(vec![]))).unwrap();
+        assert_eq!(nobody["score"], serde_json::Value::Null);
+        assert_eq!(nobody["reason"], "no_face");
+    }
+}

@@ -1,0 +1,88 @@
+//! The report for people.
+
+use std::io::{self, Write};
+
+use unmask_shared::verdict::Verdict;
+
+use crate::report::style::{Style, frames_text, reason_text, verdict_word};
+use crate::source::MediaKind;
+
+use super::{MediaReport, PathReport};
+
+/// Writes one line per path, and one per face where there are several.
+#[derive(Debug, Default)]
+pub(super) struct TextReport {
+    style: Style,
+    counts: [u64; 4],
+}
+
+impl TextReport {
+    pub(super) fn write(&mut self, report: &PathReport, out: &mut dyn Write) -> io::Result<()> {
+        match report {
+            PathReport::Failed { error, .. } => {
+                self.counts[3] += 1;
+                writeln!(out, "{}  {error}", self.style.red("ERROR      "))
+            }
+            PathReport::Done(done) => {
+                self.counts[done.verdict as usize] += 1;
+                self.write_done(done, out)
+            }
+        }
+    }
+
+    fn write_done(&self, done: &MediaReport, out: &mut dyn Write) -> io::Result<()> {
+        let word = verdict_word(&self.style, done.verdict);
+        write!(out, "{word}  {}  {}", score_text(done.score), done.path)?;
+        match done.kind {
+            MediaKind::Image => write!(out, "  picture")?,
+            MediaKind::Video => write!(out, "  {}", frames_text(done.frames))?,
+        }
+        match done.faces {
+            0 => {}
+            1 => write!(out, ", 1 face")?,
+            n => write!(out, ", {n} faces")?,
+        }
+        match done.reason {
+            Some(reason) => writeln!(out, ": {}", reason_text(reason))?,
+            None => writeln!(out)?,
+        }
+        if done.tracks.len() < 2 {
+            return Ok(());
+        }
+        for track in &done.tracks {
+            let word = verdict_word(&self.style, track.verdict);
+            write!(out, "  {word}  {}  face {}", score_text(track.score), track.id)?;
+            if done.kind == MediaKind::Video {
+                write!(out, ", frames {} to {}", track.first_frame, track.last_frame)?;
+            }
+            match track.reason {
+                Some(reason) => writeln!(out, ": {}", reason_text(reason))?,
+                None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A line that sums up, where there was more than one path.
+    pub(super) fn end(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.counts.iter().sum::<u64>() < 2 {
+            return Ok(());
+        }
+        let count = |verdict: Verdict| self.counts[verdict as usize];
+        write!(
+            out,
+            "\n{} manipulated, {} genuine, {} undecided",
+            count(Verdict::Manipulated),
+            count(Verdict::Genuine),
+            count(Verdict::Undecided)
+        )?;
+        match self.counts[3] {
+            0 => writeln!(out),
+            errors => writeln!(out, ", {errors} could not be read"),
+        }
+    }
+}
+
+fn score_text(score: Option<f32>) -> String {
+    score.map_or_else(|| "  - ".into(), |s| format!("{s:.2}"))
+}

@@ -1,0 +1,38 @@
+//! The model that is built into the program.
+
+use std::path::Path;
+
+use unmask_shared::bundle::{Bundle, BundleError};
+
+/// Where the built-in model comes from, for messages.
+pub const BUILTIN_NAME: &str = "built in";
+
+/// The built-in model.
+pub fn builtin() -> Result<Bundle, BundleError> {
+    Bundle::from_bytes(
+        include_bytes!("../../models/afsl-stream-m/SHA256SUMS"),
+        include_bytes!("../../models/afsl-stream-m/manifest.json"),
+        include_bytes!("../../models/afsl-stream-m/model.onnx"),
+    )
+}
+
+/// The bundle in a folder, or the built-in one where no folder is named.
+pub fn bundle_or_builtin(folder: Option<&Path>) -> Result<Bundle, BundleError> {
+    folder.map_or_else(builtin, Bundle::open)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_model_is_whole_and_runs() {
+        let bundle = builtin().unwrap();
+        let engine = unmask_shared::engine::Engine::load(&bundle).unwrap();
+        let side = engine.crop_side();
+        let step = engine.session().unwrap().step(&vec![0.5; 3 * side * side]).unwrap();
+        assert!(step.logit.is_finite());
+        let mean = step.evidence.iter().sum::<f32>() / step.evidence.len() as f32;
+        assert!((mean - step.logit).abs() < 1e-3, "evidence {mean}, logit {}", step.logit);
+    }
+}

@@ -1,0 +1,245 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::analyze::{AnalyzeOptions, Format, analyze};
+use crate::bench::{self, BenchFormat};
+use crate::builtin::{BUILTIN_NAME, bundle_or_builtin};
+use crate::demo::{DemoFormat, DemoOptions, demo};
+use crate::error::EdgeError;
+use crate::model;
+use crate::report::ExitStatus;
+use crate::report::terminal::EventFormat;
+use crate::run::{RunOptions, run};
+use crate::source::SourceSpec;
+
+const EXAMPLES: &str = "\
+Examples:
+  unmask-edge demo                          see it at work, no camera needed
+  unmask-edge analyze clip.mp4 photo.jpg    judge files
+  unmask-edge analyze evidence/ --format jsonl > report.jsonl
+  unmask-edge run --source clip.mp4         watch a video as if it were live
+  unmask-edge run --source synthetic --max-frames 500
+  unmask-edge bench                         how fast is this machine?
+
+Exit codes:
+  0  no manipulated face was found
+  1  a manipulated face was found
+  2  something could not be read or done
+
+Videos are read by the ffmpeg command (Debian, Ubuntu: apt-get install ffmpeg).
+NO_COLOR=1 turns colours off. RUST_LOG=debug tells more.";
+
+/// Flags manipulated faces in video, in real time, on the device that has the
+/// camera.
+#[derive(Debug, Parser)]
+#[command(name = "unmask-edge", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch a video, a folder of pictures or synthetic people, and tell each
+    /// change of a verdict
+    Run(RunArgs),
+    /// Judge files: one report per picture or video
+    Analyze(AnalyzeArgs),
+    /// Measure how fast this machine is
+    Bench(BenchArgs),
+    /// Show the detector at work on synthetic people
+    Demo(DemoArgs),
+    /// Tell about the model
+    Model {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
+}
+
+/// Which model to use.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// Folder of a model bundle, instead of the model that is built in
+    #[arg(long, value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// synthetic, synthetic:SEED, a video, a picture, or a folder of pictures
+    #[arg(long, value_name = "SOURCE")]
+    pub source: SourceSpec,
+    #[command(flatten)]
+    /// The model.
+    pub model: ModelArgs,
+    /// text for people, jsonl for one event record per line
+    #[arg(long, value_enum, default_value_t)]
+    pub format: EventFormat,
+    /// Stop after so many frames
+    #[arg(long, value_name = "N")]
+    pub max_frames: Option<u64>,
+    /// Play at the speed of the source; leave out frames that come too late
+    #[arg(long)]
+    pub realtime: bool,
+    /// Look for faces in every so many frames and follow them in between
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub every: u32,
+}
+
+/// Arguments of `analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Pictures, videos, and folders whose pictures and videos are judged
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    /// The model.
+    pub model: ModelArgs,
+    /// text for people, jsonl for one JSON object per file
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Look for faces in every so many frames of a video
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub every: u32,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(flatten)]
+    /// The model.
+    pub model: ModelArgs,
+    /// text for people, json for one object
+    #[arg(long, value_enum, default_value_t)]
+    pub format: BenchFormat,
+    /// Measure for about this long
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub seconds: u32,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    /// The model.
+    pub model: ModelArgs,
+    /// Makes the people and decides whose face is swapped
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Length of the stream; a person stays for six seconds
+    #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub seconds: u32,
+    /// Play so many seeds and print only the totals
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub seeds: u32,
+    /// text for people, json for one object
+    #[arg(long, value_enum, default_value_t)]
+    pub format: DemoFormat,
+    /// Where to put a picture of everybody with the verdicts (not with --seeds)
+    #[arg(long, value_name = "FILE", default_value = "unmask-demo.png")]
+    pub picture: PathBuf,
+}
+
+/// What to do with a model.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Print name, checksum, figures and terms of a model
+    Show(ModelArgs),
+}
+
+/// Does what the command line asks for.
+pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
+    match cli.command {
+        Command::Run(args) => {
+            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let options = RunOptions {
+                source: args.source,
+                format: args.format,
+                frames_max: args.max_frames,
+                realtime: args.realtime,
+                every: args.every,
+            };
+            run(&bundle, &options, &*stop_on_signal()?, out)
+        }
+        Command::Analyze(args) => {
+            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let options =
+                AnalyzeOptions { paths: args.paths, format: args.format, every: args.every };
+            analyze(&bundle, &options, out)
+        }
+        Command::Bench(args) => {
+            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let report = bench::measure(&bundle, f64::from(args.seconds))?;
+            bench::write(&report, args.format, out)?;
+            Ok(ExitStatus::Nothing)
+        }
+        Command::Demo(args) => {
+            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let options = DemoOptions {
+                seed: args.seed,
+                seconds: args.seconds,
+                seeds: args.seeds,
+                format: args.format,
+                picture: Some(args.picture),
+            };
+            demo(&bundle, &options, out)
+        }
+        Command::Model { command: ModelCommand::Show(args) } => {
+            let bundle = bundle_or_builtin(args.bundle.as_deref())?;
+            let origin = args.bundle.map_or(BUILTIN_NAME.into(), |dir| dir.display().to_string());
+            model::show(&bundle, &origin, out)?;
+            Ok(ExitStatus::Nothing)
+        }
+    }
+}
+
+/// A flag that Ctrl-C, or a request to end, sets.
+fn stop_on_signal() -> Result<Arc<AtomicBool>, EdgeError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_tells_examples_and_exit_codes() {
+        let help = Cli::command().render_long_help().to_string();
+        for wanted in ["Examples:", "Exit codes:", "apt-get install ffmpeg", "NO_COLOR"] {
+            assert!(help.contains(wanted), "{wanted} is missing in:\n{help}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "unmask-edge",
+            "unmask-edge run",
+            "unmask-edge run --source synthetic:x",
+            "unmask-edge analyze",
+            "unmask-edge run --source a.mp4 --every 0",
+            "unmask-edge demo --seeds 0",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a command ended without a result.
+
+use std::io;
+use std::path::PathBuf;
+
+use unmask_shared::bundle::BundleError;
+use unmask_shared::engine::EngineError;
+
+use crate::person::JudgeError;
+use crate::pipeline::PipelineError;
+use crate::source::SourceError;
+
+/// Why a command ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The model cannot be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The network cannot be loaded or run.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Frames cannot be had.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A frame could not be judged.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The report cannot be written.
+    #[error("cannot write the report: {0}")]
+    Output(#[from] io::Error),
+    /// The report cannot be put into JSON.
+    #[error("cannot write the report: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The demo's picture cannot be written.
+    #[error("cannot write the picture {path}: {error}; name another place with --picture")]
+    Picture {
+        /// Where it should go.
+        path: PathBuf,
+        /// What went wrong.
+        error: image::ImageError,
+    },
+    /// Ctrl-C cannot be caught.
+    #[error("cannot listen for Ctrl-C: {0}")]
+    Signal(#[from] ctrlc::Error),
+}
+
+impl From<JudgeError> for EdgeError {
+    fn from(error: JudgeError) -> Self {
+        Self::Pipeline(error.into())
+    }
+}
+
+impl EdgeError {
+    /// Whether the reader of our output went away, as `head` does: that is no
+    /// reason to complain.
+    pub fn is_broken_pipe(&self) -> bool {
+        let kind = match self {
+            Self::Output(error) => error.kind(),
+            Self::Json(error) => match error.io_error_kind() {
+                Some(kind) => kind,
+                None => return false,
+            },
+            _ => return false,
+        };
+        kind == io::ErrorKind::BrokenPipe
+    }
+}

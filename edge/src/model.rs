@@ -1,0 +1,62 @@
+//! `unmask-edge model show`: what is known about a model.
+
+use std::io::{self, Write};
+
+use unmask_shared::bundle::Bundle;
+
+/// Prints the manifest of a bundle for people.
+pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()> {
+    let manifest = &bundle.manifest;
+    let (graph, made) = (&manifest.graph, &manifest.provenance);
+    let mut line = |name: &str, value: String| writeln!(out, "{name:<16}{value}");
+    line("model", format!("{} release {} ({origin})", manifest.name, manifest.release))?;
+    line("created", manifest.created.to_string())?;
+    line("sha256", bundle.sha256.clone())?;
+    line("size", format!("{:.2} MB", bundle.model.len() as f64 / 1e6))?;
+    let side = manifest.crop.size;
+    line("sees", format!("faces of {side} x {side} pixels, one frame at a time"))?;
+    line(
+        "network",
+        format!(
+            "{:.2} million numbers, {:.1} million multiply-adds a frame, {} state tensors",
+            graph.parameters as f64 / 1e6,
+            graph.macs as f64 / 1e6,
+            graph.states.len()
+        ),
+    )?;
+    let verdict = &manifest.verdict;
+    line(
+        "verdict",
+        format!(
+            "false alarms at most {:.1} %, misses at most {:.1} %, at least {} frames",
+            100.0 * verdict.false_alarm,
+            100.0 * verdict.miss,
+            verdict.frames_min
+        ),
+    )?;
+    let point = &manifest.operating_point;
+    line(
+        "single pictures",
+        format!(
+            "manipulated from {:.2}, genuine below {:.2} (false alarms {:.1} %, misses {:.1} %)",
+            point.threshold,
+            point.genuine_below,
+            100.0 * point.bpcer,
+            100.0 * point.apcer
+        ),
+    )?;
+    line(
+        "trained by",
+        format!("{}, {}, seed {}, {:.0} minutes", made.trainer, made.method, made.seed, made.minutes),
+    )?;
+    line("on", made.machine.to_string())?;
+    line("with data", made.data.to_string())?;
+    line("terms", made.terms.to_string())?;
+    if !manifest.figures.is_empty() {
+        line("figures", String::new())?;
+    }
+    for figure in &manifest.figures {
+        line("", format!("{:<32}{:.4}  ({} samples)", figure.name, figure.value, figure.count))?;
+    }
+    Ok(())
+}

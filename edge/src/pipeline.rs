@@ -1,0 +1,229 @@
+//! The way of a frame: faces, tracks, crop, network, verdict.
+
+use unmask_shared::bundle::Bundle;
+use unmask_shared::engine::{Engine, EngineError};
+use unmask_shared::event::EventKind;
+use unmask_shared::face::{Face, FaceFinderConfig, FaceFinderError};
+use unmask_shared::manifest::Manifest;
+use unmask_shared::quality::Quality;
+use unmask_shared::sample::{ImageError, crop_planar};
+use unmask_shared::verdict::Verdict;
+
+use crate::person::{JudgeError, Person};
+use crate::search::FaceSearch;
+use crate::source::Frame;
+use crate::stopwatch::{Stage, Stopwatch};
+use crate::track::{Tracker, TrackerConfig};
+
+/// How a stream is watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PipelineConfig {
+    /// Faces are looked for in every so many frames, at least 1.
+    pub detect_every: u32,
+    /// Whether frames that seem to hold no face are searched a second time with
+    /// a margin around them.
+    pub padded_search: bool,
+    /// How faces are found.
+    pub finder: FaceFinderConfig,
+    /// How they are followed.
+    pub tracker: TrackerConfig,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            detect_every: 5,
+            padded_search: false,
+            finder: FaceFinderConfig::default(),
+            tracker: TrackerConfig::default(),
+        }
+    }
+}
+
+/// Why a frame could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The face finder could not be set up.
+    #[error(transparent)]
+    Finder(#[from] FaceFinderError),
+    /// The frame is no picture.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The network could not be loaded.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The network or its rules failed on a face.
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+}
+
+/// Told of each change: what happened to whom.
+pub type OnEvent<'a> = dyn FnMut(EventKind, &Person) + 'a;
+
+/// Watches one stream on one thread.
+pub struct Pipeline {
+    config: PipelineConfig,
+    engine: Engine,
+    manifest: Manifest,
+    search: FaceSearch,
+    tracker: Tracker,
+    people: Vec<Person>,
+    next_id: u32,
+    frames_since_search: u32,
+    size: (usize, usize),
+    crop: Vec<f32>,
+    /// How long the stages take.
+    pub stopwatch: Stopwatch,
+}
+
+impl Pipeline {
+    /// A pipeline with a model of its own.
+    pub fn open(bundle: &Bundle, config: PipelineConfig) -> Result<Self, PipelineError> {
+        Self::new(Engine::load(bundle)?, bundle.manifest.clone(), config)
+    }
+
+    /// A pipeline with a model that others may be using too.
+    pub fn new(
+        engine: Engine,
+        manifest: Manifest,
+        config: PipelineConfig,
+    ) -> Result<Self, PipelineError> {
+        let side = engine.crop_side();
+        Ok(Self {
+            config,
+            engine,
+            manifest,
+            search: FaceSearch::new(config.finder, config.padded_search)?,
+            tracker: Tracker::new(config.tracker),
+            people: Vec::with_capacity(config.tracker.tracks_max),
+            next_id: 1,
+            frames_since_search: u32::MAX,
+            size: (0, 0),
+            crop: vec![0.0; 3 * side * side],
+            stopwatch: Stopwatch::default(),
+        })
+    }
+
+    /// Takes in the next frame of the stream.
+    pub fn push(&mut self, frame: &Frame, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
+        if (frame.width, frame.height) != self.size {
+            self.end_all(on_event);
+            self.size = (frame.width, frame.height);
+        }
+        self.frames_since_search = self.frames_since_search.saturating_add(1);
+        if self.frames_since_search >= self.config.detect_every {
+            self.frames_since_search = 0;
+            let search = &mut self.search;
+            let faces = self.stopwatch.time(Stage::Detect, || search.find(frame))?;
+            self.follow(Some(&faces));
+        } else {
+            self.follow(None);
+        }
+        self.meet_and_part(frame.index, on_event)?;
+        self.judge_all(frame, on_event)
+    }
+
+    /// The people in view, oldest first. Those with `id` 0 are not yet believed
+    /// to be people.
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+
+    /// Ends the stream: everybody leaves, and the next frame starts a new one.
+    pub fn finish(&mut self, on_event: &mut OnEvent<'_>) {
+        if self.next_id == 1 {
+            // Too short a stream to see anybody twice: better one look than none.
+            for person in &mut self.people {
+                announce(person, &mut self.next_id, on_event);
+            }
+        }
+        self.end_all(on_event);
+        self.search.reset();
+        self.next_id = 1;
+        self.size = (0, 0);
+    }
+
+    fn follow(&mut self, faces: Option<&[Face]>) {
+        let tracker = &mut self.tracker;
+        self.stopwatch.time(Stage::Track, || {
+            tracker.advance();
+            if let Some(faces) = faces {
+                tracker.correct(faces);
+            }
+        });
+    }
+
+    /// Brings the people in line with the tracks.
+    fn meet_and_part(
+        &mut self,
+        frame: u64,
+        on_event: &mut OnEvent<'_>,
+    ) -> Result<(), PipelineError> {
+        let tracks = self.tracker.tracks();
+        self.people.retain(|person| {
+            let stays = tracks.iter().any(|track| track.key == person.key);
+            if !stays && person.is_announced() {
+                on_event(EventKind::TrackEnded, person);
+            }
+            stays
+        });
+        for track in tracks {
+            if !self.people.iter().any(|person| person.key == track.key) {
+                let person =
+                    Person::new(track.key, frame, track.bbox, &self.engine, &self.manifest)?;
+                self.people.push(person);
+            }
+            let known = self.people.iter_mut().find(|person| person.key == track.key);
+            if let Some(person) = known {
+                person.bbox = track.bbox;
+                if self.tracker.is_confirmed(track) && !person.is_announced() {
+                    announce(person, &mut self.next_id, on_event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_all(&mut self, frame: &Frame, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
+        let view = frame.view()?;
+        let side = self.engine.crop_side();
+        let (watch, crop) = (&mut self.stopwatch, &mut self.crop);
+        for person in &mut self.people {
+            let in_view = |t: &&crate::track::Track| t.key == person.key && t.is_in_view();
+            if self.tracker.tracks().iter().find(in_view).is_none() {
+                continue;
+            }
+            person.last_frame = frame.index;
+            let to_crop = self.manifest.crop.from_box(&person.bbox);
+            watch.time(Stage::Crop, || crop_planar(&view, &to_crop, side, crop))?;
+            watch.time(Stage::Network, || person.look(crop))?;
+            let before = person.verdict();
+            let verdict = watch.time(Stage::Verdict, || {
+                let quality = Quality::of_crop(crop, side, person.bbox.width);
+                person.judge(&quality, &self.manifest)
+            });
+            if verdict != before && person.is_announced() {
+                on_event(EventKind::VerdictChanged, person);
+            }
+        }
+        Ok(())
+    }
+
+    fn end_all(&mut self, on_event: &mut OnEvent<'_>) {
+        for person in self.people.drain(..).filter(Person::is_announced) {
+            on_event(EventKind::TrackEnded, &person);
+        }
+        self.tracker.clear();
+        self.frames_since_search = u32::MAX;
+    }
+}
+
+/// Gives a face its number. A verdict that was reached before is told too.
+fn announce(person: &mut Person, next_id: &mut u32, on_event: &mut OnEvent<'_>) {
+    person.id = *next_id;
+    *next_id = next_id.saturating_add(1);
+    on_event(EventKind::TrackStarted, person);
+    if person.verdict() != Verdict::Undecided {
+        on_event(EventKind::VerdictChanged, person);
+    }
+}

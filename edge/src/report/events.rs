@@ -1,0 +1,69 @@
+//! Event records from what the pipeline tells.
+
+use std::fmt::Write;
+
+use unmask_shared::event::{EVENT_FORMAT, Event, EventKind};
+use unmask_shared::manifest::Manifest;
+use unmask_shared::verdict::Verdict;
+
+use crate::person::Person;
+use crate::source::Frame;
+
+/// Most bytes of a source name in an event.
+const SOURCE_BYTES_MAX: usize = 128;
+
+/// Numbers the events of one stream.
+#[derive(Debug)]
+pub struct EventMaker {
+    source: String,
+    model: String,
+    sequence: u64,
+}
+
+impl EventMaker {
+    /// Of a source name that is too long for the record, the end is kept.
+    pub fn new(source: &str, manifest: &Manifest) -> Self {
+        let mut start = source.len().saturating_sub(SOURCE_BYTES_MAX);
+        while !source.is_char_boundary(start) {
+            start += 1;
+        }
+        Self {
+            source: source[start..].to_owned(),
+            model: format!("{} {}", manifest.name, manifest.release),
+            sequence: 0,
+        }
+    }
+
+    /// The next record of the stream. Its time is that of the stream.
+    pub fn event(&mut self, kind: EventKind, person: &Person, frame: &Frame) -> Event {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        let verdict = person.verdict();
+        Event {
+            format: EVENT_FORMAT,
+            sequence,
+            time_us: frame.time_us,
+            source: fitted(&self.source),
+            track: person.id,
+            first_frame: person.first_frame,
+            frame: frame.index.max(person.first_frame),
+            kind,
+            verdict,
+            reason: if verdict == Verdict::Undecided { person.reason() } else { None },
+            score: person.score().filter(|score| score.is_finite()),
+            llr: person.llr(),
+            model: fitted(&self.model),
+        }
+    }
+}
+
+/// As much of a text as a bounded string holds.
+fn fitted<T: Default + Write>(text: &str) -> T {
+    let mut bounded = T::default();
+    for c in text.chars() {
+        if bounded.write_char(c).is_err() {
+            break;
+        }
+    }
+    bounded
+}

@@ -1,0 +1,122 @@
+//! What `run` prints.
+
+use std::io::{self, Write};
+
+use unmask_shared::event::{Event, EventKind};
+use unmask_shared::verdict::Verdict;
+
+use super::style::{Style, frames_text, reason_text, time_text, verdict_word};
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum EventFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON event record per line.
+    Jsonl,
+}
+
+/// What became of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Summary {
+    /// Frames that were looked at.
+    pub frames: u64,
+    /// Frames that were left out because they came too late (`--realtime`).
+    pub frames_dropped: u64,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// People called manipulated at some time.
+    pub manipulated: u64,
+    /// People found genuine in the end.
+    pub genuine: u64,
+    /// People that could not be judged.
+    pub undecided: u64,
+}
+
+/// Writes events as they come.
+#[derive(Debug)]
+pub struct EventPrinter {
+    format: EventFormat,
+    style: Style,
+}
+
+impl EventPrinter {
+    /// Colours are used where standard output is a terminal.
+    pub fn new(format: EventFormat) -> Self {
+        Self { format, style: Style::default() }
+    }
+
+    /// Writes one event.
+    pub fn event(&self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        match self.format {
+            EventFormat::Jsonl => {
+                serde_json::to_writer(&mut *out, event)?;
+                out.write_all(b"\n")?;
+            }
+            EventFormat::Text => self.line(event, out)?,
+        }
+        out.flush()
+    }
+
+    fn line(&self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        let time = self.style.dim(&time_text(event.time_us));
+        write!(out, "{time}  person {:<3} ", event.track)?;
+        let score = event.score.map_or_else(String::new, |s| format!("score {s:.2}"));
+        match event.kind {
+            EventKind::TrackStarted => writeln!(out, "{}", self.style.dim("comes into view")),
+            EventKind::VerdictChanged => {
+                let after = event.frame - event.first_frame + 1;
+                let word = verdict_word(&self.style, event.verdict);
+                writeln!(out, "{word}  {score}, after {}", frames_text(after))
+            }
+            EventKind::TrackEnded => {
+                let word = event.verdict.to_string();
+                let why = event.reason.map_or_else(String::new, |r| format!(": {}", reason_text(r)));
+                let text = format!("leaves       {score}, {word}{why}");
+                writeln!(out, "{}", self.style.dim(&text))
+            }
+        }
+    }
+
+    /// A line that sums the stream up; nothing in JSON.
+    pub fn end(&self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        if self.format == EventFormat::Jsonl {
+            return Ok(());
+        }
+        let people = summary.manipulated + summary.genuine + summary.undecided;
+        let rate = summary.frames as f64 / summary.seconds.max(1e-3);
+        let who = match people {
+            0 => "Nobody was seen".to_owned(),
+            1 => "1 person".to_owned(),
+            n => format!("{n} people"),
+        };
+        write!(
+            out,
+            "\n{who} in {} ({:.1} s, {rate:.0} frames a second)",
+            frames_text(summary.frames),
+            summary.seconds
+        )?;
+        if summary.frames_dropped > 0 {
+            write!(out, ", {} left out to keep up", frames_text(summary.frames_dropped))?;
+        }
+        if people == 0 {
+            return writeln!(out, ".");
+        }
+        let manipulated = format!("{} manipulated", summary.manipulated);
+        let manipulated = if summary.manipulated > 0 {
+            verdict_colour(&self.style, Verdict::Manipulated, &manipulated)
+        } else {
+            manipulated
+        };
+        writeln!(out, ": {manipulated}, {} genuine, {} undecided.", summary.genuine, summary.undecided)
+    }
+}
+
+fn verdict_colour(style: &Style, verdict: Verdict, text: &str) -> String {
+    match verdict {
+        Verdict::Manipulated => style.red(text),
+        Verdict::Genuine => style.green(text),
+        Verdict::Undecided => style.yellow(text),
+    }
+}

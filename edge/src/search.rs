@@ -1,0 +1,65 @@
+//! Finding faces, also those that fill the whole picture.
+
+use unmask_shared::face::{Face, FaceFinder, FaceFinderConfig, FaceFinderError};
+use unmask_shared::sample::ImageError;
+
+use crate::source::Frame;
+use crate::source::images::pad_edges;
+
+/// The margin around a padded picture, as a part of its longer side.
+const MARGIN: f32 = 0.4;
+/// Frames in which a search with a margin is tried in vain before it is given up.
+const PADDED_TRIES_MAX: u32 = 6;
+
+/// Looks for faces; where there seem to be none, once more in a frame with a
+/// margin of repeated edge pixels.
+pub struct FaceSearch {
+    finder: FaceFinder,
+    padded: Frame,
+    padded_tries_left: u32,
+    padding: bool,
+}
+
+impl FaceSearch {
+    /// `padding` allows the second look, which doubles the time for frames
+    /// without faces.
+    pub fn new(config: FaceFinderConfig, padding: bool) -> Result<Self, FaceFinderError> {
+        Ok(Self {
+            finder: FaceFinder::new(config)?,
+            padded: Frame::default(),
+            padded_tries_left: PADDED_TRIES_MAX,
+            padding,
+        })
+    }
+
+    /// The faces in `frame`, largest first, in pixels of the frame.
+    pub fn find(&mut self, frame: &Frame) -> Result<Vec<Face>, ImageError> {
+        let faces = self.finder.find(&frame.view()?);
+        if !faces.is_empty() {
+            // A face with surroundings: its stream needs no margin.
+            self.padded_tries_left = 0;
+            return Ok(faces);
+        }
+        if !self.padding || self.padded_tries_left == 0 {
+            return Ok(faces);
+        }
+        let margin = (MARGIN * frame.width.max(frame.height) as f32) as usize;
+        pad_edges(frame, margin, &mut self.padded);
+        let mut faces = self.finder.find(&self.padded.view()?);
+        faces.retain_mut(|face| {
+            face.bbox.x -= margin as f32;
+            face.bbox.y -= margin as f32;
+            let centre = face.bbox.centre();
+            (0.0..frame.width as f32).contains(&centre.x)
+                && (0.0..frame.height as f32).contains(&centre.y)
+        });
+        self.padded_tries_left =
+            if faces.is_empty() { self.padded_tries_left - 1 } else { PADDED_TRIES_MAX };
+        Ok(faces)
+    }
+
+    /// Forgets what was learnt about the stream.
+    pub fn reset(&mut self) {
+        self.padded_tries_left = PADDED_TRIES_MAX;
+    }
+}

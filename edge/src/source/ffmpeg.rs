@@ -1,0 +1,134 @@
+//! Reads a video through the `ffmpeg` command.
+
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use super::probe::{Probe, file_argument, launch_error, probe};
+use super::stderr::StderrTail;
+use super::{Frame, FrameSource, SourceError, ppm};
+
+/// Wider videos are scaled down to this by ffmpeg.
+const WIDTH_MAX: u32 = 1280;
+const PIPE_BUFFER_BYTES: usize = 1 << 18;
+
+/// The frames of one video file, every one of them, in order.
+///
+/// The child process is stopped and collected when this is dropped.
+pub struct FfmpegSource {
+    path: PathBuf,
+    name: String,
+    probe: Probe,
+    child: Child,
+    pipe: Option<BufReader<ChildStdout>>,
+    stderr: StderrTail,
+    frames: u64,
+}
+
+impl FfmpegSource {
+    /// Asks ffprobe about the file and starts ffmpeg on it.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let probe = probe(path)?;
+        let mut child = command(path, &probe)
+            .spawn()
+            .map_err(|error| launch_error("ffmpeg", path, error))?;
+        let pipe = child.stdout.take().map(|out| BufReader::with_capacity(PIPE_BUFFER_BYTES, out));
+        let stderr = StderrTail::follow(child.stderr.take());
+        let name = path.display().to_string();
+        Ok(Self { path: path.to_path_buf(), name, probe, child, pipe, stderr, frames: 0 })
+    }
+
+    /// Decides, after the last frame, whether that was the whole video.
+    fn finish(&mut self) -> Result<(), SourceError> {
+        self.pipe = None;
+        let status = self.child.wait().map_err(|error| self.pipe_error(error))?;
+        let said = self.stderr.last_line();
+        if self.is_whole(status, &said) {
+            return Ok(());
+        }
+        let reason = if said.is_empty() { format!("it ended with {status}") } else { said };
+        let path = self.path.clone();
+        if self.frames == 0 {
+            return Err(SourceError::NotAVideo { path, reason });
+        }
+        Err(SourceError::Truncated {
+            path,
+            frames: self.frames,
+            expected: self.probe.frames,
+            reason,
+        })
+    }
+
+    /// Containers often promise a frame or two that an edit list hides, and
+    /// ffmpeg complains about harmless things: only both together count.
+    fn is_whole(&self, status: ExitStatus, said: &str) -> bool {
+        let expected = self.probe.frames.unwrap_or(0);
+        let missing = expected.saturating_sub(self.frames);
+        let many = missing > 2 && missing * 20 > expected;
+        status.success() && self.frames > 0 && (said.is_empty() || !many)
+    }
+
+    fn pipe_error(&self, error: io::Error) -> SourceError {
+        SourceError::Pipe { path: self.path.clone(), error }
+    }
+}
+
+fn command(path: &Path, probe: &Probe) -> Command {
+    let mut command = Command::new("ffmpeg");
+    command
+        .args(["-nostdin", "-hide_banner", "-loglevel", "error"])
+        .args(["-protocol_whitelist", "file,pipe", "-i"])
+        .arg(file_argument(path))
+        .args(["-map", "0:v:0", "-an", "-sn", "-dn"])
+        .args([if probe.fps_mode { "-fps_mode" } else { "-vsync" }, "passthrough"])
+        .args(["-vf", &format!("scale=w='min({WIDTH_MAX},iw)':h=-2:flags=area")])
+        .args(["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    // A Ctrl-C in the terminal is for us: we finish the frame and stop ffmpeg.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
+}
+
+impl FrameSource for FfmpegSource {
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
+        let Some(pipe) = &mut self.pipe else { return Ok(false) };
+        match ppm::read_frame(pipe, frame) {
+            Ok(true) => {
+                frame.index = self.frames;
+                frame.time_us = (self.frames as f64 * 1e6 / self.probe.rate_hz) as u64;
+                self.frames += 1;
+                Ok(true)
+            }
+            Ok(false) => self.finish().map(|()| false),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.finish()?;
+                Err(self.pipe_error(error))
+            }
+            Err(error) => Err(self.pipe_error(error)),
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn frames_expected(&self) -> Option<u64> {
+        self.probe.frames
+    }
+
+    fn rate_hz(&self) -> f64 {
+        self.probe.rate_hz
+    }
+}
+
+impl Drop for FfmpegSource {
+    fn drop(&mut self) {
+        self.pipe = None;
+        // Both fail only when the child has already been collected.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,176 @@
+//! Pictures in folders, and which files are worth opening at all.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::images::read_picture;
+use super::{Frame, FrameSource, MEDIA_MAX, SourceError, open_error};
+
+const IMAGE_ENDINGS: &[&str] = &["bmp", "jpeg", "jpg", "png", "webp"];
+const VIDEO_ENDINGS: &[&str] = &[
+    "3gp", "avi", "flv", "gif", "m2ts", "m4v", "mjpeg", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
+    "ogv", "ts", "webm", "wmv",
+];
+const DEPTH_MAX: usize = 32;
+/// Pictures of a folder are played at this rate.
+const PICTURES_HZ: f64 = 25.0;
+
+/// Whether a file is read as one picture or as a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// One picture.
+    Image,
+    /// A stream of frames.
+    Video,
+}
+
+/// Looks at the first bytes of a file: what the name says does not count.
+pub fn sniff(path: &Path) -> Result<MediaKind, SourceError> {
+    let mut head = [0_u8; 32];
+    let mut file = File::open(path).map_err(|error| open_error(path, error))?;
+    let metadata = file.metadata().map_err(|error| open_error(path, error))?;
+    if metadata.is_dir() {
+        let error = std::io::Error::from(std::io::ErrorKind::IsADirectory);
+        return Err(open_error(path, error));
+    }
+    let length = file.read(&mut head).map_err(|error| open_error(path, error))?;
+    let known = image::guess_format(&head[..length]).is_ok_and(|format| format.reading_enabled());
+    let named = ending_in(path, IMAGE_ENDINGS);
+    Ok(if known || named { MediaKind::Image } else { MediaKind::Video })
+}
+
+/// Every picture and video below a folder, sorted by path.
+pub fn list_media(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let mut files = Vec::new();
+    walk(folder, 0, &mut files)?;
+    if files.is_empty() {
+        return Err(SourceError::NoMedia(folder.to_path_buf()));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+    for entry in std::fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
+        let entry = entry.map_err(|error| open_error(folder, error))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|error| open_error(&path, error))?;
+        if kind.is_dir() && depth < DEPTH_MAX {
+            walk(&path, depth + 1, files)?;
+        } else if !kind.is_dir()
+            && (ending_in(&path, IMAGE_ENDINGS) || ending_in(&path, VIDEO_ENDINGS))
+        {
+            if files.len() == MEDIA_MAX {
+                return Err(SourceError::TooManyFiles(folder.to_path_buf()));
+            }
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn ending_in(path: &Path, endings: &[&str]) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+}
+
+/// The pictures of one folder, sorted by name, as a stream.
+pub struct FolderSource {
+    name: String,
+    files: Vec<PathBuf>,
+    next: usize,
+}
+
+impl FolderSource {
+    /// Lists the pictures directly inside `folder`.
+    pub fn open(folder: &Path) -> Result<Self, SourceError> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
+            let path = entry.map_err(|error| open_error(folder, error))?.path();
+            if ending_in(&path, IMAGE_ENDINGS) && path.is_file() {
+                if files.len() == MEDIA_MAX {
+                    return Err(SourceError::TooManyFiles(folder.to_path_buf()));
+                }
+                files.push(path);
+            }
+        }
+        if files.is_empty() {
+            return Err(SourceError::NoPictures(folder.to_path_buf()));
+        }
+        files.sort();
+        Ok(Self { name: folder.display().to_string(), files, next: 0 })
+    }
+
+    /// One picture as a stream of one frame.
+    pub fn single(path: &Path) -> Self {
+        Self { name: path.display().to_string(), files: vec![path.to_path_buf()], next: 0 }
+    }
+}
+
+impl FrameSource for FolderSource {
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
+        let Some(path) = self.files.get(self.next) else { return Ok(false) };
+        read_picture(path, frame)?;
+        frame.index = self.next as u64;
+        frame.time_us = (self.next as f64 * 1e6 / PICTURES_HZ) as u64;
+        self.next += 1;
+        Ok(true)
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn frames_expected(&self) -> Option<u64> {
+        Some(self.files.len() as u64)
+    }
+
+    fn rate_hz(&self) -> f64 {
+        PICTURES_HZ
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(path: &Path, shade: u8) {
+        image::RgbImage::from_pixel(4, 4, image::Rgb([shade; 3])).save(path).unwrap();
+    }
+
+    #[test]
+    fn plays_the_pictures_of_a_folder_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        picture(&folder.path().join("b.png"), 20);
+        picture(&folder.path().join("a.png"), 10);
+        std::fs::write(folder.path().join("notes.txt"), "x").unwrap();
+        let mut source = FolderSource::open(folder.path()).unwrap();
+        let mut frame = Frame::default();
+        let mut seen = Vec::new();
+        while source.next_frame(&mut frame).unwrap() {
+            seen.push((frame.index, frame.rgb[0]));
+        }
+        assert_eq!(seen, [(0, 10), (1, 20)]);
+    }
+
+    #[test]
+    fn an_empty_folder_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(FolderSource::open(folder.path()), Err(SourceError::NoPictures(_))));
+        assert!(matches!(list_media(folder.path()), Err(SourceError::NoMedia(_))));
+    }
+
+    #[test]
+    fn finds_media_in_folders_below_and_goes_by_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("below");
+        std::fs::create_dir(&below).unwrap();
+        picture(&below.join("a.PNG"), 1);
+        std::fs::write(folder.path().join("z.mp4"), "text").unwrap();
+        let files = list_media(folder.path()).unwrap();
+        assert_eq!(files, [below.join("a.PNG"), folder.path().join("z.mp4")]);
+        assert_eq!(sniff(&files[0]).unwrap(), MediaKind::Image);
+        assert_eq!(sniff(&files[1]).unwrap(), MediaKind::Video);
+    }
+}

@@ -1,0 +1,149 @@
+//! Asks `ffprobe` what a video is before it is read.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use super::{SourceError, stderr};
+
+/// What the container says about its first video stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Probe {
+    /// Frames per second.
+    pub rate_hz: f64,
+    /// Number of frames, where the container tells.
+    pub frames: Option<u64>,
+    /// Whether this ffmpeg understands `-fps_mode` (5.1 and later).
+    pub fps_mode: bool,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    program_version: Version,
+    #[serde(default)]
+    streams: Vec<Stream>,
+}
+
+#[derive(Deserialize, Default)]
+struct Version {
+    #[serde(default)]
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    #[serde(default)]
+    avg_frame_rate: String,
+    #[serde(default)]
+    r_frame_rate: String,
+    nb_frames: Option<String>,
+}
+
+/// Runs `ffprobe` on one file.
+pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "v:0"])
+        .args(["-show_program_version", "-show_entries"])
+        .args(["stream=avg_frame_rate,r_frame_rate,nb_frames", "-of", "json"])
+        .arg("-i")
+        .arg(file_argument(path))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| launch_error("ffprobe", path, error))?;
+    let last_line = output.stderr.split(|&b| b == b'\n').map(stderr::clean);
+    let last_line = last_line.filter(|line| !line.is_empty()).last();
+    let refused = |reason: String| SourceError::NotAVideo { path: path.to_path_buf(), reason };
+    if !output.status.success() {
+        return Err(refused(last_line.unwrap_or_else(|| "ffprobe gave no reason".into())));
+    }
+    parse(&output.stdout)
+        .ok_or_else(|| refused(last_line.unwrap_or_else(|| "it has no video stream".into())))
+}
+
+fn parse(json: &[u8]) -> Option<Probe> {
+    let answer: Answer = serde_json::from_slice(json).ok()?;
+    let stream = answer.streams.first()?;
+    let rate = ratio(&stream.avg_frame_rate).or_else(|| ratio(&stream.r_frame_rate));
+    Some(Probe {
+        rate_hz: rate.unwrap_or(25.0),
+        frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
+        fps_mode: knows_fps_mode(&answer.program_version.version),
+    })
+}
+
+/// `30000/1001` as a number, if it is a plausible frame rate.
+fn ratio(text: &str) -> Option<f64> {
+    let (over, under) = text.split_once('/')?;
+    let rate = over.parse::<f64>().ok()? / under.parse::<f64>().ok()?;
+    (rate.is_finite() && (0.01..=1000.0).contains(&rate)).then_some(rate)
+}
+
+/// Releases are named `5.1.9-0+deb12u1`; builds from source `N-109...`.
+fn knows_fps_mode(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('n').split(['.', '-']).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 1),
+        (Some(Ok(major)), _) => major > 5,
+        _ => true,
+    }
+}
+
+/// The path as an argument that can be taken neither for an option nor for an
+/// address on the network.
+pub(super) fn file_argument(path: &Path) -> OsString {
+    let mut argument = OsString::from("file:");
+    argument.push(OsStr::new(path));
+    argument
+}
+
+/// Tells a missing command from a command that could not be started.
+pub(super) fn launch_error(command: &'static str, path: &Path, error: io::Error) -> SourceError {
+    if error.kind() == io::ErrorKind::NotFound {
+        SourceError::NoFfmpeg { command }
+    } else {
+        SourceError::Pipe { path: path.to_path_buf(), error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_ffprobe_prints() {
+        let json = br#"{"program_version":{"version":"5.1.9-0+deb12u1"},
+            "streams":[{"r_frame_rate":"30/1","avg_frame_rate":"30000/1001","nb_frames":"90"}]}"#;
+        let probe = parse(json).unwrap();
+        assert!((probe.rate_hz - 29.97).abs() < 0.001);
+        assert_eq!(probe.frames, Some(90));
+        assert!(probe.fps_mode);
+    }
+
+    #[test]
+    fn survives_answers_without_sense() {
+        assert_eq!(parse(b"{}"), None);
+        assert_eq!(parse(b"not json"), None);
+        let odd = br#"{"streams":[{"r_frame_rate":"90000/1","avg_frame_rate":"0/0"}]}"#;
+        assert_eq!(parse(odd).map(|p| (p.rate_hz, p.frames)), Some((25.0, None)));
+    }
+
+    #[test]
+    fn knows_which_ffmpeg_is_old() {
+        assert!(!knows_fps_mode("4.4.2-0ubuntu0.22.04.1"));
+        assert!(!knows_fps_mode("5.0"));
+        assert!(knows_fps_mode("5.1.9-0+deb12u1"));
+        assert!(knows_fps_mode("n7.1"));
+        assert!(knows_fps_mode("7"));
+        assert!(knows_fps_mode("N-109540-gaa"));
+    }
+
+    #[test]
+    fn a_path_is_never_an_option_or_an_address() {
+        assert_eq!(file_argument(Path::new("-y")), "file:-y");
+        assert_eq!(file_argument(Path::new("http://host/x")), "file:http://host/x");
+    }
+}
