@@ -1,9 +1,14 @@
 //! Trains, attacks, evaluates, quantises and exports the unmask detector.
 
 pub mod attack;
+pub mod cli;
+pub mod config;
+pub mod dataset;
 pub mod device;
+pub mod evaluate;
 pub mod export;
 pub mod fake;
 pub mod loss;
 pub mod metric;
 pub mod network;
+pub mod train;

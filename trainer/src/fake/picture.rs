@@ -78,6 +78,14 @@ impl Picture {
         self.resample(self.side, |x, y| back.apply(Point { x, y }))
     }
 
+    /// A picture of another side: `motion` takes own coordinates to its coordinates.
+    pub fn sample(&self, side: usize, motion: &Similarity) -> Self {
+        let Some(back) = motion.inverse() else {
+            return self.resize(side);
+        };
+        self.resample(side, |x, y| back.apply(Point { x, y }))
+    }
+
     /// Resized with bilinear interpolation, or by area means when it shrinks.
     pub fn resize(&self, side: usize) -> Self {
         let ratio = self.side as f32 / side as f32;

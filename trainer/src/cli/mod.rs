@@ -1,0 +1,53 @@
+//! The command line.
+
+mod evaluate;
+mod prepare;
+mod preview;
+mod train;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  unmask-trainer prepare --input photos --output shards
+  unmask-trainer train --data shards --run runs/first
+  unmask-trainer evaluate runs/first --data shards --epsilon 2/255
+  unmask-trainer export runs/first --output bundle && unmask-trainer check bundle
+  unmask-edge analyze --bundle bundle video.mp4
+
+Exit codes: 0 done, 2 error.";
+
+/// Trains a detector of manipulated faces that is hard to fool, and exports it.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Turn folders of pictures and videos into shards of aligned face crops
+    Prepare(prepare::Args),
+    /// Show pairs of real and pseudo-fake faces as the network sees them
+    Preview(preview::Args),
+    /// Train a detector, defended or not
+    Train(train::Args),
+    /// Measure AUC on held-out faces, clean and under PGD-10
+    Evaluate(evaluate::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever the command could not do, with cause and remedy.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Prepare(args) => args.run(),
+            Command::Preview(args) => args.run(),
+            Command::Train(args) => args.run(),
+            Command::Evaluate(args) => args.run(),
+        }
+    }
+}

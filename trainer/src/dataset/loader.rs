@@ -1,0 +1,114 @@
+//! Batches made ahead of the step that needs them.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+
+use super::pairs::{Epoch, Pairs, PreparedPair};
+
+/// Batches that wait at most.
+const QUEUE_BATCHES: usize = 2;
+
+/// Clips with their labels: real and fake of each pair one after the other.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[2 * pairs, frames, 3, side, side]`
+    pub images: Vec<f32>,
+    /// `[2 * pairs]`, 1 = fake: `0, 1, 0, 1, ...`
+    pub labels: Vec<f32>,
+    /// Frames per clip.
+    pub frames: usize,
+    /// Side in pixels.
+    pub side: usize,
+}
+
+impl Batch {
+    /// Puts pairs together.
+    pub fn collect(pairs: &[PreparedPair], frames: usize, side: usize) -> Self {
+        let mut images = Vec::with_capacity(pairs.len() * 2 * frames * 3 * side * side);
+        for pair in pairs {
+            images.extend_from_slice(&pair.real);
+            images.extend_from_slice(&pair.fake);
+        }
+        let labels = (0..2 * pairs.len()).map(|i| (i % 2) as f32).collect();
+        Self {
+            images,
+            labels,
+            frames,
+            side,
+        }
+    }
+
+    /// Clips in the batch.
+    pub fn clips(&self) -> usize {
+        self.labels.len()
+    }
+}
+
+/// What a step needs to know of its batch before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchPlan {
+    /// Epoch, from 0.
+    pub epoch: u64,
+    /// First pair within the epoch.
+    pub first: usize,
+    /// Frames per clip.
+    pub frames: usize,
+    /// Side in pixels.
+    pub side: usize,
+}
+
+/// Makes batches in a thread of its own.
+pub struct Loader {
+    receiver: Receiver<Result<Batch>>,
+}
+
+impl Loader {
+    /// Starts making the planned batches of `pairs` pairs each, in order. The thread
+    /// ends with the plans, or when the loader is dropped.
+    pub fn start<'scope, 'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        source: &'env Pairs<'env>,
+        seed: u64,
+        pairs: usize,
+        plans: impl Iterator<Item = BatchPlan> + Send + 'scope,
+    ) -> Self {
+        let (sender, receiver) = sync_channel(QUEUE_BATCHES);
+        scope.spawn(move || {
+            let mut order: Option<(u64, Epoch)> = None;
+            for plan in plans {
+                let epoch = match order.take() {
+                    Some((number, epoch)) if number == plan.epoch => epoch,
+                    _ => source.epoch(seed, plan.epoch),
+                };
+                let batch = make(source, &epoch, &plan, pairs);
+                order = Some((plan.epoch, epoch));
+                if sender.send(batch).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { receiver }
+    }
+
+    /// The next batch.
+    ///
+    /// # Errors
+    /// When a stored face is damaged, or more batches are asked for than were planned.
+    pub fn next(&self) -> Result<Batch> {
+        self.receiver
+            .recv()
+            .context("the loader has no more batches")?
+    }
+}
+
+fn make(source: &Pairs<'_>, epoch: &Epoch, plan: &BatchPlan, pairs: usize) -> Result<Batch> {
+    let last = (plan.first + pairs).min(epoch.len());
+    let made: Vec<PreparedPair> = (plan.first..last)
+        .into_par_iter()
+        .map(|index| source.make(epoch, index, plan.frames, plan.side))
+        .collect::<Result<_>>()?;
+    Ok(Batch::collect(&made, plan.frames, plan.side))
+}

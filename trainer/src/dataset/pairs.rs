@@ -1,0 +1,415 @@
+//! Pairs of a real face and a fake, made on the fly and the same for the same seed.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, ensure};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use serde::{Deserialize, Serialize};
+use unmask_shared::geometry::{Point, Similarity};
+
+use super::record::{Label, Record};
+use super::{STORED_MARGIN, STORED_SIDE, stored_crop};
+use crate::fake::{Blend, BlendKind, Picture, Quality, Random};
+
+/// How pairs are drawn and degraded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PairConfig {
+    /// Share of pseudo-fakes that are swaps; the others are self-blends. In [0, 1].
+    pub swap_share: f32,
+    /// Share of pairs whose fake is a real fake of the data, when there are any. In [0, 1].
+    pub fake_share: f32,
+    /// How often and how hard both classes are degraded, in [0, 1].
+    pub degradation: f32,
+    /// Share of groups held out for validation, in (0, 1).
+    pub validation_share: f32,
+    /// Source that gives pairs of its own fakes only, never pseudo-fakes.
+    pub paired_only: Vec<String>,
+}
+
+impl Default for PairConfig {
+    fn default() -> Self {
+        Self {
+            swap_share: 0.35,
+            fake_share: 0.25,
+            degradation: 0.7,
+            validation_share: 0.1,
+            paired_only: vec!["synthetic".into()],
+        }
+    }
+}
+
+/// What made the fake of a pair.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PairKind {
+    /// A self-blended image.
+    SelfBlend,
+    /// A swap between two real faces.
+    Swap,
+    /// A fake from the data, by its source.
+    Data(String),
+}
+
+impl std::fmt::Display for PairKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SelfBlend => f.write_str("self-blend"),
+            Self::Swap => f.write_str("swap"),
+            Self::Data(source) => f.write_str(source),
+        }
+    }
+}
+
+/// A real clip and a fake one of `frames` frames each, channel-planar.
+#[derive(Clone, Debug)]
+pub struct PreparedPair {
+    /// `[frames, 3, side, side]`
+    pub real: Vec<f32>,
+    /// `[frames, 3, side, side]`
+    pub fake: Vec<f32>,
+    /// What made the fake.
+    pub kind: PairKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Item {
+    /// A pseudo-fake from this real record.
+    Blend(usize),
+    /// This fake record beside its twin or another real one.
+    Data(usize),
+}
+
+/// Draws pairs from the training or the validation part of some records.
+pub struct Pairs<'a> {
+    records: &'a [Record],
+    config: PairConfig,
+    blendable: Vec<usize>,
+    fakes: Vec<usize>,
+    twins: HashMap<usize, usize>,
+}
+
+impl<'a> Pairs<'a> {
+    /// Takes the part of the records that is, or is not, validation.
+    ///
+    /// # Errors
+    /// When the part has too few real faces to make pairs of.
+    pub fn new(records: &'a [Record], config: &PairConfig, validation: bool) -> Result<Self> {
+        let part: Vec<usize> = (0..records.len())
+            .filter(|i| records[*i].is_validation(config.validation_share) == validation)
+            .collect();
+        let real = |i: &usize| records[*i].meta.label == Label::Real;
+        let blendable: Vec<usize> = part
+            .iter()
+            .copied()
+            .filter(|i| real(i) && !config.paired_only.contains(&records[*i].meta.source))
+            .collect();
+        let by_twin: HashMap<(&str, &str), usize> = part
+            .iter()
+            .filter(|i| real(i))
+            .filter_map(|i| {
+                let meta = &records[*i].meta;
+                Some(((meta.source.as_str(), meta.twin.as_deref()?), *i))
+            })
+            .collect();
+        let fakes: Vec<usize> = part.iter().copied().filter(|i| !real(i)).collect();
+        let twins = fakes
+            .iter()
+            .filter_map(|i| {
+                let meta = &records[*i].meta;
+                Some((
+                    *i,
+                    *by_twin.get(&(meta.source.as_str(), meta.twin.as_deref()?))?,
+                ))
+            })
+            .collect();
+        let pairs = Self {
+            records,
+            config: config.clone(),
+            blendable,
+            fakes,
+            twins,
+        };
+        ensure!(
+            pairs.blendable.len() >= 2 || !pairs.twins.is_empty(),
+            "the {} part has {} real faces and {} fakes: at least 2 real faces are needed",
+            if validation { "validation" } else { "training" },
+            pairs.blendable.len(),
+            pairs.fakes.len()
+        );
+        Ok(pairs)
+    }
+
+    /// Pairs of one epoch, in its order.
+    fn items(&self, seed: u64, epoch: u64) -> Vec<Item> {
+        let mut random = Random::seed_from_u64(mix(seed, epoch));
+        let mut items: Vec<Item> = self.blendable.iter().map(|i| Item::Blend(*i)).collect();
+        items.extend(
+            self.usable_fakes(self.fake_count(), &mut random)
+                .into_iter()
+                .map(Item::Data),
+        );
+        items.shuffle(&mut random);
+        items
+    }
+
+    fn fake_count(&self) -> usize {
+        let share = f64::from(self.config.fake_share.clamp(0.0, 0.95));
+        if self.blendable.is_empty() {
+            return self.fakes.len();
+        }
+        (self.blendable.len() as f64 * share / (1.0 - share)).round() as usize
+    }
+
+    /// Fakes drawn so that each source counts the same, however large it is.
+    fn usable_fakes(&self, count: usize, random: &mut Random) -> Vec<usize> {
+        let mut sources: std::collections::BTreeMap<&str, Vec<usize>> = Default::default();
+        for i in &self.fakes {
+            if self.twins.contains_key(i) || !self.blendable.is_empty() {
+                sources
+                    .entry(&self.records[*i].meta.source)
+                    .or_default()
+                    .push(*i);
+            }
+        }
+        let mut lists: Vec<Vec<usize>> = sources.into_values().collect();
+        if lists.is_empty() {
+            return Vec::new();
+        }
+        lists.iter_mut().for_each(|list| list.shuffle(random));
+        let sources = lists.len();
+        (0..count)
+            .map(|n| {
+                let list = &lists[n % sources];
+                list[n / sources % list.len()]
+            })
+            .collect()
+    }
+
+    /// Pairs in one epoch.
+    pub fn len(&self) -> usize {
+        let fakes = if self.fakes.is_empty() {
+            0
+        } else {
+            self.fake_count()
+        };
+        self.blendable.len() + fakes
+    }
+
+    /// Whether there is nothing to draw.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The order of one epoch, to be given to [`Self::make`] one by one.
+    pub fn epoch(&self, seed: u64, epoch: u64) -> Epoch {
+        Epoch {
+            items: self.items(seed, epoch),
+            seed: mix(seed, epoch),
+        }
+    }
+
+    /// Makes pair `index` of an epoch with clips of `frames` frames and crops of `side`.
+    ///
+    /// # Errors
+    /// When a stored frame does not decode.
+    pub fn make(
+        &self,
+        epoch: &Epoch,
+        index: usize,
+        frames: usize,
+        side: usize,
+    ) -> Result<PreparedPair> {
+        let item = *epoch
+            .items
+            .get(index)
+            .context("no such pair in this epoch")?;
+        let mut random = Random::seed_from_u64(mix(epoch.seed, index as u64));
+        let (reals, fakes, kind) = match item {
+            Item::Blend(i) => self.blend(i, frames, &mut random)?,
+            Item::Data(i) => self.data(i, frames, &mut random)?,
+        };
+        let view = View::sample(frames, side, &mut random);
+        let quality = Quality::sample(self.config.degradation, &mut random);
+        let finish = |pictures: &[Picture]| {
+            pictures
+                .iter()
+                .enumerate()
+                .flat_map(|(i, p)| view.finish(p, &quality, i))
+                .collect()
+        };
+        Ok(PreparedPair {
+            real: finish(&reals),
+            fake: finish(&fakes),
+            kind,
+        })
+    }
+
+    fn blend(&self, i: usize, frames: usize, random: &mut Random) -> Result<Clips> {
+        let target = clip(&self.records[i], frames, random)?;
+        let swap =
+            self.blendable.len() > 1 && random.random_bool(f64::from(self.config.swap_share));
+        let kind = if swap {
+            BlendKind::Swap
+        } else {
+            BlendKind::SelfBlend
+        };
+        let blend = Blend::sample(kind, &stored_crop(), random);
+        let donor = if swap {
+            Some(clip(&self.records[self.other(i, random)], frames, random)?)
+        } else {
+            None
+        };
+        let (reals, fakes) = target
+            .iter()
+            .enumerate()
+            .map(|(f, picture)| blend.apply(picture, donor.as_ref().map(|donor| &donor[f])))
+            .unzip();
+        Ok((
+            reals,
+            fakes,
+            if swap {
+                PairKind::Swap
+            } else {
+                PairKind::SelfBlend
+            },
+        ))
+    }
+
+    fn data(&self, i: usize, frames: usize, random: &mut Random) -> Result<Clips> {
+        let fake = &self.records[i];
+        let real = match self.twins.get(&i) {
+            Some(twin) => *twin,
+            None => self.blendable[random.random_range(0..self.blendable.len())],
+        };
+        // Twins show the same frames: the same draw of the first one.
+        let mut again = random.clone();
+        let fakes = clip(fake, frames, random)?;
+        let reals = clip(&self.records[real], frames, &mut again)?;
+        Ok((reals, fakes, PairKind::Data(fake.meta.source.clone())))
+    }
+
+    fn other(&self, not: usize, random: &mut Random) -> usize {
+        for _ in 0..8 {
+            let i = self.blendable[random.random_range(0..self.blendable.len())];
+            if i != not && self.records[i].meta.group != self.records[not].meta.group {
+                return i;
+            }
+        }
+        self.blendable[random.random_range(0..self.blendable.len())]
+    }
+}
+
+type Clips = (Vec<Picture>, Vec<Picture>, PairKind);
+
+/// The order of one epoch.
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    items: Vec<Item>,
+    seed: u64,
+}
+
+impl Epoch {
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+/// `frames` consecutive pictures of a record; a photograph is repeated.
+fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
+    let stored = record.frames.len();
+    let start = random.random_range(0..=stored.saturating_sub(frames));
+    (0..frames)
+        .map(|i| {
+            decode(&record.frames[(start + i).min(stored - 1)]).with_context(|| {
+                format!(
+                    "the stored crop of {} is damaged: prepare it again",
+                    record.meta.file
+                )
+            })
+        })
+        .collect()
+}
+
+fn decode(png: &[u8]) -> Result<Picture> {
+    let picture = image::load_from_memory_with_format(png, image::ImageFormat::Png)?.into_rgb8();
+    let side = usize::from(STORED_SIDE);
+    let (width, height) = picture.dimensions();
+    ensure!(
+        (width as usize, height as usize) == (side, side),
+        "it is {width}x{height}, not {side}x{side}"
+    );
+    Ok(Picture::from_u8(side, picture.as_raw()))
+}
+
+/// Where the network's crop lies in the stored one, frame by frame.
+struct View {
+    motions: Vec<Similarity>,
+    middle: usize,
+    side: usize,
+}
+
+impl View {
+    fn sample(frames: usize, side: usize, random: &mut Random) -> Self {
+        let middle = (side as f32 * random.random_range(0.85f32..1.2)).round();
+        let stored = f32::from(STORED_SIDE);
+        let centre = Point {
+            x: stored / 2.0,
+            y: stored / 2.0,
+        };
+        let base = middle / (stored / STORED_MARGIN) * random.random_range(0.92f32..1.1);
+        let turn = random.random_range(-0.07f32..0.07);
+        let shift = |random: &mut Random| random.random_range(-0.035f32..0.035) * stored;
+        let (mut dx, mut dy, mut zoom) = (shift(random), shift(random), 1.0);
+        let motions = (0..frames)
+            .map(|frame| {
+                if frame > 0 {
+                    dx += random.random_range(-0.008f32..0.008) * stored;
+                    dy += random.random_range(-0.008f32..0.008) * stored;
+                    zoom *= random.random_range(0.993f32..1.007);
+                }
+                let about = Similarity::about(centre, base * zoom, turn, dx * base, dy * base);
+                let home = middle / 2.0;
+                about.then(&Similarity {
+                    a: 1.0,
+                    b: 0.0,
+                    tx: home - centre.x,
+                    ty: home - centre.y,
+                })
+            })
+            .collect();
+        Self {
+            motions,
+            middle: middle as usize,
+            side,
+        }
+    }
+
+    fn finish(&self, picture: &Picture, quality: &Quality, frame: usize) -> Vec<f32> {
+        let seen = picture.sample(self.middle, &self.motions[frame]);
+        let degraded = quality.apply(&seen, frame as u32);
+        let mut out = if self.middle == self.side {
+            degraded
+        } else {
+            degraded.resize(self.side)
+        };
+        out.clamp();
+        out.planar()
+    }
+}
+
+/// Two numbers into one seed (SplitMix64's finaliser).
+pub(crate) fn mix(a: u64, b: u64) -> u64 {
+    let mut z = a ^ b
+        .wrapping_add(0x9E37_79B9_7F4A_7C15)
+        .wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,250 @@
+//! The run folder and its checkpoints: complete or absent, never half.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::store::ModuleRecord;
+use burn::tensor::{Bytes, Device};
+use serde::{Deserialize, Serialize};
+
+use crate::config::RunConfig;
+use crate::network::StreamNet;
+
+/// A folder with `config.toml`, `metrics.jsonl`, `curves.svg` and `checkpoint-N`.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct State {
+    step: usize,
+    seconds: f64,
+}
+
+/// Everything a run needs to go on.
+pub struct Checkpoint {
+    /// Steps done.
+    pub step: usize,
+    /// Training time so far, in seconds.
+    pub seconds: f64,
+    /// Live weights.
+    pub net: StreamNet,
+    /// Averaged weights.
+    pub average: StreamNet,
+    /// Optimiser with its moments.
+    pub optimizer: ModuleOptimizer,
+}
+
+impl RunFolder {
+    /// Creates a folder for a new run and writes its configuration.
+    ///
+    /// # Errors
+    /// When the folder holds a run already, or cannot be written.
+    pub fn create(path: &Path, config: &RunConfig) -> Result<Self> {
+        if path.join("config.toml").exists() {
+            bail!(
+                "{} holds a run already: go on with it by --resume, or name another folder",
+                path.display()
+            );
+        }
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot create the run folder {}", path.display()))?;
+        let folder = Self {
+            path: path.to_path_buf(),
+        };
+        folder.write("config.toml", config.to_toml()?.as_bytes())?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of an earlier run.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open(path: &Path) -> Result<(Self, RunConfig)> {
+        let config = path.join("config.toml");
+        if !config.exists() {
+            bail!("{} is no run folder: it has no config.toml", path.display());
+        }
+        Ok((
+            Self {
+                path: path.to_path_buf(),
+            },
+            RunConfig::read(&config)?,
+        ))
+    }
+
+    /// Path of a file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file so that it appears complete or not at all.
+    ///
+    /// # Errors
+    /// When the disk refuses; an earlier version stays.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        write_atomic(&self.path.join(name), bytes)
+    }
+
+    /// Saves a checkpoint, then removes older ones.
+    ///
+    /// # Errors
+    /// When the disk refuses; older checkpoints stay.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let name = format!("checkpoint-{:08}", checkpoint.step);
+        let partial = self.path.join(format!("{name}.partial"));
+        let _ = fs::remove_dir_all(&partial); // left by an interrupted save
+        fs::create_dir_all(&partial)
+            .with_context(|| format!("cannot create {}", partial.display()))?;
+        let state = State {
+            step: checkpoint.step,
+            seconds: checkpoint.seconds,
+        };
+        write_atomic(
+            &partial.join("net.bpk"),
+            &checkpoint.net.clone().into_record().into_bytes()?,
+        )?;
+        let average = checkpoint.average.clone().into_record().into_bytes()?;
+        write_atomic(&partial.join("average.bpk"), &average)?;
+        write_atomic(
+            &partial.join("optimizer.bpk"),
+            &checkpoint.optimizer.into_bytes()?,
+        )?;
+        write_atomic(
+            &partial.join("state.json"),
+            &serde_json::to_vec_pretty(&state)?,
+        )?;
+        let complete = self.path.join(&name);
+        let _ = fs::remove_dir_all(&complete); // the same step, saved before
+        fs::rename(&partial, &complete)
+            .with_context(|| format!("cannot complete {}", complete.display()))?;
+        for older in self
+            .checkpoints()?
+            .into_iter()
+            .filter(|path| *path != complete)
+        {
+            fs::remove_dir_all(&older)
+                .with_context(|| format!("cannot remove {}", older.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Loads the newest checkpoint into networks of the run's architecture; `None` when
+    /// there is none yet.
+    ///
+    /// # Errors
+    /// When a checkpoint is damaged or of another architecture.
+    pub fn load(
+        &self,
+        config: &RunConfig,
+        optimizer: ModuleOptimizer,
+        device: &Device,
+    ) -> Result<Option<Checkpoint>> {
+        let Some(path) = self.checkpoints()?.pop() else {
+            return Ok(None);
+        };
+        let damaged = || damaged(&path);
+        let state = read(&path, "state.json")?;
+        let state: State = serde_json::from_slice(&state).with_context(damaged)?;
+        let moments = Bytes::from_bytes_vec(read(&path, "optimizer.bpk")?);
+        Ok(Some(Checkpoint {
+            step: state.step,
+            seconds: state.seconds,
+            net: network(&path, "net.bpk", config, device)?,
+            average: network(&path, "average.bpk", config, device)?,
+            optimizer: optimizer.from_bytes(moments).with_context(damaged)?,
+        }))
+    }
+
+    /// Loads the averaged weights of the newest checkpoint.
+    ///
+    /// # Errors
+    /// When there is no checkpoint, or it is damaged or of another architecture.
+    pub fn average(&self, config: &RunConfig, device: &Device) -> Result<StreamNet> {
+        let path = self.checkpoints()?.pop().with_context(|| {
+            format!(
+                "{} has no checkpoint yet: train it first",
+                self.path.display()
+            )
+        })?;
+        network(&path, "average.bpk", config, device)
+    }
+
+    /// Steps done and seconds spent up to the newest checkpoint.
+    ///
+    /// # Errors
+    /// When there is no checkpoint, or it is damaged.
+    pub fn spent(&self) -> Result<(usize, f64)> {
+        let path = self.checkpoints()?.pop().with_context(|| {
+            format!(
+                "{} has no checkpoint yet: train it first",
+                self.path.display()
+            )
+        })?;
+        let state: State =
+            serde_json::from_slice(&read(&path, "state.json")?).with_context(|| damaged(&path))?;
+        Ok((state.step, state.seconds))
+    }
+
+    /// Complete checkpoints, oldest first.
+    fn checkpoints(&self) -> Result<Vec<PathBuf>> {
+        let mut found: Vec<PathBuf> = fs::read_dir(&self.path)
+            .with_context(|| format!("cannot read {}", self.path.display()))?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| {
+                let name = path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned());
+                name.is_some_and(|name| {
+                    name.strip_prefix("checkpoint-")
+                        .is_some_and(|n| n.parse::<u64>().is_ok())
+                })
+            })
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+}
+
+fn damaged(path: &Path) -> String {
+    format!(
+        "the checkpoint {} is damaged, or of another architecture",
+        path.display()
+    )
+}
+
+fn read(checkpoint: &Path, name: &str) -> Result<Vec<u8>> {
+    fs::read(checkpoint.join(name)).with_context(|| damaged(checkpoint))
+}
+
+fn network(
+    checkpoint: &Path,
+    name: &str,
+    config: &RunConfig,
+    device: &Device,
+) -> Result<StreamNet> {
+    let damaged = || damaged(checkpoint);
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(read(checkpoint, name)?));
+    let net = StreamNet::new(&config.network, device);
+    net.try_load_record(record.with_context(damaged)?)
+        .with_context(damaged)
+}
+
+fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {} (is the disk full?)", path.display()))
+}

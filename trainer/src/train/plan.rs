@@ -1,0 +1,128 @@
+//! What each step does, as a pure function of its number: so a run can be resumed anywhere.
+
+use crate::config::{Method, RunConfig};
+use crate::dataset::BatchPlan;
+
+/// Schedules of a run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    config: RunConfig,
+    /// Steps in one epoch.
+    pub steps_per_epoch: usize,
+    /// Steps in the run.
+    pub steps: usize,
+}
+
+impl Plan {
+    /// For an epoch of so many pairs; a last batch that is not full is left out.
+    pub fn new(config: &RunConfig, pairs_per_epoch: usize) -> Self {
+        let steps_per_epoch = (pairs_per_epoch / config.train.batch_pairs).max(1);
+        let steps = (steps_per_epoch as f32 * config.train.epochs)
+            .round()
+            .max(1.0) as usize;
+        Self {
+            config: config.clone(),
+            steps_per_epoch,
+            steps,
+        }
+    }
+
+    /// The batch of a step.
+    pub fn batch(&self, step: usize) -> BatchPlan {
+        let train = &self.config.train;
+        let clips = self.config.network.temporal
+            && train.clip_every > 0
+            && step % train.clip_every == train.clip_every - 1;
+        let small = self.progress(step) < train.small_share;
+        BatchPlan {
+            epoch: (step / self.steps_per_epoch) as u64,
+            first: step % self.steps_per_epoch * train.batch_pairs,
+            frames: if clips { train.clip_frames.max(1) } else { 1 },
+            side: if small {
+                train.small_input
+            } else {
+                self.config.network.input
+            },
+        }
+    }
+
+    /// Learning rate of a step: linear warm-up, then half a cosine down to zero.
+    pub fn learning_rate(&self, step: usize) -> f64 {
+        let train = &self.config.train;
+        let warmup = (self.steps as f32 * train.warmup_share).max(1.0) as f64;
+        let step = step as f64;
+        if step < warmup {
+            return train.learning_rate * (step + 1.0) / warmup;
+        }
+        let share = (step - warmup) / (self.steps as f64 - warmup).max(1.0);
+        train.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
+    }
+
+    /// Radius of the inner attack in [0, 1]; zero means no attack.
+    pub fn epsilon(&self, step: usize) -> f32 {
+        let afsl = &self.config.afsl;
+        if self.config.train.method == Method::None {
+            return 0.0;
+        }
+        let since = self.progress(step) - afsl.clean_share;
+        if since < 0.0 {
+            return 0.0;
+        }
+        // The first attacked step already attacks, however long the ramp.
+        let ramp = ((since + 1.0 / self.steps as f32) / afsl.ramp_share.max(1e-6)).min(1.0);
+        afsl.epsilon.value() * ramp
+    }
+
+    /// Whether a validation and a checkpoint follow this step.
+    pub fn validates_after(&self, step: usize) -> bool {
+        let every = (self.steps_per_epoch as f32 * self.config.train.validate_every).round();
+        (step + 1).is_multiple_of(every.max(1.0) as usize) || step + 1 == self.steps
+    }
+
+    fn progress(&self, step: usize) -> f32 {
+        step as f32 / self.steps as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(method: Method) -> Plan {
+        let mut config = RunConfig::default();
+        config.train.method = method;
+        config.train.epochs = 10.0;
+        Plan::new(&config, 330)
+    }
+
+    #[test]
+    fn methods_share_their_clean_part() {
+        let (none, afsl) = (plan(Method::None), plan(Method::Afsl));
+        assert_eq!(none.steps, 100);
+        for step in 0..100 {
+            assert_eq!(none.batch(step), afsl.batch(step));
+            assert_eq!(none.learning_rate(step), afsl.learning_rate(step));
+            assert_eq!(none.epsilon(step), 0.0);
+            assert_eq!(afsl.epsilon(step) > 0.0, step >= 60);
+        }
+        assert!((afsl.epsilon(99) - 2.0 / 255.0).abs() < 1e-7);
+    }
+
+    #[test]
+    fn learning_rate_rises_and_ends_near_zero() {
+        let plan = plan(Method::None);
+        let top = (0..100)
+            .map(|step| plan.learning_rate(step))
+            .fold(0.0, f64::max);
+        assert!((top - 2e-3).abs() < 1e-9);
+        assert!(plan.learning_rate(0) < top && plan.learning_rate(99) < top / 100.0);
+    }
+
+    #[test]
+    fn every_epoch_starts_at_its_first_pair() {
+        let plan = plan(Method::None);
+        assert_eq!(plan.batch(10).epoch, 1);
+        assert_eq!(plan.batch(10).first, 0);
+        assert_eq!(plan.batch(19).first, 9 * 32);
+    }
+}
