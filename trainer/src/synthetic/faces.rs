@@ -14,13 +14,8 @@ impl FaceSet {
     }
 
     /// Number of faces, mirror images not counted.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.faces.len()
-    }
-
-    /// Whether there is no face.
-    pub fn is_empty(&self) -> bool {
-        self.faces.is_empty()
     }
 
     /// Pixels per side.
@@ -46,13 +41,13 @@ impl FaceSet {
     /// The mean of faces and mirror images.
     pub fn mean(&self) -> Vec<f32> {
         let mut sum = vec![0.0f64; self.side * self.side * 3];
-        for index in 0..self.len() {
+        for index in 0..self.count() {
             self.read(index, |p, mirrored, value| {
                 sum[p] += f64::from(value);
                 sum[mirrored] += f64::from(value);
             });
         }
-        let count = (self.len() * 2).max(1) as f64;
+        let count = (self.count() * 2).max(1) as f64;
         sum.iter().map(|s| (s / count) as f32).collect()
     }
 }

@@ -148,7 +148,7 @@ pub fn fit(
     Ok(FitReport {
         model: FaceModel::from_parts(side, eye_distance, eye_line, &mean, &components)?,
         files: files.len(),
-        faces: faces.len(),
+        faces: faces.count(),
         explained: found.explained,
     })
 }

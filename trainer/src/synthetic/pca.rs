@@ -33,7 +33,7 @@ pub fn principal(
     count: usize,
     pass: &dyn Fn(usize, usize),
 ) -> Principal {
-    let samples = faces.len() * 2;
+    let samples = faces.count() * 2;
     let wide = (count + SPARE).min(samples);
     let mut basis = start(mean.len(), wide);
     let mut image = Vec::new();
@@ -106,8 +106,8 @@ fn covariance_times(
     let by_value: Vec<f32> = (0..values)
         .flat_map(|p| basis.iter().map(move |vector| vector[p]))
         .collect();
-    let span = faces.len().div_ceil(rayon::current_num_threads());
-    let indices: Vec<usize> = (0..faces.len()).collect();
+    let span = faces.count().div_ceil(rayon::current_num_threads());
+    let indices: Vec<usize> = (0..faces.count()).collect();
     let sum = indices
         .par_chunks(span)
         .map(|part| partial_product(faces, part, mean, window, &by_value, wide))
@@ -118,7 +118,7 @@ fn covariance_times(
                 a
             },
         );
-    let gain = 1.0 / (faces.len() * 2) as f32;
+    let gain = 1.0 / (faces.count() * 2) as f32;
     (0..wide)
         .into_par_iter()
         .map(|k| sum.iter().skip(k).step_by(wide).map(|v| v * gain).collect())
@@ -163,7 +163,7 @@ fn partial_product(
 }
 
 fn total_variance(faces: &FaceSet, mean: &[f32], window: &[f32]) -> f64 {
-    let sum: f64 = (0..faces.len())
+    let sum: f64 = (0..faces.count())
         .into_par_iter()
         .map(|index| {
             let mut sum = 0.0f64;
@@ -175,7 +175,7 @@ fn total_variance(faces: &FaceSet, mean: &[f32], window: &[f32]) -> f64 {
             sum
         })
         .sum();
-    sum / (faces.len() * 2) as f64
+    sum / (faces.count() * 2) as f64
 }
 
 /// The unit vector `sum(weights[i] * basis[i])`.
