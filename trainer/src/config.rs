@@ -123,7 +123,7 @@ pub struct TrainConfig {
     pub ema_decay: f64,
     /// Every so many steps a batch holds clips rather than single frames; 0 = never.
     pub clip_every: usize,
-    /// Frames of those clips.
+    /// Frames of those clips; such a batch has as many frames, in fewer pairs.
     pub clip_frames: usize,
     /// Side of the crops in the first part of the run, a multiple of 16: cheaper.
     pub small_input: usize,
@@ -140,19 +140,19 @@ impl Default for TrainConfig {
         Self {
             method: Method::Afsl,
             seed: 1,
-            epochs: 20.0,
+            epochs: 16.0,
             batch_pairs: 32,
             learning_rate: 2e-3,
             warmup_share: 0.05,
             weight_decay: 5e-4,
             clip_norm: 5.0,
             ema_decay: 0.995,
-            clip_every: 6,
+            clip_every: 2,
             clip_frames: 3,
             small_input: 80,
-            small_share: 0.5,
+            small_share: 0.8,
             validate_every: 1.0,
-            validation_pairs: 256,
+            validation_pairs: 192,
         }
     }
 }
@@ -195,13 +195,13 @@ impl Default for AfslConfig {
     fn default() -> Self {
         Self {
             epsilon: Epsilon::of_255(2.0),
-            steps: 3,
+            steps: 2,
             objective: Objective::Margin,
             b1: 1.0,
             b2: 0.1,
             pairs: Pairs::Plain,
             classified: Classified::CleanAndAttacked,
-            clean_share: 0.6,
+            clean_share: 0.55,
             ramp_share: 0.15,
         }
     }

@@ -11,4 +11,5 @@ pub mod fake;
 pub mod loss;
 pub mod metric;
 pub mod network;
+pub mod synthetic;
 pub mod train;

@@ -27,6 +27,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Synthetic people: fit their face model, or look at some
+    Synthetic(crate::synthetic::SyntheticArgs),
     /// Turn folders of pictures and videos into shards of aligned face crops
     Prepare(prepare::Args),
     /// Show pairs of real and pseudo-fake faces as the network sees them
@@ -44,6 +46,7 @@ impl Cli {
     /// Whatever the command could not do, with cause and remedy.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
+            Command::Synthetic(args) => Ok(crate::synthetic::run(&args)?),
             Command::Prepare(args) => args.run(),
             Command::Preview(args) => args.run(),
             Command::Train(args) => args.run(),

@@ -54,6 +54,8 @@ pub struct BatchPlan {
     pub epoch: u64,
     /// First pair within the epoch.
     pub first: usize,
+    /// Pairs.
+    pub pairs: usize,
     /// Frames per clip.
     pub frames: usize,
     /// Side in pixels.
@@ -66,13 +68,12 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts making the planned batches of `pairs` pairs each, in order. The thread
+    /// Starts making the planned batches in order. The thread
     /// ends with the plans, or when the loader is dropped.
     pub fn start<'scope, 'env>(
         scope: &'scope Scope<'scope, 'env>,
         source: &'env Pairs<'env>,
         seed: u64,
-        pairs: usize,
         plans: impl Iterator<Item = BatchPlan> + Send + 'scope,
     ) -> Self {
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
@@ -83,7 +84,7 @@ impl Loader {
                     Some((number, epoch)) if number == plan.epoch => epoch,
                     _ => source.epoch(seed, plan.epoch),
                 };
-                let batch = make(source, &epoch, &plan, pairs);
+                let batch = make(source, &epoch, &plan);
                 order = Some((plan.epoch, epoch));
                 if sender.send(batch).is_err() {
                     return;
@@ -104,8 +105,8 @@ impl Loader {
     }
 }
 
-fn make(source: &Pairs<'_>, epoch: &Epoch, plan: &BatchPlan, pairs: usize) -> Result<Batch> {
-    let last = (plan.first + pairs).min(epoch.len());
+fn make(source: &Pairs<'_>, epoch: &Epoch, plan: &BatchPlan) -> Result<Batch> {
+    let last = (plan.first + plan.pairs).min(epoch.len());
     let made: Vec<PreparedPair> = (plan.first..last)
         .into_par_iter()
         .map(|index| source.make(epoch, index, plan.frames, plan.side))

@@ -60,13 +60,7 @@ pub fn train(
     let began = (Instant::now(), state.seconds);
     let outcome = std::thread::scope(|scope| -> Result<Outcome> {
         let plans = (first..plan.steps).map(|step| plan.batch(step));
-        let loader = Loader::start(
-            scope,
-            &pairs,
-            config.train.seed,
-            config.train.batch_pairs,
-            plans,
-        );
+        let loader = Loader::start(scope, &pairs, config.train.seed, plans);
         for step in first..plan.steps {
             let parts = run_step(&mut state, &loader, config, &plan, device)?;
             progress.step(parts);
