@@ -110,7 +110,9 @@ pub fn measure(bundle: &Bundle, seconds: f64) -> Result<BenchReport, EdgeError> 
         }
         let began = Instant::now();
         decode(&frames[count % frames.len()], &mut frame)?;
-        pipeline.stopwatch.note(Stage::Decode, began.elapsed().as_secs_f32() * 1e3);
+        pipeline
+            .stopwatch
+            .note(Stage::Decode, began.elapsed().as_secs_f32() * 1e3);
         frame.index = count as u64;
         pipeline.push(&frame, &mut |_, _| {})?;
         count += 1;
@@ -132,15 +134,27 @@ pub fn measure(bundle: &Bundle, seconds: f64) -> Result<BenchReport, EdgeError> 
 }
 
 /// Prints the figures.
-pub fn write(report: &BenchReport, format: BenchFormat, out: &mut dyn Write) -> Result<(), EdgeError> {
+pub fn write(
+    report: &BenchReport,
+    format: BenchFormat,
+    out: &mut dyn Write,
+) -> Result<(), EdgeError> {
     if format == BenchFormat::Json {
         serde_json::to_writer(&mut *out, report)?;
         writeln!(out)?;
         return Ok(());
     }
     let (stages, machine) = (&report.stages_ms, &report.machine);
-    writeln!(out, "{} on {} ({}, {})", report.model.name, machine.cpu, machine.arch, machine.os)?;
-    writeln!(out, "{} x {} pixels, {} frames, one thread\n", report.frame[0], report.frame[1], report.frames)?;
+    writeln!(
+        out,
+        "{} on {} ({}, {})",
+        report.model.name, machine.cpu, machine.arch, machine.os
+    )?;
+    writeln!(
+        out,
+        "{} x {} pixels, {} frames, one thread\n",
+        report.frame[0], report.frame[1], report.frames
+    )?;
     let every = format!("every {} frames", report.detect_every);
     for (name, value, per) in [
         ("decode", stages.decode, "frame (JPEG)"),
@@ -152,7 +166,11 @@ pub fn write(report: &BenchReport, format: BenchFormat, out: &mut dyn Write) -> 
     ] {
         writeln!(out, "{name:<10}{value:>9.3} ms   {per}")?;
     }
-    writeln!(out, "\n{:.0} frames a second with one face, on one core", report.frames_per_second)?;
+    writeln!(
+        out,
+        "\n{:.0} frames a second with one face, on one core",
+        report.frames_per_second
+    )?;
     if let Some(peak) = report.memory_peak_mb {
         writeln!(out, "{peak:.0} MB of memory at most")?;
     }
@@ -167,7 +185,12 @@ fn jpeg_frames() -> Result<Vec<Vec<u8>>, EdgeError> {
         source.next_frame(&mut frame)?;
         let mut jpeg = Vec::new();
         JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
-            .encode(&frame.rgb, frame.width as u32, frame.height as u32, image::ColorType::Rgb8.into())
+            .encode(
+                &frame.rgb,
+                frame.width as u32,
+                frame.height as u32,
+                image::ColorType::Rgb8.into(),
+            )
             .map_err(|error| SourceError::Synthetic(error.to_string()))?;
         frames.push(jpeg);
     }
@@ -217,13 +240,17 @@ fn cpu_name() -> Option<String> {
         let line = info.lines().find(|line| line.starts_with(key))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     };
-    value("model name").or_else(|| value("Model")).or_else(|| value("Hardware"))
+    value("model name")
+        .or_else(|| value("Model"))
+        .or_else(|| value("Hardware"))
 }
 
 /// `VmHWM` of this process.
 fn memory_peak_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some((kilobytes * 1024.0 / 1e5).round() / 10.0)
 }

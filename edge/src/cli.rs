@@ -173,8 +173,11 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
         }
         Command::Analyze(args) => {
             let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
-            let options =
-                AnalyzeOptions { paths: args.paths, format: args.format, every: args.every };
+            let options = AnalyzeOptions {
+                paths: args.paths,
+                format: args.format,
+                every: args.every,
+            };
             analyze(&bundle, &options, out)
         }
         Command::Bench(args) => {
@@ -194,9 +197,13 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             };
             demo(&bundle, &options, out)
         }
-        Command::Model { command: ModelCommand::Show(args) } => {
+        Command::Model {
+            command: ModelCommand::Show(args),
+        } => {
             let bundle = bundle_or_builtin(args.bundle.as_deref())?;
-            let origin = args.bundle.map_or(BUILTIN_NAME.into(), |dir| dir.display().to_string());
+            let origin = args
+                .bundle
+                .map_or(BUILTIN_NAME.into(), |dir| dir.display().to_string());
             model::show(&bundle, &origin, out)?;
             Ok(ExitStatus::Nothing)
         }
@@ -224,7 +231,12 @@ mod tests {
     #[test]
     fn help_tells_examples_and_exit_codes() {
         let help = Cli::command().render_long_help().to_string();
-        for wanted in ["Examples:", "Exit codes:", "apt-get install ffmpeg", "NO_COLOR"] {
+        for wanted in [
+            "Examples:",
+            "Exit codes:",
+            "apt-get install ffmpeg",
+            "NO_COLOR",
+        ] {
             assert!(help.contains(wanted), "{wanted} is missing in:\n{help}");
         }
     }

@@ -10,7 +10,10 @@ use unmask_edge::report::ExitStatus;
 
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let cli = Cli::parse();
     let mut out = BufWriter::new(std::io::stdout().lock());
     let status = execute(cli, &mut out).and_then(|status| {

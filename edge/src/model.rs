@@ -9,12 +9,18 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
     let manifest = &bundle.manifest;
     let (graph, made) = (&manifest.graph, &manifest.provenance);
     let mut line = |name: &str, value: String| writeln!(out, "{name:<16}{value}");
-    line("model", format!("{} release {} ({origin})", manifest.name, manifest.release))?;
+    line(
+        "model",
+        format!("{} release {} ({origin})", manifest.name, manifest.release),
+    )?;
     line("created", manifest.created.to_string())?;
     line("sha256", bundle.sha256.clone())?;
     line("size", format!("{:.2} MB", bundle.model.len() as f64 / 1e6))?;
     let side = manifest.crop.size;
-    line("sees", format!("faces of {side} x {side} pixels, one frame at a time"))?;
+    line(
+        "sees",
+        format!("faces of {side} x {side} pixels, one frame at a time"),
+    )?;
     line(
         "network",
         format!(
@@ -47,7 +53,10 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
     )?;
     line(
         "trained by",
-        format!("{}, {}, seed {}, {:.0} minutes", made.trainer, made.method, made.seed, made.minutes),
+        format!(
+            "{}, {}, seed {}, {:.0} minutes",
+            made.trainer, made.method, made.seed, made.minutes
+        ),
     )?;
     line("on", made.machine.to_string())?;
     line("with data", made.data.to_string())?;
@@ -56,7 +65,13 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
         line("figures", String::new())?;
     }
     for figure in &manifest.figures {
-        line("", format!("{:<32}{:.4}  ({} samples)", figure.name, figure.value, figure.count))?;
+        line(
+            "",
+            format!(
+                "{:<32}{:.4}  ({} samples)",
+                figure.name, figure.value, figure.count
+            ),
+        )?;
     }
     Ok(())
 }

@@ -173,7 +173,10 @@ impl Pipeline {
                     Person::new(track.key, frame, track.bbox, &self.engine, &self.manifest)?;
                 self.people.push(person);
             }
-            let known = self.people.iter_mut().find(|person| person.key == track.key);
+            let known = self
+                .people
+                .iter_mut()
+                .find(|person| person.key == track.key);
             if let Some(person) = known {
                 person.bbox = track.bbox;
                 if self.tracker.is_confirmed(track) && !person.is_announced() {
@@ -184,7 +187,11 @@ impl Pipeline {
         Ok(())
     }
 
-    fn judge_all(&mut self, frame: &Frame, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
+    fn judge_all(
+        &mut self,
+        frame: &Frame,
+        on_event: &mut OnEvent<'_>,
+    ) -> Result<(), PipelineError> {
         let view = frame.view()?;
         let side = self.engine.crop_side();
         let (watch, crop) = (&mut self.stopwatch, &mut self.crop);

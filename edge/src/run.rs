@@ -41,7 +41,10 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let mut source = open(&options.source)?;
-    let config = PipelineConfig { detect_every: options.every.max(1), ..Default::default() };
+    let config = PipelineConfig {
+        detect_every: options.every.max(1),
+        ..Default::default()
+    };
     let mut watch = Watch {
         pipeline: Pipeline::open(bundle, config)?,
         maker: EventMaker::new(source.name(), &bundle.manifest),
@@ -57,7 +60,11 @@ pub fn run(
     watch.end(&frame, out)?;
     result?;
     let found = watch.summary.manipulated > 0;
-    Ok(if found { ExitStatus::Manipulated } else { ExitStatus::Nothing })
+    Ok(if found {
+        ExitStatus::Manipulated
+    } else {
+        ExitStatus::Nothing
+    })
 }
 
 struct Watch {
@@ -102,7 +109,8 @@ impl Watch {
         self.summary.frames += 1;
         self.print(out)?;
         let (summary, people, start) = (&self.summary, self.pipeline.people(), self.start);
-        self.status.update(|| status_text(frame, summary.frames, people, start));
+        self.status
+            .update(|| status_text(frame, summary.frames, people, start));
         Ok(())
     }
 
@@ -119,7 +127,8 @@ impl Watch {
 
     fn end(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
         let (maker, pending) = (&mut self.maker, &mut self.pending);
-        self.pipeline.finish(&mut |kind, person| pending.push(maker.event(kind, person, frame)));
+        self.pipeline
+            .finish(&mut |kind, person| pending.push(maker.event(kind, person, frame)));
         self.summary.seconds = self.start.elapsed().as_secs_f64();
         self.print(out)?;
         self.printer.end(&self.summary, out)?;

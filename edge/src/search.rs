@@ -53,8 +53,11 @@ impl FaceSearch {
             (0.0..frame.width as f32).contains(&centre.x)
                 && (0.0..frame.height as f32).contains(&centre.y)
         });
-        self.padded_tries_left =
-            if faces.is_empty() { self.padded_tries_left - 1 } else { PADDED_TRIES_MAX };
+        self.padded_tries_left = if faces.is_empty() {
+            self.padded_tries_left - 1
+        } else {
+            PADDED_TRIES_MAX
+        };
         Ok(faces)
     }
 

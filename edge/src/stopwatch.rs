@@ -21,8 +21,14 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in the order of the frame path.
-    pub const ALL: [Self; 6] =
-        [Self::Decode, Self::Detect, Self::Track, Self::Crop, Self::Network, Self::Verdict];
+    pub const ALL: [Self; 6] = [
+        Self::Decode,
+        Self::Detect,
+        Self::Track,
+        Self::Crop,
+        Self::Network,
+        Self::Verdict,
+    ];
 
     /// The name used in reports.
     pub fn name(self) -> &'static str {

@@ -23,7 +23,12 @@ pub struct TrackerConfig {
 
 impl Default for TrackerConfig {
     fn default() -> Self {
-        Self { tracks_max: 16, iou_min: 0.2, misses_max: 3, hits_min: 2 }
+        Self {
+            tracks_max: 16,
+            iou_min: 0.2,
+            misses_max: 3,
+            hits_min: 2,
+        }
     }
 }
 
@@ -61,7 +66,14 @@ impl Track {
     }
 
     fn new(key: u64, bbox: FaceBox) -> Self {
-        Self { key, bbox, hits: 1, misses: 0, speed: [0.0; 2], frames_since_seen: 0 }
+        Self {
+            key,
+            bbox,
+            hits: 1,
+            misses: 0,
+            speed: [0.0; 2],
+            frames_since_seen: 0,
+        }
     }
 
     fn advance(&mut self) {
@@ -79,7 +91,12 @@ impl Track {
         let width = self.bbox.width + SIZE_GAIN * (seen.width - self.bbox.width);
         let height = self.bbox.height + SIZE_GAIN * (seen.height - self.bbox.height);
         let (x, y) = (here.x + PLACE_GAIN * dx, here.y + PLACE_GAIN * dy);
-        self.bbox = FaceBox { x: x - 0.5 * width, y: y - 0.5 * height, width, height };
+        self.bbox = FaceBox {
+            x: x - 0.5 * width,
+            y: y - 0.5 * height,
+            width,
+            height,
+        };
         self.hits = self.hits.saturating_add(1);
         self.misses = 0;
         self.frames_since_seen = 0;
@@ -104,7 +121,12 @@ pub struct Tracker {
 impl Tracker {
     /// A tracker without tracks.
     pub fn new(config: TrackerConfig) -> Self {
-        Self { config, tracks: Vec::with_capacity(config.tracks_max), next_key: 0, pairs: Vec::new() }
+        Self {
+            config,
+            tracks: Vec::with_capacity(config.tracks_max),
+            next_key: 0,
+            pairs: Vec::new(),
+        }
     }
 
     /// The faces that are being followed now, oldest first.
@@ -143,7 +165,11 @@ impl Tracker {
         let config = self.config;
         // A single detection that is not repeated was most likely no face.
         self.tracks.retain(|t| {
-            let misses_max = if t.hits < config.hits_min { 1 } else { config.misses_max };
+            let misses_max = if t.hits < config.hits_min {
+                1
+            } else {
+                config.misses_max
+            };
             t.misses < misses_max
         });
         for (face, _) in faces.iter().zip(face_taken).filter(|(_, taken)| !taken) {
@@ -157,7 +183,10 @@ impl Tracker {
     }
 
     fn begin(&mut self, face: &Face) {
-        let known = self.tracks.iter().any(|t| t.bbox.iou(&face.bbox) > DUPLICATE_IOU);
+        let known = self
+            .tracks
+            .iter()
+            .any(|t| t.bbox.iou(&face.bbox) > DUPLICATE_IOU);
         if !known && self.tracks.len() < self.config.tracks_max {
             self.tracks.push(Track::new(self.next_key, face.bbox));
             self.next_key += 1;
@@ -194,7 +223,15 @@ mod tests {
     use super::*;
 
     fn face(x: f32, y: f32, side: f32) -> Face {
-        Face { bbox: FaceBox { x, y, width: side, height: side }, score: 5.0 }
+        Face {
+            bbox: FaceBox {
+                x,
+                y,
+                width: side,
+                height: side,
+            },
+            score: 5.0,
+        }
     }
 
     fn run(tracker: &mut Tracker, every: u32, frame: u32, faces: &[Face]) {
@@ -223,7 +260,12 @@ mod tests {
         let mut widths = Vec::new();
         for frame in 0..200 {
             let noise = if (frame / 5) % 2 == 0 { 4.0 } else { -4.0 };
-            run(&mut tracker, 5, frame, &[face(100.0 + noise, 100.0, 100.0 + noise)]);
+            run(
+                &mut tracker,
+                5,
+                frame,
+                &[face(100.0 + noise, 100.0, 100.0 + noise)],
+            );
             if frame > 50 {
                 widths.push(tracker.tracks()[0].bbox.width);
             }
@@ -244,7 +286,10 @@ mod tests {
         let tracks = tracker.tracks();
         assert_eq!(tracks.len(), 2);
         assert_eq!((tracks[0].key, tracks[1].key), (0, 1));
-        assert!(tracks[0].bbox.x > 400.0 && tracks[1].bbox.x < 100.0, "{tracks:?}");
+        assert!(
+            tracks[0].bbox.x > 400.0 && tracks[1].bbox.x < 100.0,
+            "{tracks:?}"
+        );
     }
 
     #[test]
@@ -256,7 +301,12 @@ mod tests {
             run(&mut tracker, 1, frame, &crowd);
             assert!(tracker.tracks().len() <= config.tracks_max);
         }
-        assert!(tracker.tracks().iter().all(|t| t.key < config.tracks_max as u64));
+        assert!(
+            tracker
+                .tracks()
+                .iter()
+                .all(|t| t.key < config.tracks_max as u64)
+        );
     }
 
     #[test]

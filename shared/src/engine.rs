@@ -88,17 +88,27 @@ impl Engine {
         let graph = inspect::inspect(proto)?;
         let layout = Layout::new(graph, manifest)?;
         let plan = guarded(|| {
-            onnx().model_for_proto_model(proto)?.into_optimized()?.into_runnable()
+            onnx()
+                .model_for_proto_model(proto)?
+                .into_optimized()?
+                .into_runnable()
         })?;
         layout.check(&plan, manifest)?;
-        Ok(Self { plan, layout: Arc::new(layout) })
+        Ok(Self {
+            plan,
+            layout: Arc::new(layout),
+        })
     }
 
     /// Starts a stream of frames without a past.
     pub fn session(&self) -> Result<Session, EngineError> {
         let state = guarded(|| self.plan.spawn())?;
         let past = self.layout.no_past()?;
-        Ok(Session { state, past, layout: Arc::clone(&self.layout) })
+        Ok(Session {
+            state,
+            past,
+            layout: Arc::clone(&self.layout),
+        })
     }
 
     /// Side of the face crop in pixels.
@@ -126,7 +136,10 @@ impl Session {
         let side = self.layout.crop_side;
         let wanted = 3 * side * side;
         if image.len() != wanted {
-            return Err(EngineError::CropSize { found: image.len(), wanted });
+            return Err(EngineError::CropSize {
+                found: image.len(),
+                wanted,
+            });
         }
         let layout = Arc::clone(&self.layout);
         let (state, past) = (&mut self.state, &self.past);
@@ -139,11 +152,18 @@ impl Session {
             state.run(inputs.collect())
         })?;
         let step = Step {
-            logit: values(&outputs, layout.logit)?.first().copied().unwrap_or(f32::NAN),
+            logit: values(&outputs, layout.logit)?
+                .first()
+                .copied()
+                .unwrap_or(f32::NAN),
             embedding: values(&outputs, layout.embedding)?.to_vec(),
             evidence: values(&outputs, layout.evidence)?.to_vec(),
         };
-        self.past = layout.next_states.iter().map(|&index| outputs[index].clone()).collect();
+        self.past = layout
+            .next_states
+            .iter()
+            .map(|&index| outputs[index].clone())
+            .collect();
         Ok(step)
     }
 
@@ -162,7 +182,10 @@ impl Layout {
         for input in graph.input.iter().filter(|i| !initialised(&i.name)) {
             if input.name == spec.image.as_str() {
                 inputs.push(Input::Image);
-            } else if let Some(at) = spec.states.iter().position(|s| s.input == input.name.as_str())
+            } else if let Some(at) = spec
+                .states
+                .iter()
+                .position(|s| s.input == input.name.as_str())
             {
                 inputs.push(Input::State(at));
             } else {
@@ -180,7 +203,11 @@ impl Layout {
             let found = graph.output.iter().position(|o| o.name == name);
             found.ok_or_else(|| disagree(format!("output {name} is missing")))
         };
-        let next_states = spec.states.iter().map(|s| output(&s.output)).collect::<Result<_, _>>()?;
+        let next_states = spec
+            .states
+            .iter()
+            .map(|s| output(&s.output))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             crop_side: usize::from(manifest.crop.size),
             inputs,
@@ -188,7 +215,11 @@ impl Layout {
             embedding: output(&spec.embedding)?,
             evidence: output(&spec.evidence)?,
             next_states,
-            state_shapes: spec.states.iter().map(|s| s.shape.map(usize::from)).collect(),
+            state_shapes: spec
+                .states
+                .iter()
+                .map(|s| s.shape.map(usize::from))
+                .collect(),
         })
     }
 
@@ -222,7 +253,11 @@ impl Layout {
 
     fn no_past(&self) -> Result<TVec<TValue>, EngineError> {
         let zeros = |shape: &[usize; 4]| Tensor::zero::<f32>(shape).map(IntoTValue::into_tvalue);
-        self.state_shapes.iter().map(zeros).collect::<TractResult<_>>().map_err(|e| tract_error(&e))
+        self.state_shapes
+            .iter()
+            .map(zeros)
+            .collect::<TractResult<_>>()
+            .map_err(|e| tract_error(&e))
     }
 }
 
@@ -238,7 +273,9 @@ fn expect_shape(what: &str, fact: &TypedFact, wanted: &[usize]) -> Result<(), En
 }
 
 fn values(outputs: &TVec<TValue>, at: usize) -> Result<&[f32], EngineError> {
-    let view = outputs[at].try_as_plain_ram().and_then(|view| view.as_slice::<f32>());
+    let view = outputs[at]
+        .try_as_plain_ram()
+        .and_then(|view| view.as_slice::<f32>());
     view.map_err(|e| tract_error(&e))
 }
 

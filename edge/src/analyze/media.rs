@@ -39,10 +39,18 @@ impl Analyzer {
             .map_err(crate::pipeline::PipelineError::from)?;
         let judge = PictureJudge::new(&engine, manifest.clone(), search)?;
         let pipeline = Pipeline::new(engine, manifest.clone(), config)?;
-        Ok(Self { pipeline, judge, frame: Frame::default() })
+        Ok(Self {
+            pipeline,
+            judge,
+            frame: Frame::default(),
+        })
     }
 }
 
 fn finder(min_face_px: u32, longest_side_px: u32) -> FaceFinderConfig {
-    FaceFinderConfig { min_face_px, longest_side_px, ..FaceFinderConfig::default() }
+    FaceFinderConfig {
+        min_face_px,
+        longest_side_px,
+        ..FaceFinderConfig::default()
+    }
 }

@@ -22,7 +22,13 @@ impl Analyzer {
     pub fn picture(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
         read_picture(path, &mut self.frame)?;
         let tracks = self.judge.faces(&self.frame)?;
-        Ok(MediaReport::new(path, MediaKind::Image, 1, tracks.len(), tracks))
+        Ok(MediaReport::new(
+            path,
+            MediaKind::Image,
+            1,
+            tracks.len(),
+            tracks,
+        ))
     }
 }
 
@@ -42,14 +48,21 @@ impl PictureJudge {
     ) -> Result<Self, EdgeError> {
         let side = engine.crop_side();
         let crop = vec![0.0; 3 * side * side];
-        Ok(Self { session: engine.session()?, manifest, search, crop })
+        Ok(Self {
+            session: engine.session()?,
+            manifest,
+            search,
+            crop,
+        })
     }
 
     fn faces(&mut self, frame: &Frame) -> Result<Vec<TrackReport>, EdgeError> {
         self.search.reset();
         let faces = self.search.find(frame).map_err(PipelineError::from)?;
         let numbered = faces.iter().zip(1..);
-        numbered.map(|(face, id)| self.face(frame, face, id)).collect()
+        numbered
+            .map(|(face, id)| self.face(frame, face, id))
+            .collect()
     }
 
     fn face(&mut self, frame: &Frame, face: &Face, id: u32) -> Result<TrackReport, EdgeError> {
@@ -96,9 +109,17 @@ mod tests {
 
     #[test]
     fn the_operating_point_has_a_band_of_doubt() {
-        let at = OperatingPoint { threshold: 0.8, genuine_below: 0.4, bpcer: 0.01, apcer: 0.3 };
+        let at = OperatingPoint {
+            threshold: 0.8,
+            genuine_below: 0.4,
+            bpcer: 0.01,
+            apcer: 0.3,
+        };
         assert_eq!(judge(0.8, None, &at).0, Verdict::Manipulated);
-        assert_eq!(judge(0.79, None, &at), (Verdict::Undecided, Some(Reason::Inconclusive)));
+        assert_eq!(
+            judge(0.79, None, &at),
+            (Verdict::Undecided, Some(Reason::Inconclusive))
+        );
         assert_eq!(judge(0.4, None, &at).0, Verdict::Undecided);
         assert_eq!(judge(0.39, None, &at).0, Verdict::Genuine);
         assert_eq!(judge(f32::NAN, None, &at).0, Verdict::Undecided);

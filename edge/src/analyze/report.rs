@@ -29,7 +29,10 @@ pub enum PathReport {
 impl PathReport {
     /// A report that says why there is none.
     pub fn failed(path: &Path, error: &SourceError) -> Self {
-        Self::Failed { path: path.to_string_lossy().into_owned(), error: error.to_string() }
+        Self::Failed {
+            path: path.to_string_lossy().into_owned(),
+            error: error.to_string(),
+        }
     }
 }
 
@@ -81,7 +84,11 @@ pub struct TrackReport {
 impl TrackReport {
     pub(super) fn of(person: &Person) -> Self {
         let verdict = person.overall_verdict();
-        let reason = if verdict == Verdict::Undecided { person.reason() } else { None };
+        let reason = if verdict == Verdict::Undecided {
+            person.reason()
+        } else {
+            None
+        };
         Self {
             id: person.id,
             first_frame: person.first_frame,
@@ -105,11 +112,24 @@ impl MediaReport {
         tracks: Vec<TrackReport>,
     ) -> Self {
         let longest = tracks.iter().map(|t| t.frames).max().unwrap_or(0);
-        let counted = || tracks.iter().filter(|t| t.frames >= FRAMES_MIN.min(longest));
+        let counted = || {
+            tracks
+                .iter()
+                .filter(|t| t.frames >= FRAMES_MIN.min(longest))
+        };
         let score = counted().filter_map(|t| t.score).reduce(f32::max);
         let (verdict, reason) = sum_up(counted());
         let path = path.to_string_lossy().into_owned();
-        Self { path, kind, frames, faces, score, verdict, reason, tracks }
+        Self {
+            path,
+            kind,
+            frames,
+            faces,
+            score,
+            verdict,
+            reason,
+            tracks,
+        }
     }
 }
 
@@ -138,7 +158,10 @@ fn sum_up<'a>(tracks: impl Iterator<Item = &'a TrackReport>) -> (Verdict, Option
     if genuine {
         return (Verdict::Genuine, None);
     }
-    (Verdict::Undecided, Some(why.map_or(Reason::NoFace, |(_, reason)| reason)))
+    (
+        Verdict::Undecided,
+        Some(why.map_or(Reason::NoFace, |(_, reason)| reason)),
+    )
 }
 
 fn kind_name<S: Serializer>(kind: &MediaKind, serializer: S) -> Result<S::Ok, S::Error> {
@@ -149,7 +172,9 @@ fn kind_name<S: Serializer>(kind: &MediaKind, serializer: S) -> Result<S::Ok, S:
 }
 
 fn rounded_option<S: Serializer>(score: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
-    score.map(|s| (f64::from(s) * 1e4).round() / 1e4).serialize(serializer)
+    score
+        .map(|s| (f64::from(s) * 1e4).round() / 1e4)
+        .serialize(serializer)
 }
 
 #[cfg(test)]
@@ -157,11 +182,25 @@ mod tests {
     use super::*;
 
     fn track(frames: u32, score: f32, verdict: Verdict, reason: Option<Reason>) -> TrackReport {
-        TrackReport { id: 1, first_frame: 0, last_frame: 9, frames, score: Some(score), verdict, reason }
+        TrackReport {
+            id: 1,
+            first_frame: 0,
+            last_frame: 9,
+            frames,
+            score: Some(score),
+            verdict,
+            reason,
+        }
     }
 
     fn report(tracks: Vec<TrackReport>) -> MediaReport {
-        MediaReport::new(Path::new("a.mp4"), MediaKind::Video, 90, tracks.len(), tracks)
+        MediaReport::new(
+            Path::new("a.mp4"),
+            MediaKind::Video,
+            90,
+            tracks.len(),
+            tracks,
+        )
     }
 
     #[test]
@@ -170,26 +209,41 @@ mod tests {
             track(90, 0.1, Verdict::Genuine, None),
             track(40, 0.9, Verdict::Manipulated, None),
         ]);
-        assert_eq!((done.verdict, done.score, done.reason), (Verdict::Manipulated, Some(0.9), None));
+        assert_eq!(
+            (done.verdict, done.score, done.reason),
+            (Verdict::Manipulated, Some(0.9), None)
+        );
     }
 
     #[test]
     fn a_glimpse_does_not_speak_for_a_video_with_longer_tracks() {
         let glimpse = track(2, 0.99, Verdict::Undecided, Some(Reason::TooShort));
-        let done = report(vec![track(90, 0.1, Verdict::Genuine, None), glimpse.clone()]);
+        let done = report(vec![
+            track(90, 0.1, Verdict::Genuine, None),
+            glimpse.clone(),
+        ]);
         assert_eq!((done.verdict, done.score), (Verdict::Genuine, Some(0.1)));
         let alone = report(vec![glimpse]);
-        assert_eq!((alone.score, alone.reason), (Some(0.99), Some(Reason::TooShort)));
+        assert_eq!(
+            (alone.score, alone.reason),
+            (Some(0.99), Some(Reason::TooShort))
+        );
     }
 
     #[test]
     fn faces_that_cannot_be_judged_leave_the_verdict_to_the_others() {
         let small = track(90, 0.5, Verdict::Undecided, Some(Reason::TooSmall));
         let genuine = track(50, 0.1, Verdict::Genuine, None);
-        assert_eq!(report(vec![small.clone(), genuine.clone()]).verdict, Verdict::Genuine);
+        assert_eq!(
+            report(vec![small.clone(), genuine.clone()]).verdict,
+            Verdict::Genuine
+        );
         let doubtful = track(90, 0.5, Verdict::Undecided, Some(Reason::Inconclusive));
         let done = report(vec![small.clone(), genuine, doubtful]);
-        assert_eq!((done.verdict, done.reason), (Verdict::Undecided, Some(Reason::Inconclusive)));
+        assert_eq!(
+            (done.verdict, done.reason),
+            (Verdict::Undecided, Some(Reason::Inconclusive))
+        );
         assert_eq!(report(vec![small]).reason, Some(Reason::TooSmall));
     }
 

@@ -51,9 +51,18 @@ impl TextReport {
         }
         for track in &done.tracks {
             let word = verdict_word(&self.style, track.verdict);
-            write!(out, "  {word}  {}  face {}", score_text(track.score), track.id)?;
+            write!(
+                out,
+                "  {word}  {}  face {}",
+                score_text(track.score),
+                track.id
+            )?;
             if done.kind == MediaKind::Video {
-                write!(out, ", frames {} to {}", track.first_frame, track.last_frame)?;
+                write!(
+                    out,
+                    ", frames {} to {}",
+                    track.first_frame, track.last_frame
+                )?;
             }
             match track.reason {
                 Some(reason) => writeln!(out, ": {}", reason_text(reason))?,

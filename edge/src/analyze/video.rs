@@ -20,17 +20,25 @@ impl Analyzer {
         let mut found = Found::default();
         let read = self.watch(&mut source, &mut found);
         // Also after an error, so that the next file starts from nothing.
-        self.pipeline.finish(&mut |kind, person| found.note(kind, person));
+        self.pipeline
+            .finish(&mut |kind, person| found.note(kind, person));
         let frames = read?;
         found.tracks.sort_by_key(|track| track.id);
-        Ok(MediaReport::new(path, MediaKind::Video, frames, found.faces, found.tracks))
+        Ok(MediaReport::new(
+            path,
+            MediaKind::Video,
+            frames,
+            found.faces,
+            found.tracks,
+        ))
     }
 
     fn watch(&mut self, source: &mut FfmpegSource, found: &mut Found) -> Result<u64, EdgeError> {
         let mut progress = Progress::new(source.name(), source.frames_expected());
         let mut frames = 0;
         while source.next_frame(&mut self.frame)? {
-            self.pipeline.push(&self.frame, &mut |kind, person| found.note(kind, person))?;
+            self.pipeline
+                .push(&self.frame, &mut |kind, person| found.note(kind, person))?;
             frames += 1;
             progress.update(frames);
         }

@@ -1,12 +1,12 @@
 //! A picture to draw on.
 
+use embedded_graphics::Drawable;
 use embedded_graphics::Pixel;
 use embedded_graphics::mono_font::ascii::{FONT_6X10, FONT_10X20};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 use embedded_graphics::prelude::{DrawTarget, OriginDimensions, Point, Size};
 use embedded_graphics::text::{Baseline, Text};
-use embedded_graphics::Drawable;
 use image::{Rgb, RgbImage};
 
 /// A colour.
@@ -35,7 +35,9 @@ pub(super) struct Canvas {
 
 impl Canvas {
     pub(super) fn new(width: u32, height: u32, background: Colour) -> Self {
-        Self { picture: RgbImage::from_pixel(width, height, Rgb(background)) }
+        Self {
+            picture: RgbImage::from_pixel(width, height, Rgb(background)),
+        }
     }
 
     pub(super) fn into_picture(self) -> RgbImage {
@@ -44,7 +46,9 @@ impl Canvas {
 
     /// Covers a pixel by `share` (0 to 1) of a colour.
     pub(super) fn blend(&mut self, x: i32, y: i32, colour: Colour, share: f32) {
-        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
+        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else {
+            return;
+        };
         if let Some(pixel) = self.picture.get_pixel_mut_checked(x, y) {
             for (value, new) in pixel.0.iter_mut().zip(colour) {
                 *value = (f32::from(*value) * (1.0 - share) + f32::from(new) * share) as u8;
@@ -112,12 +116,15 @@ mod tests {
 
     #[test]
     fn drawing_stays_inside() {
-        let mut canvas = Canvas::new(20, 10, [0; 3]);
+        let mut canvas = Canvas::new(40, 24, [0; 3]);
         canvas.fill(-5, -5, 100, 100, [9; 3]);
-        canvas.outline(15, 5, [30, 30], 2, [200; 3]);
-        canvas.text(-3, 4, "unmask", TextSize::Large, [255; 3]);
+        canvas.outline(30, 15, [30, 30], 2, [200; 3]);
+        canvas.text(-3, 2, "unmask", TextSize::Large, [255; 3]);
         let picture = canvas.into_picture();
-        assert!(picture.pixels().any(|p| p.0 == [255; 3]), "the text left no trace");
+        assert!(
+            picture.pixels().any(|p| p.0 == [255; 3]),
+            "the text left no trace"
+        );
         assert_eq!(picture.get_pixel(0, 0).0, [9; 3]);
     }
 }

@@ -97,7 +97,8 @@ impl Judgement {
 
     /// Seconds to the first right verdict.
     pub fn seconds_to_verdict(&self) -> Option<f64> {
-        self.frames_to_verdict.map(|frames| frames as f64 / RATE_HZ as f64)
+        self.frames_to_verdict
+            .map(|frames| frames as f64 / RATE_HZ as f64)
     }
 }
 
@@ -188,9 +189,18 @@ mod tests {
         let early = judged(Act::SwappedLater, &[(10, Verdict::Manipulated)]);
         assert!(early.false_alarm && !early.flagged);
         assert_eq!(early.is_right(), Some(false));
-        let good = judged(Act::SwappedLater, &[(10, Verdict::Genuine), (80, Verdict::Manipulated)]);
-        assert_eq!((good.is_right(), good.frames_to_verdict), (Some(true), Some(20)));
-        assert_eq!(judged(Act::Swapped, &[(10, Verdict::Genuine)]).is_right(), Some(false));
+        let good = judged(
+            Act::SwappedLater,
+            &[(10, Verdict::Genuine), (95, Verdict::Manipulated)],
+        );
+        assert_eq!(
+            (good.is_right(), good.frames_to_verdict),
+            (Some(true), Some(20))
+        );
+        assert_eq!(
+            judged(Act::Swapped, &[(10, Verdict::Genuine)]).is_right(),
+            Some(false)
+        );
     }
 
     #[test]
@@ -199,6 +209,9 @@ mod tests {
         let wronged = judged(Act::Genuine, &said);
         assert_eq!(wronged.is_right(), Some(false));
         let totals = Totals::of(&[wronged, judged(Act::Genuine, &[(5, Verdict::Genuine)])]);
-        assert_eq!((totals.genuine, totals.genuine_flagged, totals.swaps), (2, 1, 0));
+        assert_eq!(
+            (totals.genuine, totals.genuine_flagged, totals.swaps),
+            (2, 1, 0)
+        );
     }
 }

@@ -117,7 +117,9 @@ fn many(
 ) -> Result<ExitStatus, EdgeError> {
     let style = Style::default();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let seeds: Vec<u64> = (0..u64::from(options.seeds)).map(|i| options.seed.wrapping_add(i)).collect();
+    let seeds: Vec<u64> = (0..u64::from(options.seeds))
+        .map(|i| options.seed.wrapping_add(i))
+        .collect();
     let next = AtomicUsize::new(0);
     let (sender, results) = sync_channel(workers);
     let mut totals = Totals::default();
@@ -151,7 +153,12 @@ fn many(
     Ok(ExitStatus::Nothing)
 }
 
-fn judge_seed(engine: &Engine, bundle: &Bundle, seed: u64, seconds: u32) -> Result<Totals, EdgeError> {
+fn judge_seed(
+    engine: &Engine,
+    bundle: &Bundle,
+    seed: u64,
+    seconds: u32,
+) -> Result<Totals, EdgeError> {
     let frames = u64::from(seconds) * RATE_HZ;
     let mut stage = show::Show::new(engine.clone(), &bundle.manifest, seed, frames)?;
     while stage.step()?.is_some() {}

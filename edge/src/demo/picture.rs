@@ -42,7 +42,10 @@ pub(super) fn contact_sheet(show: &Show, manifest: &Manifest, seed: u64) -> RgbI
     let height = HEADER + rows * (step + BAND) + FOOTER;
     let mut canvas = Canvas::new(width as u32, height as u32, BACKGROUND);
     canvas.text(GAP, 10, "unmask", TextSize::Large, TEXT);
-    let title = format!("synthetic people, seed {seed}, model {} {}", manifest.name, manifest.release);
+    let title = format!(
+        "synthetic people, seed {seed}, model {} {}",
+        manifest.name, manifest.release
+    );
     canvas.text(GAP, 34, &title, TextSize::Small, FAINT);
     for (at, member) in members().enumerate() {
         let x = GAP + (at % COLUMNS) as i32 * step;
@@ -73,12 +76,24 @@ fn cell(canvas: &mut Canvas, x: i32, y: i32, member: &Member, manifest: &Manifes
     }
     canvas.fill(x, y + side, side, BAND, colour);
     canvas.outline(x, y, [side, side + BAND], 4, colour);
-    let score = judgement.score.map_or_else(|| "-".into(), |s| format!("{s:.2}"));
+    let score = judgement
+        .score
+        .map_or_else(|| "-".into(), |s| format!("{s:.2}"));
     let verdict = judgement.verdict.to_string().to_uppercase();
-    canvas.text(x + 10, y + side + 4, &format!("{verdict}  {score}"), TextSize::Large, [255; 3]);
-    let truth = format!("person {}: {}", judgement.person, act_text(judgement.act));
-    let after = judgement.seconds_to_verdict().map_or_else(String::new, |s| format!(", told after {s:.1} s"));
-    canvas.text(x + 10, y + side + 28, &format!("{truth}{after}"), TextSize::Small, [255; 3]);
+    canvas.text(
+        x + 10,
+        y + side + 4,
+        &format!("{verdict}  {score}"),
+        TextSize::Large,
+        [255; 3],
+    );
+    let mut truth = format!("person {}: {}", judgement.person, act_text(judgement.act));
+    match (judgement.is_right(), judgement.seconds_to_verdict()) {
+        (Some(true), Some(seconds)) => truth += &format!(", told after {seconds:.1} s"),
+        (Some(false), _) => truth += ": THE VERDICT IS WRONG",
+        _ => {}
+    }
+    canvas.text(x + 10, y + side + 28, &truth, TextSize::Small, [255; 3]);
 }
 
 fn photo(canvas: &mut Canvas, x: i32, y: i32, snapshot: &Snapshot) {
@@ -107,7 +122,11 @@ fn heat(canvas: &mut Canvas, x: i32, y: i32, snapshot: &Snapshot, manifest: &Man
             if (0.0..1.0).contains(&u) && (0.0..1.0).contains(&v) {
                 let nats = evidence_at(&snapshot.evidence, side, u, v, &manifest.calibration);
                 let share = HEAT_MAX * (nats.abs() / EVIDENCE_FULL).min(1.0);
-                let (colour, share) = if nats > 0.0 { (RED, share) } else { (GREEN, 0.5 * share) };
+                let (colour, share) = if nats > 0.0 {
+                    (RED, share)
+                } else {
+                    (GREEN, 0.5 * share)
+                };
                 canvas.blend(x + column, y + row, colour, share);
             }
         }
@@ -127,13 +146,21 @@ fn evidence_at(map: &[f32], side: usize, u: f32, v: f32, calibration: &Calibrati
     let upper = map[top * side + left] * (1.0 - fx) + map[top * side + right] * fx;
     let lower = map[bottom * side + left] * (1.0 - fx) + map[bottom * side + right] * fx;
     let logit = upper * (1.0 - fy) + lower * fy;
-    if logit.is_finite() { calibration.scale * logit + calibration.bias } else { 0.0 }
+    if logit.is_finite() {
+        calibration.scale * logit + calibration.bias
+    } else {
+        0.0
+    }
 }
 
 /// Tells early, before the demo has run, that the picture cannot be written.
 pub(super) fn check_writable(path: &Path) -> Result<(), EdgeError> {
     let existed = path.exists();
-    match std::fs::OpenOptions::new().append(true).create(true).open(path) {
+    match std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+    {
         Ok(_) if existed => Ok(()),
         Ok(_) => std::fs::remove_file(path).map_err(|error| failed(path, error.into())),
         Err(error) => Err(failed(path, error.into())),
@@ -147,7 +174,10 @@ pub(super) fn save(sheet: &RgbImage, path: &Path) -> Result<(), EdgeError> {
 }
 
 fn failed(path: &Path, error: image::ImageError) -> EdgeError {
-    EdgeError::Picture { path: path.to_path_buf(), error }
+    EdgeError::Picture {
+        path: path.to_path_buf(),
+        error,
+    }
 }
 
 #[cfg(test)]
@@ -170,7 +200,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing").join("demo.png");
         let error = check_writable(&path).unwrap_err().to_string();
-        assert!(error.contains("demo.png") && error.contains("--picture"), "{error}");
+        assert!(
+            error.contains("demo.png") && error.contains("--picture"),
+            "{error}"
+        );
         let fine = folder.path().join("demo.png");
         check_writable(&fine).unwrap();
         assert!(!fine.exists());

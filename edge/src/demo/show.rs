@@ -87,7 +87,10 @@ impl Show {
     }
 
     pub(super) fn judgements(&self) -> Vec<Judgement> {
-        self.cast.iter().map(|member| member.judgement.clone()).collect()
+        self.cast
+            .iter()
+            .map(|member| member.judgement.clone())
+            .collect()
     }
 
     /// Plays one frame; `None` at the end of the stream.
@@ -110,7 +113,12 @@ impl Show {
                 });
             }
         })?;
-        for person in self.pipeline.people().iter().filter(|person| person.id != 0) {
+        for person in self
+            .pipeline
+            .people()
+            .iter()
+            .filter(|person| person.id != 0)
+        {
             take_note(&mut self.cast, &casting, person, frame);
         }
         Ok(Some(news))
@@ -122,13 +130,16 @@ fn take_note(cast: &mut [Member], casting: &Casting, person: &Person, frame: &Fr
     let member = whose.and_then(|a| cast.iter_mut().find(|member| member.appearance == a));
     let Some(member) = member else { return };
     let appearance = member.appearance;
-    member.judgement.note(&appearance, frame.index, person.verdict(), person.score());
+    member
+        .judgement
+        .note(&appearance, frame.index, person.verdict(), person.score());
     let late = frame.index + SNAPSHOT_BEFORE_END >= appearance.last_frame();
     // An early one stands in for people who leave with the end of the stream.
     let early = member.snapshot.is_none() && frame.index >= appearance.first_frame + 20;
-    let taken_late = member.snapshot.as_ref().is_some_and(|s| {
-        s.frame.index + SNAPSHOT_BEFORE_END >= appearance.last_frame()
-    });
+    let taken_late = member
+        .snapshot
+        .as_ref()
+        .is_some_and(|s| s.frame.index + SNAPSHOT_BEFORE_END >= appearance.last_frame());
     if early || (late && !taken_late) {
         member.snapshot = Some(snapshot(person, frame, appearance.place));
     }
@@ -145,8 +156,14 @@ fn appearance_of(casting: &Casting, person: &Person, frame: u64) -> Option<Appea
 fn snapshot(person: &Person, frame: &Frame, place: usize) -> Snapshot {
     let left = 3 * PLACE_WIDTH * place;
     let rows = frame.rgb.chunks_exact(3 * frame.width);
-    let rgb = rows.flat_map(|row| &row[left..left + 3 * PLACE_WIDTH]).copied().collect();
-    let bbox = FaceBox { x: person.bbox.x - (PLACE_WIDTH * place) as f32, ..person.bbox };
+    let rgb = rows
+        .flat_map(|row| &row[left..left + 3 * PLACE_WIDTH])
+        .copied()
+        .collect();
+    let bbox = FaceBox {
+        x: person.bbox.x - (PLACE_WIDTH * place) as f32,
+        ..person.bbox
+    };
     Snapshot {
         frame: Frame {
             index: frame.index,

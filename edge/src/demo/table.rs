@@ -9,12 +9,20 @@ use crate::error::EdgeError;
 use crate::report::style::{Style, time_text, verdict_word};
 use crate::source::synthetic::Act;
 
+use super::DemoOptions;
 use super::judge::{Judgement, Totals, act_text};
 use super::show::News;
-use super::DemoOptions;
 
-pub(super) fn introduce(style: &Style, options: &DemoOptions, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", style.bold("unmask: synthetic people in front of two cameras"))?;
+pub(super) fn introduce(
+    style: &Style,
+    options: &DemoOptions,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}",
+        style.bold("unmask: synthetic people in front of two cameras")
+    )?;
     writeln!(
         out,
         "Nobody here exists. Half of them wear somebody else's face. (seed {}, {} s)\n",
@@ -24,7 +32,11 @@ pub(super) fn introduce(style: &Style, options: &DemoOptions, out: &mut dyn Writ
 
 pub(super) fn news(style: &Style, news: &News, out: &mut dyn Write) -> io::Result<()> {
     let who = news.appearance.number + 1;
-    let place = if news.appearance.place == 0 { "left" } else { "right" };
+    let place = if news.appearance.place == 0 {
+        "left"
+    } else {
+        "right"
+    };
     let score = news.score.map_or_else(String::new, |s| format!("{s:.2}"));
     let truth = match (news.verdict, news.swapped) {
         (Verdict::Manipulated, true) => style.green("right, the face is swapped"),
@@ -35,7 +47,10 @@ pub(super) fn news(style: &Style, news: &News, out: &mut dyn Write) -> io::Resul
     };
     let time = style.dim(&time_text(news.time_us));
     let word = verdict_word(style, news.verdict);
-    writeln!(out, "{time}  person {who:<2} {place:<5}  {word}  {score}   {truth}")
+    writeln!(
+        out,
+        "{time}  person {who:<2} {place:<5}  {word}  {score}   {truth}"
+    )
 }
 
 pub(super) fn summary(
@@ -47,7 +62,9 @@ pub(super) fn summary(
     let head = "person  where  what happened   verdict      score  after    right?";
     writeln!(out, "\n{}", style.bold(head))?;
     for judgement in judgements {
-        let score = judgement.score.map_or_else(|| "-".into(), |s| format!("{s:.2}"));
+        let score = judgement
+            .score
+            .map_or_else(|| "-".into(), |s| format!("{s:.2}"));
         let after = match judgement.seconds_to_verdict() {
             Some(seconds) => format!("{seconds:.1} s"),
             None => "-".into(),
@@ -72,9 +89,21 @@ pub(super) fn summary(
     self::totals(style, totals, out)
 }
 
-pub(super) fn seed_line(style: &Style, seed: u64, totals: &Totals, out: &mut dyn Write) -> io::Result<()> {
-    let alarms = format!("{} of {} genuine flagged", totals.genuine_flagged, totals.genuine);
-    let alarms = if totals.genuine_flagged > 0 { style.red(&alarms) } else { alarms };
+pub(super) fn seed_line(
+    style: &Style,
+    seed: u64,
+    totals: &Totals,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let alarms = format!(
+        "{} of {} genuine flagged",
+        totals.genuine_flagged, totals.genuine
+    );
+    let alarms = if totals.genuine_flagged > 0 {
+        style.red(&alarms)
+    } else {
+        alarms
+    };
     writeln!(
         out,
         "seed {seed:<5} {} of {} swaps flagged, {alarms}, {} cleared",
@@ -93,7 +122,11 @@ pub(super) fn totals(style: &Style, totals: &Totals, out: &mut dyn Write) -> io:
     );
     writeln!(out, "{}", style.bold(&line))?;
     if totals.flagged_early > 0 {
-        writeln!(out, "{} flagged before their face was swapped", totals.flagged_early)?;
+        writeln!(
+            out,
+            "{} flagged before their face was swapped",
+            totals.flagged_early
+        )?;
     }
     if totals.unseen > 0 {
         writeln!(out, "{} were not found by the face finder", totals.unseen)?;

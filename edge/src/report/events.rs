@@ -49,7 +49,11 @@ impl EventMaker {
             frame: frame.index.max(person.first_frame),
             kind,
             verdict,
-            reason: if verdict == Verdict::Undecided { person.reason() } else { None },
+            reason: if verdict == Verdict::Undecided {
+                person.reason()
+            } else {
+                None
+            },
             score: person.score().filter(|score| score.is_finite()),
             llr: person.llr(),
             model: fitted(&self.model),

@@ -67,7 +67,12 @@ impl Progress {
     /// `total` frames, where that is known.
     pub fn new(name: &str, total: Option<u64>) -> Self {
         let total = total.filter(|&n| n > 0);
-        Self { name: name.into(), total, start: Instant::now(), line: StatusLine::default() }
+        Self {
+            name: name.into(),
+            total,
+            start: Instant::now(),
+            line: StatusLine::default(),
+        }
     }
 
     /// So many frames are done.

@@ -15,7 +15,9 @@ impl Default for Style {
     fn default() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let capable = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        Self { colour: wanted && capable && std::io::stdout().is_terminal() }
+        Self {
+            colour: wanted && capable && std::io::stdout().is_terminal(),
+        }
     }
 }
 
@@ -49,7 +51,11 @@ impl Style {
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -77,7 +83,11 @@ pub fn reason_text(reason: Reason) -> &'static str {
 
 /// `1 frame`, `90 frames`.
 pub fn frames_text(frames: u64) -> String {
-    if frames == 1 { "1 frame".into() } else { format!("{frames} frames") }
+    if frames == 1 {
+        "1 frame".into()
+    } else {
+        format!("{frames} frames")
+    }
 }
 
 /// Minutes and seconds of a stream: `02:07.4`.

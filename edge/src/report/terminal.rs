@@ -44,7 +44,10 @@ pub struct EventPrinter {
 impl EventPrinter {
     /// Colours are used where standard output is a terminal.
     pub fn new(format: EventFormat) -> Self {
-        Self { format, style: Style::default() }
+        Self {
+            format,
+            style: Style::default(),
+        }
     }
 
     /// Writes one event.
@@ -62,7 +65,9 @@ impl EventPrinter {
     fn line(&self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         let time = self.style.dim(&time_text(event.time_us));
         write!(out, "{time}  person {:<3} ", event.track)?;
-        let score = event.score.map_or_else(String::new, |s| format!("score {s:.2}"));
+        let score = event
+            .score
+            .map_or_else(String::new, |s| format!("score {s:.2}"));
         match event.kind {
             EventKind::TrackStarted => writeln!(out, "{}", self.style.dim("comes into view")),
             EventKind::VerdictChanged => {
@@ -72,7 +77,9 @@ impl EventPrinter {
             }
             EventKind::TrackEnded => {
                 let word = event.verdict.to_string();
-                let why = event.reason.map_or_else(String::new, |r| format!(": {}", reason_text(r)));
+                let why = event
+                    .reason
+                    .map_or_else(String::new, |r| format!(": {}", reason_text(r)));
                 let text = format!("leaves       {score}, {word}{why}");
                 writeln!(out, "{}", self.style.dim(&text))
             }
@@ -98,7 +105,11 @@ impl EventPrinter {
             summary.seconds
         )?;
         if summary.frames_dropped > 0 {
-            write!(out, ", {} left out to keep up", frames_text(summary.frames_dropped))?;
+            write!(
+                out,
+                ", {} left out to keep up",
+                frames_text(summary.frames_dropped)
+            )?;
         }
         if people == 0 {
             return writeln!(out, ".");
@@ -109,7 +120,11 @@ impl EventPrinter {
         } else {
             manipulated
         };
-        writeln!(out, ": {manipulated}, {} genuine, {} undecided.", summary.genuine, summary.undecided)
+        writeln!(
+            out,
+            ": {manipulated}, {} genuine, {} undecided.",
+            summary.genuine, summary.undecided
+        )
     }
 }
 

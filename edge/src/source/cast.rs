@@ -3,9 +3,9 @@
 /// Faces side by side in one synthetic frame.
 pub const PLACES: usize = 2;
 /// Width of one place in pixels.
-pub const PLACE_WIDTH: usize = 480;
+pub const PLACE_WIDTH: usize = 400;
 /// Height of the frame in pixels.
-pub const PLACE_HEIGHT: usize = 480;
+pub const PLACE_HEIGHT: usize = 400;
 /// Frames for which a person stays.
 pub const STAY_FRAMES: u64 = 180;
 /// Frames for which a place is empty between two people.
@@ -19,8 +19,14 @@ const STAGGER_FRAMES: u64 = 60;
 /// Frame of the stay at which a late swap begins.
 const LATE_SWAP_FRAME: u32 = 75;
 /// The acts of six people in a row; each six are shuffled.
-const ACTS: [Act; 6] =
-    [Act::Genuine, Act::Swapped, Act::Genuine, Act::Swapped, Act::Genuine, Act::SwappedLater];
+const ACTS: [Act; 6] = [
+    Act::Genuine,
+    Act::Swapped,
+    Act::Genuine,
+    Act::Swapped,
+    Act::Genuine,
+    Act::SwappedLater,
+];
 
 /// What is done to a person's face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +161,13 @@ mod tests {
 
     #[test]
     fn seeds_differ() {
-        let acts = |seed| Casting::new(seed).until(6 * PERIOD).iter().map(|p| p.act).collect();
+        let acts = |seed| {
+            Casting::new(seed)
+                .until(6 * PERIOD)
+                .iter()
+                .map(|p| p.act)
+                .collect()
+        };
         let all: Vec<Vec<Act>> = (0..8).map(acts).collect();
         assert!(all.iter().any(|a| *a != all[0]));
     }

@@ -32,21 +32,36 @@ impl FfmpegSource {
         let mut child = command(path, &probe)
             .spawn()
             .map_err(|error| launch_error("ffmpeg", path, error))?;
-        let pipe = child.stdout.take().map(|out| BufReader::with_capacity(PIPE_BUFFER_BYTES, out));
+        let pipe = child
+            .stdout
+            .take()
+            .map(|out| BufReader::with_capacity(PIPE_BUFFER_BYTES, out));
         let stderr = StderrTail::follow(child.stderr.take());
         let name = path.display().to_string();
-        Ok(Self { path: path.to_path_buf(), name, probe, child, pipe, stderr, frames: 0 })
+        Ok(Self {
+            path: path.to_path_buf(),
+            name,
+            probe,
+            child,
+            pipe,
+            stderr,
+            frames: 0,
+        })
     }
 
     /// Decides, after the last frame, whether that was the whole video.
     fn finish(&mut self) -> Result<(), SourceError> {
         self.pipe = None;
         let status = self.child.wait().map_err(|error| self.pipe_error(error))?;
-        let said = self.stderr.last_line();
+        let said = self.stderr.last_words(&self.path);
         if self.is_whole(status, &said) {
             return Ok(());
         }
-        let reason = if said.is_empty() { format!("it ended with {status}") } else { said };
+        let reason = if said.is_empty() {
+            format!("it ended with {status}")
+        } else {
+            said
+        };
         let path = self.path.clone();
         if self.frames == 0 {
             return Err(SourceError::NotAVideo { path, reason });
@@ -69,7 +84,10 @@ impl FfmpegSource {
     }
 
     fn pipe_error(&self, error: io::Error) -> SourceError {
-        SourceError::Pipe { path: self.path.clone(), error }
+        SourceError::Pipe {
+            path: self.path.clone(),
+            error,
+        }
     }
 }
 
@@ -80,9 +98,27 @@ fn command(path: &Path, probe: &Probe) -> Command {
         .args(["-protocol_whitelist", "file,pipe", "-i"])
         .arg(file_argument(path))
         .args(["-map", "0:v:0", "-an", "-sn", "-dn"])
-        .args([if probe.fps_mode { "-fps_mode" } else { "-vsync" }, "passthrough"])
-        .args(["-vf", &format!("scale=w='min({WIDTH_MAX},iw)':h=-2:flags=area")])
-        .args(["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1"])
+        .args([
+            if probe.fps_mode {
+                "-fps_mode"
+            } else {
+                "-vsync"
+            },
+            "passthrough",
+        ])
+        .args([
+            "-vf",
+            &format!("scale=w='min({WIDTH_MAX},iw)':h=-2:flags=area"),
+        ])
+        .args([
+            "-f",
+            "image2pipe",
+            "-c:v",
+            "ppm",
+            "-pix_fmt",
+            "rgb24",
+            "pipe:1",
+        ])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -94,7 +130,9 @@ fn command(path: &Path, probe: &Probe) -> Command {
 
 impl FrameSource for FfmpegSource {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
-        let Some(pipe) = &mut self.pipe else { return Ok(false) };
+        let Some(pipe) = &mut self.pipe else {
+            return Ok(false);
+        };
         match ppm::read_frame(pipe, frame) {
             Ok(true) => {
                 frame.index = self.frames;

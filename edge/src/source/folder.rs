@@ -34,10 +34,16 @@ pub fn sniff(path: &Path) -> Result<MediaKind, SourceError> {
         let error = std::io::Error::from(std::io::ErrorKind::IsADirectory);
         return Err(open_error(path, error));
     }
-    let length = file.read(&mut head).map_err(|error| open_error(path, error))?;
+    let length = file
+        .read(&mut head)
+        .map_err(|error| open_error(path, error))?;
     let known = image::guess_format(&head[..length]).is_ok_and(|format| format.reading_enabled());
     let named = ending_in(path, IMAGE_ENDINGS);
-    Ok(if known || named { MediaKind::Image } else { MediaKind::Video })
+    Ok(if known || named {
+        MediaKind::Image
+    } else {
+        MediaKind::Video
+    })
 }
 
 /// Every picture and video below a folder, sorted by path.
@@ -55,7 +61,9 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Sou
     for entry in std::fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
         let entry = entry.map_err(|error| open_error(folder, error))?;
         let path = entry.path();
-        let kind = entry.file_type().map_err(|error| open_error(&path, error))?;
+        let kind = entry
+            .file_type()
+            .map_err(|error| open_error(&path, error))?;
         if kind.is_dir() && depth < DEPTH_MAX {
             walk(&path, depth + 1, files)?;
         } else if !kind.is_dir()
@@ -71,8 +79,13 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Sou
 }
 
 fn ending_in(path: &Path, endings: &[&str]) -> bool {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+    let ending = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
+    endings
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(ending))
 }
 
 /// The pictures of one folder, sorted by name, as a stream.
@@ -99,18 +112,28 @@ impl FolderSource {
             return Err(SourceError::NoPictures(folder.to_path_buf()));
         }
         files.sort();
-        Ok(Self { name: folder.display().to_string(), files, next: 0 })
+        Ok(Self {
+            name: folder.display().to_string(),
+            files,
+            next: 0,
+        })
     }
 
     /// One picture as a stream of one frame.
     pub fn single(path: &Path) -> Self {
-        Self { name: path.display().to_string(), files: vec![path.to_path_buf()], next: 0 }
+        Self {
+            name: path.display().to_string(),
+            files: vec![path.to_path_buf()],
+            next: 0,
+        }
     }
 }
 
 impl FrameSource for FolderSource {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
-        let Some(path) = self.files.get(self.next) else { return Ok(false) };
+        let Some(path) = self.files.get(self.next) else {
+            return Ok(false);
+        };
         read_picture(path, frame)?;
         frame.index = self.next as u64;
         frame.time_us = (self.next as f64 * 1e6 / PICTURES_HZ) as u64;
@@ -136,7 +159,9 @@ mod tests {
     use super::*;
 
     fn picture(path: &Path, shade: u8) {
-        image::RgbImage::from_pixel(4, 4, image::Rgb([shade; 3])).save(path).unwrap();
+        image::RgbImage::from_pixel(4, 4, image::Rgb([shade; 3]))
+            .save(path)
+            .unwrap();
     }
 
     #[test]
@@ -157,8 +182,14 @@ mod tests {
     #[test]
     fn an_empty_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(FolderSource::open(folder.path()), Err(SourceError::NoPictures(_))));
-        assert!(matches!(list_media(folder.path()), Err(SourceError::NoMedia(_))));
+        assert!(matches!(
+            FolderSource::open(folder.path()),
+            Err(SourceError::NoPictures(_))
+        ));
+        assert!(matches!(
+            list_media(folder.path()),
+            Err(SourceError::NoMedia(_))
+        ));
     }
 
     #[test]

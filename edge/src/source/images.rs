@@ -14,7 +14,10 @@ const ALLOC_BYTES_MAX: u64 = 1 << 30;
 /// Reads a picture into `frame` (pixels and size only), upright.
 pub fn read_picture(path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
     let file = File::open(path).map_err(|error| open_error(path, error))?;
-    let refused = |error| SourceError::Picture { path: path.to_path_buf(), error };
+    let refused = |error| SourceError::Picture {
+        path: path.to_path_buf(),
+        error,
+    };
     let mut reader = ImageReader::new(BufReader::new(file))
         .with_guessed_format()
         .map_err(|error| open_error(path, error))?;
@@ -47,7 +50,9 @@ pub fn pad_edges(frame: &Frame, margin: usize, padded: &mut Frame) {
     padded.rgb.reserve(3 * padded.width * padded.height);
     for y in 0..padded.height {
         let row = y.saturating_sub(margin).min(height.saturating_sub(1));
-        let Some(pixels) = frame.rgb.get(3 * width * row..3 * width * (row + 1)) else { return };
+        let Some(pixels) = frame.rgb.get(3 * width * row..3 * width * (row + 1)) else {
+            return;
+        };
         let (Some(first), Some(last)) = (pixels.first_chunk::<3>(), pixels.last_chunk::<3>())
         else {
             return;
@@ -68,7 +73,12 @@ mod tests {
 
     #[test]
     fn padding_repeats_the_edge_pixels() {
-        let frame = Frame { width: 2, height: 1, rgb: b"abcxyz".to_vec(), ..Frame::default() };
+        let frame = Frame {
+            width: 2,
+            height: 1,
+            rgb: b"abcxyz".to_vec(),
+            ..Frame::default()
+        };
         let mut padded = Frame::default();
         pad_edges(&frame, 1, &mut padded);
         assert_eq!((padded.width, padded.height), (4, 3));
@@ -88,7 +98,9 @@ mod tests {
     fn a_truncated_picture_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("face.png");
-        image::RgbImage::from_pixel(64, 64, image::Rgb([9, 80, 200])).save(&path).unwrap();
+        image::RgbImage::from_pixel(64, 64, image::Rgb([9, 80, 200]))
+            .save(&path)
+            .unwrap();
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         assert!(read_picture(&path, &mut Frame::default()).is_err());

@@ -3,10 +3,10 @@
 mod cast;
 mod ffmpeg;
 mod folder;
+pub mod images;
 mod ppm;
 mod probe;
 mod stderr;
-pub mod images;
 pub mod synthetic;
 
 use std::io;
@@ -74,10 +74,9 @@ impl FromStr for SourceSpec {
             return Ok(Self::Synthetic(1));
         }
         match text.strip_prefix("synthetic:") {
-            Some(seed) => seed
-                .parse()
-                .map(Self::Synthetic)
-                .map_err(|_| format!("the seed in {text:?} is not a whole number; try synthetic:7")),
+            Some(seed) => seed.parse().map(Self::Synthetic).map_err(|_| {
+                format!("the seed in {text:?} is not a whole number; try synthetic:7")
+            }),
             None if text.is_empty() => Err("name a file, a folder, or synthetic".into()),
             None => Ok(Self::Path(text.into())),
         }
@@ -125,7 +124,9 @@ pub enum SourceError {
     #[error("{0} holds more than {MEDIA_MAX} files; name smaller folders")]
     TooManyFiles(PathBuf),
     /// The commands that read videos are not installed.
-    #[error("the {command} command is needed to read videos and was not found; on Debian and Ubuntu: apt-get install ffmpeg")]
+    #[error(
+        "the {command} command is needed to read videos and was not found; on Debian and Ubuntu: apt-get install ffmpeg"
+    )]
     NoFfmpeg {
         /// `ffmpeg` or `ffprobe`.
         command: &'static str,
@@ -167,7 +168,10 @@ pub enum SourceError {
 pub const MEDIA_MAX: usize = 1_000_000;
 
 fn open_error(path: &Path, error: io::Error) -> SourceError {
-    SourceError::Open { path: path.to_path_buf(), error }
+    SourceError::Open {
+        path: path.to_path_buf(),
+        error,
+    }
 }
 
 #[cfg(test)]
@@ -178,7 +182,10 @@ mod tests {
     fn a_source_is_synthetic_or_a_path() {
         assert_eq!("synthetic".parse(), Ok(SourceSpec::Synthetic(1)));
         assert_eq!("synthetic:42".parse(), Ok(SourceSpec::Synthetic(42)));
-        assert_eq!("./synthetic".parse(), Ok(SourceSpec::Path("./synthetic".into())));
+        assert_eq!(
+            "./synthetic".parse(),
+            Ok(SourceSpec::Path("./synthetic".into()))
+        );
         assert!("synthetic:x".parse::<SourceSpec>().is_err());
         assert!("".parse::<SourceSpec>().is_err());
     }

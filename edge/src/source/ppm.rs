@@ -33,7 +33,9 @@ pub(super) fn read_frame(input: &mut impl BufRead, frame: &mut Frame) -> io::Res
 }
 
 fn number(input: &mut impl Read) -> io::Result<usize> {
-    token(input)?.parse().map_err(|_| invalid("a frame header holds no number"))
+    token(input)?
+        .parse()
+        .map_err(|_| invalid("a frame header holds no number"))
 }
 
 /// Reads up to the next white space, which it swallows.
@@ -65,9 +67,15 @@ mod tests {
         let mut input = io::Cursor::new(bytes);
         let mut frame = Frame::default();
         assert!(read_frame(&mut input, &mut frame).unwrap());
-        assert_eq!((frame.width, frame.height, frame.rgb.as_slice()), (2, 1, &b"abcdef"[..]));
+        assert_eq!(
+            (frame.width, frame.height, frame.rgb.as_slice()),
+            (2, 1, &b"abcdef"[..])
+        );
         assert!(read_frame(&mut input, &mut frame).unwrap());
-        assert_eq!((frame.width, frame.height, frame.rgb.as_slice()), (1, 1, &b"xyz"[..]));
+        assert_eq!(
+            (frame.width, frame.height, frame.rgb.as_slice()),
+            (1, 1, &b"xyz"[..])
+        );
         assert!(!read_frame(&mut input, &mut frame).unwrap());
     }
 

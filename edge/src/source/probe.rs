@@ -46,22 +46,47 @@ struct Stream {
 /// Runs `ffprobe` on one file.
 pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
     let output = Command::new("ffprobe")
-        .args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "v:0"])
+        .args([
+            "-v",
+            "error",
+            "-protocol_whitelist",
+            "file",
+            "-select_streams",
+            "v:0",
+        ])
         .args(["-show_program_version", "-show_entries"])
-        .args(["stream=avg_frame_rate,r_frame_rate,nb_frames", "-of", "json"])
+        .args([
+            "stream=avg_frame_rate,r_frame_rate,nb_frames",
+            "-of",
+            "json",
+        ])
         .arg("-i")
         .arg(file_argument(path))
         .stdin(Stdio::null())
         .output()
         .map_err(|error| launch_error("ffprobe", path, error))?;
-    let last_line = output.stderr.split(|&b| b == b'\n').map(stderr::clean);
-    let last_line = last_line.filter(|line| !line.is_empty()).last();
-    let refused = |reason: String| SourceError::NotAVideo { path: path.to_path_buf(), reason };
+    let said: Vec<String> = output
+        .stderr
+        .split(|&b| b == b'\n')
+        .map(stderr::clean)
+        .collect();
+    let said = said
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !line.is_empty());
+    let said = stderr::last_words(said, path);
+    let refused = |otherwise: &str| SourceError::NotAVideo {
+        path: path.to_path_buf(),
+        reason: if said.is_empty() {
+            otherwise.to_owned()
+        } else {
+            said.clone()
+        },
+    };
     if !output.status.success() {
-        return Err(refused(last_line.unwrap_or_else(|| "ffprobe gave no reason".into())));
+        return Err(refused("ffprobe gave no reason"));
     }
-    parse(&output.stdout)
-        .ok_or_else(|| refused(last_line.unwrap_or_else(|| "it has no video stream".into())))
+    parse(&output.stdout).ok_or_else(|| refused("it has no video stream"))
 }
 
 fn parse(json: &[u8]) -> Option<Probe> {
@@ -84,7 +109,10 @@ fn ratio(text: &str) -> Option<f64> {
 
 /// Releases are named `5.1.9-0+deb12u1`; builds from source `N-109...`.
 fn knows_fps_mode(version: &str) -> bool {
-    let mut numbers = version.trim_start_matches('n').split(['.', '-']).map(str::parse::<u32>);
+    let mut numbers = version
+        .trim_start_matches('n')
+        .split(['.', '-'])
+        .map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 1),
         (Some(Ok(major)), _) => major > 5,
@@ -105,7 +133,10 @@ pub(super) fn launch_error(command: &'static str, path: &Path, error: io::Error)
     if error.kind() == io::ErrorKind::NotFound {
         SourceError::NoFfmpeg { command }
     } else {
-        SourceError::Pipe { path: path.to_path_buf(), error }
+        SourceError::Pipe {
+            path: path.to_path_buf(),
+            error,
+        }
     }
 }
 
@@ -128,7 +159,10 @@ mod tests {
         assert_eq!(parse(b"{}"), None);
         assert_eq!(parse(b"not json"), None);
         let odd = br#"{"streams":[{"r_frame_rate":"90000/1","avg_frame_rate":"0/0"}]}"#;
-        assert_eq!(parse(odd).map(|p| (p.rate_hz, p.frames)), Some((25.0, None)));
+        assert_eq!(
+            parse(odd).map(|p| (p.rate_hz, p.frames)),
+            Some((25.0, None))
+        );
     }
 
     #[test]
@@ -144,6 +178,9 @@ mod tests {
     #[test]
     fn a_path_is_never_an_option_or_an_address() {
         assert_eq!(file_argument(Path::new("-y")), "file:-y");
-        assert_eq!(file_argument(Path::new("http://host/x")), "file:http://host/x");
+        assert_eq!(
+            file_argument(Path::new("http://host/x")),
+            "file:http://host/x"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::ChildStderr;
 use std::thread::JoinHandle;
 
@@ -20,10 +21,14 @@ impl StderrTail {
         Self { reader }
     }
 
-    /// The last line, once the child has closed its end. Empty if it said nothing.
-    pub(super) fn last_line(&mut self) -> String {
-        let lines = self.reader.take().and_then(|reader| reader.join().ok()).unwrap_or_default();
-        lines.into_iter().next_back().unwrap_or_default()
+    /// What the child said last, once it has closed its end.
+    pub(super) fn last_words(&mut self, path: &Path) -> String {
+        let lines = self
+            .reader
+            .take()
+            .and_then(|reader| reader.join().ok())
+            .unwrap_or_default();
+        last_words(lines.iter().map(String::as_str), path)
     }
 }
 
@@ -33,7 +38,10 @@ fn last_lines(pipe: impl Read) -> VecDeque<String> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        match (&mut input).take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+        match (&mut input)
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)
+        {
             Ok(0) | Err(_) => return lines,
             Ok(_) => {}
         }
@@ -48,10 +56,29 @@ fn last_lines(pipe: impl Read) -> VecDeque<String> {
     }
 }
 
+/// The last two lines as one, without the name of the file, which the reader
+/// knows. The very last alone often only says that something went wrong.
+pub(super) fn last_words<'a>(
+    lines: impl DoubleEndedIterator<Item = &'a str>,
+    path: &Path,
+) -> String {
+    let name = format!("{}: ", path.display());
+    let mut lines = lines
+        .rev()
+        .map(|line| line.strip_prefix(&name).unwrap_or(line));
+    let last = lines.next().unwrap_or_default();
+    match lines.next() {
+        Some(before) if before != last => format!("{before}; {last}"),
+        _ => last.to_owned(),
+    }
+}
+
 /// One printable line, without the addresses that ffmpeg puts in front.
 pub(super) fn clean(line: &[u8]) -> String {
-    let text: String =
-        String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).collect();
+    let text: String = String::from_utf8_lossy(line)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
     let mut rest = text.trim();
     if rest.starts_with('[')
         && let Some((_, after)) = rest.split_once("] ")
@@ -66,14 +93,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn tells_the_cause_with_the_complaint() {
+        let lines = ["noise", "moov atom not found", "a.mp4: Invalid data"];
+        let words = |lines: &[&'static str]| last_words(lines.iter().copied(), Path::new("a.mp4"));
+        assert_eq!(words(&lines), "moov atom not found; Invalid data");
+        assert_eq!(words(&["x", "x"]), "x");
+        assert_eq!(words(&[]), "");
+    }
+
+    #[test]
     fn keeps_a_bounded_tail_of_clean_lines() {
-        let noise: String = (0..1000).map(|i| format!("[mov @ 0x55d] line {i}\n")).collect();
+        let noise: String = (0..1000)
+            .map(|i| format!("[mov @ 0x55d] line {i}\n"))
+            .collect();
         let lines = last_lines(noise.as_bytes());
         assert_eq!(lines.len(), LINES_MAX);
         assert_eq!(lines.back().unwrap(), "line 999");
 
         let endless = vec![b'x'; 100_000];
         let lines = last_lines(endless.as_slice());
-        assert!(lines.iter().all(|line| line.len() <= LINE_BYTES_MAX as usize));
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.len() <= LINE_BYTES_MAX as usize)
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Synthetic people in front of a camera that does not exist.
 
+use std::ops::RangeInclusive;
+
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
 use super::cast::mix;
@@ -9,6 +11,9 @@ pub use super::cast::{
     Act, Appearance, Casting, GAP_FRAMES, PLACE_HEIGHT, PLACE_WIDTH, PLACES, RATE_HZ, STAY_FRAMES,
 };
 
+/// Widths of the faces in pixels.
+const FACE_PX: RangeInclusive<f32> = 90.0..=210.0;
+
 /// A stream without end: people come, stay a few seconds, and leave; every
 /// second one has a swapped face.
 pub struct SyntheticSource {
@@ -16,7 +21,7 @@ pub struct SyntheticSource {
     seed: u64,
     model: FaceModel,
     casting: Casting,
-    scenes: [Option<(u64, Scene)>; PLACES],
+    scenes: [Option<(Appearance, Scene)>; PLACES],
     next: u64,
 }
 
@@ -37,7 +42,10 @@ impl SyntheticSource {
 
     /// The stream of this seed from a later frame on.
     pub fn starting_at(seed: u64, frame: u64) -> Result<Self, SourceError> {
-        Ok(Self { next: frame, ..Self::new(seed)? })
+        Ok(Self {
+            next: frame,
+            ..Self::new(seed)?
+        })
     }
 
     /// Who stands where, and whose face is swapped.
@@ -45,20 +53,26 @@ impl SyntheticSource {
         self.casting
     }
 
-    fn draw_place(&mut self, place: usize, frame: &mut Frame) -> Result<(), SourceError> {
-        let Some(person) = self.casting.at(place, self.next) else {
-            draw_nobody(self.seed, place, self.next, frame);
-            return Ok(());
-        };
-        let scene = match &mut self.scenes[place] {
-            Some((number, scene)) if *number == person.number => scene,
-            stale => &mut stale.insert((person.number, scene_of(&self.model, &person)?)).1,
-        };
-        let shot = scene.frame((self.next - person.first_frame) as u32);
-        for (row, pixels) in shot.rgb.chunks_exact(3 * PLACE_WIDTH).enumerate().take(PLACE_HEIGHT) {
-            place_row(frame, place, row).copy_from_slice(pixels);
+    /// Keeps one scene per place, that of whoever stands there now.
+    fn cast_places(&mut self) -> Result<(), SourceError> {
+        for (place, scene) in self.scenes.iter_mut().enumerate() {
+            let person = self.casting.at(place, self.next);
+            if scene.as_ref().map(|(person, _)| *person) != person {
+                *scene = match person {
+                    Some(person) => Some((person, scene_of(&self.model, &person)?)),
+                    None => None,
+                };
+            }
         }
         Ok(())
+    }
+
+    /// Pixels of one place, row by row.
+    fn shoot(&self, place: usize) -> Vec<u8> {
+        match &self.scenes[place] {
+            Some((person, scene)) => scene.frame((self.next - person.first_frame) as u32).rgb,
+            None => nobody(mix(self.seed ^ mix(self.next) ^ place as u64)),
+        }
     }
 }
 
@@ -73,28 +87,24 @@ fn scene_of(model: &FaceModel, person: &Appearance) -> Result<Scene, SourceError
         height: PLACE_HEIGHT,
         seed: person.seed,
         swap,
-        ..SceneConfig::default()
+        face_px: FACE_PX,
     };
     Scene::new(model, config).map_err(|error| SourceError::Synthetic(error.to_string()))
 }
 
-fn place_row(frame: &mut Frame, place: usize, row: usize) -> &mut [u8] {
-    let start = 3 * (row * frame.width + place * PLACE_WIDTH);
-    &mut frame.rgb[start..start + 3 * PLACE_WIDTH]
-}
-
 /// A grey wall with the noise of a sensor.
-fn draw_nobody(seed: u64, place: usize, index: u64, frame: &mut Frame) {
-    let mut state = mix(seed ^ mix(index) ^ place as u64);
-    for row in 0..PLACE_HEIGHT {
+fn nobody(mut state: u64) -> Vec<u8> {
+    let mut rgb = vec![0; 3 * PLACE_WIDTH * PLACE_HEIGHT];
+    for (row, line) in rgb.chunks_mut(3 * PLACE_WIDTH).enumerate() {
         let shade = 150 - (row * 60 / PLACE_HEIGHT) as u8;
-        for pixels in place_row(frame, place, row).chunks_mut(24) {
+        for pixels in line.chunks_mut(24) {
             state = mix(state);
             for (at, value) in pixels.iter_mut().enumerate() {
                 *value = shade + ((state >> (at / 3 * 8)) & 7) as u8;
             }
         }
     }
+    rgb
 }
 
 impl FrameSource for SyntheticSource {
@@ -104,8 +114,21 @@ impl FrameSource for SyntheticSource {
         frame.rgb.resize(3 * frame.width * frame.height, 0);
         frame.index = self.next;
         frame.time_us = self.next * 1_000_000 / RATE_HZ;
-        for place in 0..PLACES {
-            self.draw_place(place, frame)?;
+        self.cast_places()?;
+        let this = &*self;
+        // Drawing takes longer than judging: the places are drawn side by side.
+        let places = std::thread::scope(|scope| {
+            let other = scope.spawn(|| this.shoot(1));
+            [Some(this.shoot(0)), other.join().ok()]
+        });
+        for (place, rgb) in places.iter().enumerate() {
+            let rgb = rgb
+                .as_ref()
+                .ok_or_else(|| SourceError::Synthetic("drawing failed".into()))?;
+            let rows = frame.rgb.chunks_exact_mut(3 * PLACES * PLACE_WIDTH);
+            for (row, pixels) in rows.zip(rgb.chunks_exact(3 * PLACE_WIDTH)) {
+                row[3 * PLACE_WIDTH * place..][..3 * PLACE_WIDTH].copy_from_slice(pixels);
+            }
         }
         self.next += 1;
         Ok(true)

@@ -48,7 +48,10 @@ const PAD_MAX: i64 = 64;
 
 /// Refuses every graph that is larger or stranger than an exported detector.
 pub(super) fn inspect(model: &pb::ModelProto) -> Result<&pb::GraphProto, EngineError> {
-    let graph = model.graph.as_ref().ok_or_else(|| refused("it holds no graph"))?;
+    let graph = model
+        .graph
+        .as_ref()
+        .ok_or_else(|| refused("it holds no graph"))?;
     if !model.functions.is_empty() || !graph.sparse_initializer.is_empty() {
         return Err(refused("functions and sparse tensors are not supported"));
     }
@@ -67,7 +70,10 @@ pub(super) fn inspect(model: &pb::ModelProto) -> Result<&pb::GraphProto, EngineE
 fn check_node(node: &pb::NodeProto) -> Result<(), EngineError> {
     let known_domain = node.domain.is_empty() || node.domain == "ai.onnx";
     if !known_domain || !OPERATORS.contains(&node.op_type.as_str()) {
-        return Err(refused(&format!("operator {:.40} is not on the list", node.op_type)));
+        return Err(refused(&format!(
+            "operator {:.40} is not on the list",
+            node.op_type
+        )));
     }
     for attribute in &node.attribute {
         if attribute.g.is_some() || !attribute.graphs.is_empty() {
@@ -76,10 +82,17 @@ fn check_node(node: &pb::NodeProto) -> Result<(), EngineError> {
         if let Some(tensor) = &attribute.t {
             check_tensor(tensor)?;
         }
-        let limit = if attribute.name == "pads" { PAD_MAX } else { DIMENSION_MAX };
+        let limit = if attribute.name == "pads" {
+            PAD_MAX
+        } else {
+            DIMENSION_MAX
+        };
         let mut values = attribute.ints.iter().chain(core::iter::once(&attribute.i));
         if values.any(|v| v.unsigned_abs() > limit.unsigned_abs()) {
-            return Err(refused(&format!("attribute {:.40} is out of range", attribute.name)));
+            return Err(refused(&format!(
+                "attribute {:.40} is out of range",
+                attribute.name
+            )));
         }
     }
     Ok(())
@@ -114,20 +127,35 @@ mod tests {
     use super::*;
 
     fn with_node(node: pb::NodeProto) -> pb::ModelProto {
-        let graph = pb::GraphProto { node: vec![node], ..Default::default() };
-        pb::ModelProto { graph: Some(graph), ..Default::default() }
+        let graph = pb::GraphProto {
+            node: vec![node],
+            ..Default::default()
+        };
+        pb::ModelProto {
+            graph: Some(graph),
+            ..Default::default()
+        }
     }
 
     #[test]
     fn refuses_loops_unknown_operators_and_absurd_pads() {
-        let relu = pb::NodeProto { op_type: "Relu".into(), ..Default::default() };
+        let relu = pb::NodeProto {
+            op_type: "Relu".into(),
+            ..Default::default()
+        };
         assert!(inspect(&with_node(relu)).is_ok());
 
-        let looping = pb::NodeProto { op_type: "Loop".into(), ..Default::default() };
+        let looping = pb::NodeProto {
+            op_type: "Loop".into(),
+            ..Default::default()
+        };
         assert!(inspect(&with_node(looping)).is_err());
 
-        let pads =
-            pb::AttributeProto { name: "pads".into(), ints: vec![1 << 20], ..Default::default() };
+        let pads = pb::AttributeProto {
+            name: "pads".into(),
+            ints: vec![1 << 20],
+            ..Default::default()
+        };
         let conv = pb::NodeProto {
             op_type: "Conv".into(),
             attribute: vec![pads],
@@ -139,14 +167,26 @@ mod tests {
     #[test]
     fn refuses_tensors_that_live_in_other_files_or_are_too_large() {
         let graph = |tensor| pb::ModelProto {
-            graph: Some(pb::GraphProto { initializer: vec![tensor], ..Default::default() }),
+            graph: Some(pb::GraphProto {
+                initializer: vec![tensor],
+                ..Default::default()
+            }),
             ..Default::default()
         };
-        let outside = pb::TensorProto { data_location: Some(1), ..Default::default() };
+        let outside = pb::TensorProto {
+            data_location: Some(1),
+            ..Default::default()
+        };
         assert!(inspect(&graph(outside)).is_err());
-        let huge = pb::TensorProto { dims: vec![60_000, 60_000], ..Default::default() };
+        let huge = pb::TensorProto {
+            dims: vec![60_000, 60_000],
+            ..Default::default()
+        };
         assert!(inspect(&graph(huge)).is_err());
-        let negative = pb::TensorProto { dims: vec![-1], ..Default::default() };
+        let negative = pb::TensorProto {
+            dims: vec![-1],
+            ..Default::default()
+        };
         assert!(inspect(&graph(negative)).is_err());
     }
 }

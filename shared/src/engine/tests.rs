@@ -19,7 +19,11 @@ fn value(name: &str, shape: &[i64]) -> pb::ValueInfoProto {
         denotation: String::new(),
         value: Some(pb::type_proto::Value::TensorType(tensor)),
     };
-    pb::ValueInfoProto { name: name.into(), r#type: Some(kind), doc_string: String::new() }
+    pb::ValueInfoProto {
+        name: name.into(),
+        r#type: Some(kind),
+        doc_string: String::new(),
+    }
 }
 
 fn floats(name: &str, dims: &[i64], values: Vec<f32>) -> pb::TensorProto {
@@ -56,7 +60,10 @@ fn graph() -> pb::ModelProto {
     weights[..16].fill(1.0 / 16.0);
     let graph = pb::GraphProto {
         name: "tiny".into(),
-        input: vec![value("state_0", &[1, 1, 4, 4]), value("image", &[1, 3, 16, 16])],
+        input: vec![
+            value("state_0", &[1, 1, 4, 4]),
+            value("image", &[1, 3, 16, 16]),
+        ],
         output: vec![
             value("next_state_0", &[1, 1, 4, 4]),
             value("evidence", &[1, 1, 4, 4]),
@@ -76,7 +83,10 @@ fn graph() -> pb::ModelProto {
     };
     pb::ModelProto {
         ir_version: 8,
-        opset_import: vec![pb::OperatorSetIdProto { domain: String::new(), version: 17 }],
+        opset_import: vec![pb::OperatorSetIdProto {
+            domain: String::new(),
+            version: 17,
+        }],
         graph: Some(graph),
         ..Default::default()
     }
@@ -114,7 +124,9 @@ fn red(level: f32) -> Vec<f32> {
 #[test]
 fn a_session_remembers_and_a_reset_forgets() {
     let mut session = engine().session().unwrap();
-    let logits: Vec<f32> = (0..3).map(|_| session.step(&red(0.5)).unwrap().logit).collect();
+    let logits: Vec<f32> = (0..3)
+        .map(|_| session.step(&red(0.5)).unwrap().logit)
+        .collect();
     assert_eq!(logits, [0.5, 1.0, 1.5]);
     session.reset().unwrap();
     let step = session.step(&red(0.25)).unwrap();
@@ -134,7 +146,16 @@ fn sessions_of_one_engine_do_not_mix() {
 #[test]
 fn a_crop_of_the_wrong_size_is_refused() {
     let error = engine().session().unwrap().step(&[0.5; 12]).unwrap_err();
-    assert!(matches!(error, EngineError::CropSize { found: 12, wanted: 768 }), "{error}");
+    assert!(
+        matches!(
+            error,
+            EngineError::CropSize {
+                found: 12,
+                wanted: 768
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -157,8 +178,11 @@ fn a_manifest_that_does_not_fit_is_refused() {
 #[test]
 fn bytes_that_are_no_network_are_refused() {
     for model in [&b""[..], b"not onnx at all", &[0xff; 64]] {
-        let bundle =
-            Bundle { manifest: manifest(), model: model.to_vec(), sha256: String::new() };
+        let bundle = Bundle {
+            manifest: manifest(),
+            model: model.to_vec(),
+            sha256: String::new(),
+        };
         let error = Engine::load(&bundle).unwrap_err();
         assert!(matches!(error, EngineError::Refused(_)), "{error}");
     }

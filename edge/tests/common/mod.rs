@@ -1,0 +1,171 @@
+//! Running the program, and videos and bundles made for a test.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use unmask_edge::builtin::builtin;
+use unmask_edge::source::synthetic::SyntheticSource;
+use unmask_edge::source::{Frame, FrameSource};
+use unmask_shared::bundle::Bundle;
+use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+
+/// What a run of the program came to.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Standard output as JSON lines.
+    pub fn lines(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect()
+    }
+}
+
+/// Runs the program; a panic of it fails the test.
+pub fn unmask(arguments: &[&str]) -> Ran {
+    unmask_in(Path::new("."), arguments)
+}
+
+/// The same in some folder.
+pub fn unmask_in(folder: &Path, arguments: &[&str]) -> Ran {
+    let output = command()
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    ran(&output)
+}
+
+/// The program, ready to start.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unmask-edge"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Checks and unpacks what a run came to.
+pub fn ran(output: &Output) -> Ran {
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    let code = output
+        .status
+        .code()
+        .unwrap_or_else(|| panic!("{}: {stderr}", output.status));
+    Ran {
+        code,
+        stdout,
+        stderr,
+    }
+}
+
+/// Whether ffmpeg is there. Where it is not, says so past the test harness, or
+/// fails if nothing may be skipped (`UNMASK_NO_SKIP=1`).
+pub fn have_ffmpeg(test: &str) -> bool {
+    let version = |name| {
+        Command::new(name)
+            .arg("-version")
+            .stdout(Stdio::null())
+            .status()
+    };
+    let found = version("ffmpeg").is_ok() && version("ffprobe").is_ok();
+    if !found {
+        skip(test, "ffmpeg is not installed (apt-get install ffmpeg)");
+    }
+    found
+}
+
+/// Says loudly that a test was skipped.
+pub fn skip(test: &str, why: &str) {
+    assert!(
+        std::env::var_os("UNMASK_NO_SKIP").is_none(),
+        "{test} must not be skipped: {why}"
+    );
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED {test}: {why}\n");
+}
+
+/// One synthetic person, 640 x 480.
+pub fn person(seed: u64, frames: u32) -> Vec<Frame> {
+    let model = FaceModel::builtin().unwrap();
+    let config = SceneConfig {
+        seed,
+        face_px: 120.0..=180.0,
+        ..SceneConfig::default()
+    };
+    let scene = Scene::new(&model, config).unwrap();
+    let shot = |index| {
+        let shot = scene.frame(index);
+        let (width, height) = (shot.width, shot.height);
+        Frame {
+            index: u64::from(index),
+            time_us: 0,
+            width,
+            height,
+            rgb: shot.rgb,
+        }
+    };
+    (0..frames).map(shot).collect()
+}
+
+/// The two places of the synthetic source.
+pub fn two_people(seed: u64, first: u64, frames: usize) -> Vec<Frame> {
+    let mut source = SyntheticSource::starting_at(seed, first).unwrap();
+    let mut frame = Frame::default();
+    let mut all = Vec::new();
+    while all.len() < frames && source.next_frame(&mut frame).unwrap() {
+        all.push(frame.clone());
+    }
+    all
+}
+
+/// Encodes frames with ffmpeg, with arguments for the output.
+pub fn encode(frames: &[Frame], path: &Path, arguments: &[&str]) {
+    let size = format!("{}x{}", frames[0].width, frames[0].height);
+    let mut child = Command::new("ffmpeg")
+        .args([
+            "-y",
+            "-loglevel",
+            "error",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+        ])
+        .args([
+            "-s", &size, "-r", "30", "-i", "pipe:0", "-c:v", "mpeg4", "-q:v", "3",
+        ])
+        .args(arguments)
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    for frame in frames {
+        pipe.write_all(&frame.rgb).unwrap();
+    }
+    drop(pipe);
+    assert!(child.wait().unwrap().success());
+}
+
+/// Saves a frame as a picture.
+pub fn save(frame: &Frame, path: &Path) {
+    let (width, height) = (frame.width as u32, frame.height as u32);
+    image::RgbImage::from_raw(width, height, frame.rgb.clone())
+        .unwrap()
+        .save(path)
+        .unwrap();
+}
+
+/// Writes the built-in bundle into a folder.
+pub fn write_bundle(folder: &Path) {
+    let bundle = builtin().unwrap();
+    Bundle::write(folder, &bundle.manifest, &bundle.model, "A card.\n").unwrap();
+}

@@ -1,0 +1,76 @@
+//! The followed box against the truth of synthetic people.
+
+use unmask_edge::search::FaceSearch;
+use unmask_edge::source::Frame;
+use unmask_edge::track::{Tracker, TrackerConfig};
+use unmask_shared::face::FaceFinderConfig;
+use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+
+const FRAMES: u32 = 60;
+
+/// Errors of centre and width as parts of the true width, after the first second.
+fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
+    let model = FaceModel::builtin().unwrap();
+    let scene = Scene::new(
+        &model,
+        SceneConfig {
+            seed,
+            ..SceneConfig::default()
+        },
+    )
+    .unwrap();
+    let mut search = FaceSearch::new(FaceFinderConfig::default(), false).unwrap();
+    let mut tracker = Tracker::new(TrackerConfig::default());
+    let mut errors = Vec::new();
+    for index in 0..FRAMES {
+        let shot = scene.frame(index);
+        let frame = Frame {
+            index: u64::from(index),
+            width: shot.width,
+            height: shot.height,
+            rgb: shot.rgb,
+            ..Frame::default()
+        };
+        tracker.advance();
+        if index % every == 0 {
+            tracker.correct(&search.find(&frame).unwrap());
+        }
+        let truth = shot.truth.bbox;
+        let best = tracker
+            .tracks()
+            .iter()
+            .max_by(|a, b| a.bbox.iou(&truth).total_cmp(&b.bbox.iou(&truth)));
+        if let (Some(track), true) = (best, index >= 20) {
+            let distance = track.bbox.centre().distance(truth.centre()) / truth.width;
+            errors.push((distance, (track.bbox.width / truth.width - 1.0).abs()));
+        }
+    }
+    errors
+}
+
+fn quantile(values: impl Iterator<Item = f32>, part: f32) -> f32 {
+    let mut sorted: Vec<f32> = values.collect();
+    sorted.sort_by(f32::total_cmp);
+    sorted[((sorted.len() - 1) as f32 * part) as usize]
+}
+
+#[test]
+fn the_box_stays_on_the_face_between_detections() {
+    let errors: Vec<(f32, f32)> = (0..10).flat_map(|seed| errors(seed, 5)).collect();
+    assert!(
+        errors.len() >= 360,
+        "the face was followed in {} of 400 frames",
+        errors.len()
+    );
+    let centre = |part| quantile(errors.iter().map(|e| e.0), part);
+    let width = |part| quantile(errors.iter().map(|e| e.1), part);
+    println!(
+        "centre off by {:.3} (median) {:.3} (95 %) face widths, width by {:.3} and {:.3}",
+        centre(0.5),
+        centre(0.95),
+        width(0.5),
+        width(0.95)
+    );
+    assert!(centre(0.5) < 0.04 && centre(0.95) < 0.10);
+    assert!(width(0.5) < 0.06 && width(0.95) < 0.15);
+}
