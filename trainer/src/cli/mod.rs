@@ -1,6 +1,8 @@
 //! The command line.
 
+mod check;
 mod evaluate;
+mod export;
 mod prepare;
 mod preview;
 mod train;
@@ -12,7 +14,7 @@ Examples:
   unmask-trainer prepare --input photos --output shards
   unmask-trainer train --data shards --run runs/first
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
-  unmask-trainer export runs/first --output bundle && unmask-trainer check bundle
+  unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
   unmask-edge analyze --bundle bundle video.mp4
 
 Exit codes: 0 done, 2 error.";
@@ -37,6 +39,10 @@ enum Command {
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
+    /// Fuse, quantise, calibrate and write the bundle that devices run
+    Export(export::Args),
+    /// Prove that a bundle computes in tract what was trained in burn
+    Check(check::Args),
 }
 
 impl Cli {
@@ -51,6 +57,8 @@ impl Cli {
             Command::Preview(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
+            Command::Export(args) => args.run(),
+            Command::Check(args) => args.run(),
         }
     }
 }

@@ -1,8 +1,14 @@
-//! From trained weights to the file that ships.
+//! From trained weights to the bundle that ships.
 
+mod bundle;
+mod calibrate;
+mod card;
 mod graph;
 mod onnx;
 mod quantise;
 
+pub use bundle::{About, ProvenanceText, clip_logits, write_bundle};
+pub use calibrate::calibrate;
+pub use card::{CardText, write_card};
 pub use onnx::{GraphNames, write_onnx};
 pub use quantise::{QuantisedConv, QuantisedNet, quantise};

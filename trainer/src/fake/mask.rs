@@ -142,27 +142,13 @@ impl MaskShape {
     }
 
     /// Draws the mask: `side * side` weights in [0, 1].
+    ///
+    /// Masks are smooth, so they are drawn at half the resolution.
     pub fn render(&self, side: usize) -> Vec<f32> {
-        let back = self.motion.inverse().unwrap_or(Similarity::IDENTITY);
-        let mut mask = vec![0.0; side * side];
-        for y in 0..side {
-            for x in 0..side {
-                let point = Point {
-                    x: x as f32 + 0.5,
-                    y: y as f32 + 0.5,
-                };
-                let swing = self.displacement(point, side);
-                let point = back.apply(Point {
-                    x: point.x + swing.x,
-                    y: point.y + swing.y,
-                });
-                if self.outlines.iter().any(|outline| inside(outline, point)) {
-                    mask[y * side + x] = 1.0;
-                }
-            }
-        }
+        let half = side.div_ceil(2);
+        let mask = self.outline(half, side as f32 / half as f32, side);
         // Blur, keep the plateau (an erosion), blur again: the edge lies inside the hull.
-        let blurred = gaussian_blur(&mask, side, 1, self.first_blur);
+        let blurred = gaussian_blur(&mask, half, 1, self.first_blur / 2.0);
         let eroded: Vec<f32> = blurred
             .iter()
             .map(|v| if *v > 0.98 { 1.0 } else { 0.0 })
@@ -172,10 +158,32 @@ impl MaskShape {
         } else {
             mask
         };
-        let mut soft = gaussian_blur(&kept, side, 1, self.second_blur);
+        let mut soft = gaussian_blur(&kept, half, 1, self.second_blur / 2.0);
         let peak = soft.iter().fold(0f32, |a, b| a.max(*b)).max(1e-6);
         soft.iter_mut().for_each(|v| *v = (*v / peak).min(1.0));
-        soft
+        enlarge(&soft, half, side)
+    }
+
+    /// One inside the moved and roughened outlines, zero outside.
+    fn outline(&self, half: usize, scale: f32, side: usize) -> Vec<f32> {
+        let back = self.motion.inverse().unwrap_or(Similarity::IDENTITY);
+        let mut mask = vec![0.0; half * half];
+        for (i, value) in mask.iter_mut().enumerate() {
+            let (x, y) = ((i % half) as f32 + 0.5, (i / half) as f32 + 0.5);
+            let point = Point {
+                x: x * scale,
+                y: y * scale,
+            };
+            let swing = self.displacement(point, side);
+            let point = back.apply(Point {
+                x: point.x + swing.x,
+                y: point.y + swing.y,
+            });
+            if self.outlines.iter().any(|outline| inside(outline, point)) {
+                *value = 1.0;
+            }
+        }
+        mask
     }
 
     fn displacement(&self, point: Point, side: usize) -> Point {
@@ -195,6 +203,27 @@ impl MaskShape {
             y: mix(|p| p.y),
         }
     }
+}
+
+/// Bilinear enlargement of a square plane.
+fn enlarge(plane: &[f32], from: usize, to: usize) -> Vec<f32> {
+    let ratio = from as f32 / to as f32;
+    let place = |v: usize| {
+        let at = ((v as f32 + 0.5) * ratio - 0.5).clamp(0.0, (from - 1) as f32);
+        let low = at as usize;
+        (low, (low + 1).min(from - 1), at - low as f32)
+    };
+    let mut out = Vec::with_capacity(to * to);
+    for y in 0..to {
+        let (y0, y1, v) = place(y);
+        for x in 0..to {
+            let (x0, x1, u) = place(x);
+            let top = plane[y0 * from + x0] * (1.0 - u) + plane[y0 * from + x1] * u;
+            let bottom = plane[y1 * from + x0] * (1.0 - u) + plane[y1 * from + x1] * u;
+            out.push(top * (1.0 - v) + bottom * v);
+        }
+    }
+    out
 }
 
 /// Convex hull by Andrew's monotone chain, counter-clockwise.

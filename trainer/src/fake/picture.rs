@@ -162,27 +162,41 @@ pub fn gaussian_blur(plane: &[f32], side: usize, channels: usize, sigma: f32) ->
     let total: f32 = kernel.iter().sum();
     kernel.iter_mut().for_each(|k| *k /= total);
     let row = side * channels;
-    let pass = |from: &[f32], step: usize| {
-        let mut to = vec![0.0; from.len()];
-        for (index, value) in to.iter_mut().enumerate() {
-            let position = (if step == row {
-                index / row
-            } else {
-                (index % row) / channels
-            }) as isize;
-            *value = kernel
-                .iter()
-                .enumerate()
-                .map(|(i, k)| {
-                    let moved = (position + i as isize - radius).clamp(0, side as isize - 1);
-                    let at = index as isize + (moved - position) * step as isize;
-                    k * from[at as usize]
-                })
-                .sum();
+    let mut across = vec![0.0; plane.len()];
+    let reach = radius as usize;
+    let mut padded = vec![0.0; row + 2 * reach * channels];
+    for (from, to) in plane.chunks_exact(row).zip(across.chunks_exact_mut(row)) {
+        pad_row(from, channels, reach, &mut padded);
+        for (tap, weight) in kernel.iter().enumerate() {
+            add_scaled(to, &padded[tap * channels..tap * channels + row], *weight);
         }
-        to
-    };
-    pass(&pass(plane, channels), row)
+    }
+    let mut down = vec![0.0; plane.len()];
+    for (y, to) in down.chunks_exact_mut(row).enumerate() {
+        for (tap, weight) in kernel.iter().enumerate() {
+            let from = (y + tap).saturating_sub(reach).min(side - 1);
+            add_scaled(to, &across[from * row..(from + 1) * row], *weight);
+        }
+    }
+    down
+}
+
+/// A row with its edge pixels repeated `reach` times on both sides.
+fn pad_row(row: &[f32], channels: usize, reach: usize, padded: &mut [f32]) {
+    let pad = reach * channels;
+    let last = row.len() - channels;
+    padded[pad..pad + row.len()].copy_from_slice(row);
+    for i in 0..reach {
+        padded[i * channels..(i + 1) * channels].copy_from_slice(&row[..channels]);
+        let end = pad + row.len() + i * channels;
+        padded[end..end + channels].copy_from_slice(&row[last..]);
+    }
+}
+
+fn add_scaled(to: &mut [f32], from: &[f32], weight: f32) {
+    to.iter_mut()
+        .zip(from)
+        .for_each(|(to, from)| *to += weight * from);
 }
 
 #[cfg(test)]

@@ -1,0 +1,102 @@
+//! `check`: the shipped file computes what was trained.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use unmask_shared::bundle::Bundle;
+use unmask_shared::engine::Engine;
+use unmask_shared::synthetic::{FaceModel, golden_clip};
+
+use crate::network::FusedNet;
+
+/// Largest difference of a logit between burn's clip and tract's stream.
+pub const ENGINE_TOLERANCE: f32 = 1e-3;
+/// Largest difference of a logit between a clip and the same frames as a stream, in
+/// one engine.
+pub const STREAM_TOLERANCE: f32 = 1e-4;
+
+/// Differences found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CheckReport {
+    /// Frames compared.
+    pub frames: usize,
+    /// Largest |burn clip - tract stream| over the golden clips.
+    pub engine_difference: f32,
+    /// Largest |logit - mean evidence| in tract.
+    pub evidence_difference: f32,
+}
+
+/// Runs the golden clips of a bundle through tract as a stream and compares them with
+/// the logits that burn gave for the whole clips.
+///
+/// # Errors
+/// When the bundle is damaged, has no golden clip, or differs by more than
+/// [`ENGINE_TOLERANCE`].
+pub fn check_bundle(folder: &Path) -> Result<CheckReport> {
+    let bundle = Bundle::open(folder)?;
+    let engine = Engine::load(&bundle)?;
+    let people = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
+    ensure!(
+        !bundle.manifest.golden.is_empty(),
+        "the bundle has no golden clip: export it again"
+    );
+    let mut report = CheckReport::default();
+    for clip in &bundle.manifest.golden {
+        let frames = golden_clip(
+            &people,
+            &bundle.manifest.crop,
+            clip.seed,
+            clip.swapped,
+            clip.frames.into(),
+        );
+        let mut session = engine.session()?;
+        for (frame, want) in frames.iter().zip(&clip.logits) {
+            let step = session.step(frame)?;
+            let mean = step.evidence.iter().sum::<f32>() / step.evidence.len().max(1) as f32;
+            report.frames += 1;
+            report.engine_difference = report.engine_difference.max((step.logit - want).abs());
+            report.evidence_difference = report.evidence_difference.max((step.logit - mean).abs());
+        }
+    }
+    ensure!(
+        report.engine_difference <= ENGINE_TOLERANCE
+            && report.evidence_difference <= ENGINE_TOLERANCE,
+        "tract and burn differ: logits by {:.2e}, evidence by {:.2e}; at most {ENGINE_TOLERANCE:.0e} is allowed",
+        report.engine_difference,
+        report.evidence_difference
+    );
+    Ok(report)
+}
+
+/// Largest difference between burn's logits of a clip and of the same frames one by one.
+///
+/// # Shapes
+/// - `frames`: `[3, side, side]` each; `states`: as the network configuration gives them
+///
+/// # Errors
+/// When the backend does not give f32.
+pub fn stream_difference(
+    net: &FusedNet,
+    frames: &[Vec<f32>],
+    side: usize,
+    states: &[[usize; 3]],
+    device: &Device,
+) -> Result<f32> {
+    let image = |frame: &[f32]| {
+        Tensor::<4>::from_data(TensorData::new(frame.to_vec(), [1, 3, side, side]), device)
+    };
+    let clip = Tensor::cat(frames.iter().map(|frame| image(frame)).collect(), 0);
+    let whole = net.forward(clip, frames.len()).logit.into_data();
+    let whole = whole
+        .try_to_vec::<f32>()
+        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let mut memory = net.empty_states(1, states, device);
+    let mut largest = 0f32;
+    for (frame, want) in frames.iter().zip(whole) {
+        let out = net.step(image(frame), &memory);
+        memory = out.states;
+        largest = largest.max((out.logit.into_scalar::<f32>() - want).abs());
+    }
+    Ok(largest)
+}

@@ -1,0 +1,53 @@
+//! `unmask-trainer check`
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use unmask_shared::bundle::Bundle;
+use unmask_shared::synthetic::{FaceModel, golden_clip};
+
+use crate::check::{ENGINE_TOLERANCE, STREAM_TOLERANCE, check_bundle, stream_difference};
+use crate::device::DeviceKind;
+use crate::export::quantise;
+use crate::train::RunFolder;
+
+/// Runs the bundle's golden clips of synthetic people through tract, frame by frame, and
+/// compares with burn's logits of the whole clips. With `--run`, burn's own stream is
+/// compared with its clips too.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the bundle
+    bundle: PathBuf,
+    /// Run folder that the bundle was exported from
+    #[arg(long)]
+    run: Option<PathBuf>,
+    /// Compute device for `--run`
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceKind,
+}
+
+impl Args {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let report = check_bundle(&self.bundle)?;
+        println!(
+            "{} golden frames: burn clip against tract stream {:.2e} (at most {ENGINE_TOLERANCE:.0e}), logit against evidence {:.2e}",
+            report.frames, report.engine_difference, report.evidence_difference
+        );
+        if let Some(run) = &self.run {
+            let (folder, config) = RunFolder::open(run)?;
+            let device = self.device.open()?;
+            let net = quantise(&folder.average(&config, &device)?.fuse())?.dequantise(&device);
+            let crop = Bundle::open(&self.bundle)?.manifest.crop;
+            let clip = golden_clip(&FaceModel::builtin()?, &crop, 5, true, 12);
+            let states = config.network.state_shapes();
+            let found = stream_difference(&net, &clip, config.network.input, &states, &device)?;
+            println!("burn stream against burn clip {found:.2e} (at most {STREAM_TOLERANCE:.0e})");
+            ensure!(
+                found <= STREAM_TOLERANCE,
+                "stream and clip differ by {found:.2e}"
+            );
+        }
+        println!("ok");
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! The released bundle: graph, manifest, card.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use heapless::{String as Text, Vec as List};
+use unmask_shared::bundle::Bundle;
+use unmask_shared::calibration::Calibration;
+use unmask_shared::geometry::CropSpec;
+use unmask_shared::manifest::{
+    Figure, GoldenClip, GraphSpec, MANIFEST_FORMAT, MODEL_FILE, Manifest, ModelKind,
+    OperatingPoint, Provenance, StateSpec,
+};
+use unmask_shared::synthetic::{FaceModel, golden_clip};
+use unmask_shared::verdict::VerdictConfig;
+
+use super::onnx::{GraphNames, write_onnx};
+use super::quantise::QuantisedNet;
+use crate::network::{FusedNet, NetworkConfig};
+
+/// Frames of each golden clip.
+const GOLDEN_FRAMES: u32 = 12;
+/// Seeds and truths of the golden clips.
+const GOLDEN_CLIPS: [(u64, bool); 4] = [(1, false), (2, true), (3, false), (4, true)];
+
+/// What the manifest says beyond the network itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Name of the bundle: letters, digits, `-`, `_`, `.`.
+    pub name: String,
+    /// Grows with every release of the name.
+    pub release: u32,
+    /// From logit to log-likelihood ratio.
+    pub calibration: Calibration,
+    /// Thresholds for single pictures.
+    pub operating_point: OperatingPoint,
+    /// Settings of the sequential test.
+    pub verdict: VerdictConfig,
+    /// Origin.
+    pub provenance: ProvenanceText,
+    /// Name, value, and number of pictures of each figure.
+    pub figures: Vec<(String, f32, u32)>,
+}
+
+/// Origin of the weights in plain strings.
+#[derive(Clone, Debug, Default)]
+pub struct ProvenanceText {
+    /// Training method.
+    pub method: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// SHA-256 of the run's configuration.
+    pub config_sha256: String,
+    /// Data sets.
+    pub data: String,
+    /// Their terms.
+    pub terms: String,
+    /// Where it was trained, with threads.
+    pub machine: String,
+    /// How long.
+    pub minutes: f32,
+}
+
+/// Writes a bundle of int8 weights; golden logits are those of burn on the same weights.
+///
+/// # Errors
+/// When a text is too long for the manifest, or the folder cannot be written.
+pub fn write_bundle(
+    folder: &Path,
+    net: &QuantisedNet,
+    config: &NetworkConfig,
+    about: &About,
+    card: &str,
+    device: &Device,
+) -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let crop = CropSpec {
+        size: config.input as u16,
+        ..CropSpec::default()
+    };
+    let people = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
+    let fused = net.dequantise(device);
+    let golden = GOLDEN_CLIPS
+        .iter()
+        .map(|(seed, swapped)| golden(&fused, config, &people, &crop, *seed, *swapped, device))
+        .collect::<Result<List<_, 4>>>()?;
+    let from = &about.provenance;
+    let manifest = Manifest {
+        format: MANIFEST_FORMAT,
+        name: text("name", &about.name)?,
+        release: about.release,
+        created: text("created", &now())?,
+        kind: ModelKind::Stream,
+        crop,
+        graph: graph(net, config)?,
+        calibration: about.calibration,
+        operating_point: about.operating_point,
+        verdict: about.verdict,
+        golden,
+        provenance: Provenance {
+            trainer: text("trainer", version)?,
+            method: text("method", &from.method)?,
+            seed: from.seed,
+            config_sha256: text("config_sha256", &from.config_sha256)?,
+            data: text("data", &from.data)?,
+            terms: text("terms", &from.terms)?,
+            machine: text("machine", &from.machine)?,
+            minutes: from.minutes,
+        },
+        figures: about
+            .figures
+            .iter()
+            .map(|(name, value, count)| {
+                Ok(Figure {
+                    name: text("figures.name", name)?,
+                    value: *value,
+                    count: *count,
+                })
+            })
+            .collect::<Result<List<_, 32>>>()?,
+    };
+    Bundle::write(folder, &manifest, &write_onnx(net, config, version), card)?;
+    Ok(())
+}
+
+fn graph(net: &QuantisedNet, config: &NetworkConfig) -> Result<GraphSpec> {
+    let shapes = config.state_shapes();
+    let names = GraphNames::new(shapes.len());
+    let states = names
+        .states
+        .iter()
+        .zip(shapes)
+        .map(|((input, output), [c, h, w])| {
+            Ok(StateSpec {
+                input: text("state", input)?,
+                output: text("state", output)?,
+                shape: [1, c as u16, h as u16, w as u16],
+            })
+        })
+        .collect::<Result<List<_, 16>>>()?;
+    Ok(GraphSpec {
+        file: text("file", MODEL_FILE)?,
+        image: text("image", &names.image)?,
+        logit: text("logit", &names.logit)?,
+        embedding: text("embedding", &names.embedding)?,
+        evidence: text("evidence", &names.evidence)?,
+        states,
+        embedding_len: config.embedding() as u16,
+        evidence_side: config.evidence_side() as u16,
+        macs: config.macs(),
+        parameters: net.parameters(),
+    })
+}
+
+fn golden(
+    net: &FusedNet,
+    config: &NetworkConfig,
+    people: &FaceModel,
+    crop: &CropSpec,
+    seed: u64,
+    swapped: bool,
+    device: &Device,
+) -> Result<GoldenClip> {
+    let clip = golden_clip(people, crop, seed, swapped, GOLDEN_FRAMES);
+    let logits = clip_logits(net, config, &clip, device)?;
+    ensure!(
+        logits.len() == GOLDEN_FRAMES as usize,
+        "a golden clip has {} frames",
+        logits.len()
+    );
+    Ok(GoldenClip {
+        seed,
+        swapped,
+        frames: GOLDEN_FRAMES as u16,
+        logits: logits.into_iter().collect(),
+    })
+}
+
+/// Logits of a clip computed as one batch in burn: the way of training.
+///
+/// `frames` hold `[3, side, side]` each.
+///
+/// # Errors
+/// When the backend does not give f32.
+pub fn clip_logits(
+    net: &FusedNet,
+    config: &NetworkConfig,
+    frames: &[Vec<f32>],
+    device: &Device,
+) -> Result<Vec<f32>> {
+    let shape = [frames.len(), 3, config.input, config.input];
+    let images = Tensor::from_data(TensorData::new(frames.concat(), shape), device);
+    let logits = net.forward(images, frames.len()).logit.into_data();
+    logits
+        .try_to_vec::<f32>()
+        .map_err(|error| anyhow::anyhow!("logits are not f32: {error:?}"))
+}
+
+fn text<const N: usize>(what: &str, value: &str) -> Result<Text<N>> {
+    Text::try_from(value)
+        .map_err(|_| anyhow::anyhow!("{what} is longer than {N} bytes: `{value}`; shorten it"))
+}
+
+/// The present moment in UTC to the second.
+fn now() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+}
