@@ -30,9 +30,17 @@ mod tests {
         let bundle = builtin().unwrap();
         let engine = unmask_shared::engine::Engine::load(&bundle).unwrap();
         let side = engine.crop_side();
-        let step = engine.session().unwrap().step(&vec![0.5; 3 * side * side]).unwrap();
+        let step = engine
+            .session()
+            .unwrap()
+            .step(&vec![0.5; 3 * side * side])
+            .unwrap();
         assert!(step.logit.is_finite());
         let mean = step.evidence.iter().sum::<f32>() / step.evidence.len() as f32;
-        assert!((mean - step.logit).abs() < 1e-3, "evidence {mean}, logit {}", step.logit);
+        assert!(
+            (mean - step.logit).abs() < 1e-3,
+            "evidence {mean}, logit {}",
+            step.logit
+        );
     }
 }

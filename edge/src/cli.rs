@@ -28,7 +28,7 @@ Examples:
   unmask-edge bench                         how fast is this machine?
 
 Exit codes:
-  0  no manipulated face was found
+  0  no manipulated face was found; for demo, bench and model: all went well
   1  a manipulated face was found
   2  something could not be read or done
 

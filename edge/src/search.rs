@@ -1,6 +1,7 @@
 //! Finding faces, also those that fill the whole picture.
 
 use unmask_shared::face::{Face, FaceFinder, FaceFinderConfig, FaceFinderError};
+use unmask_shared::geometry::FaceBox;
 use unmask_shared::sample::ImageError;
 
 use crate::source::Frame;
@@ -8,6 +9,8 @@ use crate::source::images::pad_edges;
 
 /// The margin around a padded picture, as a part of its longer side.
 const MARGIN: f32 = 0.4;
+/// A larger picture is thinned out before it gets a margin.
+const PADDED_SIDE_MAX: usize = 1280;
 /// Frames in which a search with a margin is tried in vain before it is given up.
 const PADDED_TRIES_MAX: u32 = 6;
 
@@ -43,12 +46,13 @@ impl FaceSearch {
         if !self.padding || self.padded_tries_left == 0 {
             return Ok(faces);
         }
-        let margin = (MARGIN * frame.width.max(frame.height) as f32) as usize;
-        pad_edges(frame, margin, &mut self.padded);
+        let longest = frame.width.max(frame.height);
+        let step = longest.div_ceil(PADDED_SIDE_MAX).max(1);
+        let margin = (MARGIN * longest as f32) as usize / step;
+        pad_edges(frame, step, margin, &mut self.padded);
         let mut faces = self.finder.find(&self.padded.view()?);
         faces.retain_mut(|face| {
-            face.bbox.x -= margin as f32;
-            face.bbox.y -= margin as f32;
+            face.bbox = unpadded(&face.bbox, step as f32, margin as f32);
             let centre = face.bbox.centre();
             (0.0..frame.width as f32).contains(&centre.x)
                 && (0.0..frame.height as f32).contains(&centre.y)
@@ -64,5 +68,15 @@ impl FaceSearch {
     /// Forgets what was learnt about the stream.
     pub fn reset(&mut self) {
         self.padded_tries_left = PADDED_TRIES_MAX;
+    }
+}
+
+/// A box of the padded picture in pixels of the original one.
+fn unpadded(bbox: &FaceBox, step: f32, margin: f32) -> FaceBox {
+    FaceBox {
+        x: step * (bbox.x - margin),
+        y: step * (bbox.y - margin),
+        width: step * bbox.width,
+        height: step * bbox.height,
     }
 }

@@ -102,7 +102,9 @@ fn report_on(analyzer: &mut Analyzer, path: &Path) -> Result<PathReport, EdgeErr
     };
     match result {
         Ok(report) => Ok(PathReport::Done(report)),
-        Err(EdgeError::Source(error)) => Ok(PathReport::failed(path, &error)),
+        Err(error @ (EdgeError::Source(_) | EdgeError::Pipeline(_))) => {
+            Ok(PathReport::failed(path, &error))
+        }
         Err(error) => Err(error),
     }
 }

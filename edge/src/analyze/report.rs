@@ -1,12 +1,13 @@
 //! What is reported about a path.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
 use unmask_shared::verdict::{Reason, Verdict};
 
 use crate::person::Person;
-use crate::source::{MediaKind, SourceError};
+use crate::source::MediaKind;
 
 /// Tracks with fewer judged frames do not speak for a video that has longer ones.
 const FRAMES_MIN: u32 = 5;
@@ -28,7 +29,7 @@ pub enum PathReport {
 
 impl PathReport {
     /// A report that says why there is none.
-    pub fn failed(path: &Path, error: &SourceError) -> Self {
+    pub fn failed(path: &Path, error: &dyn Display) -> Self {
         Self::Failed {
             path: path.to_string_lossy().into_owned(),
             error: error.to_string(),

@@ -7,7 +7,10 @@ use unmask_shared::verdict::Verdict;
 use crate::report::style::{Style, frames_text, reason_text, verdict_word};
 use crate::source::MediaKind;
 
-use super::{MediaReport, PathReport};
+use super::{MediaReport, PathReport, TrackReport};
+
+/// Where there are more faces, only the manipulated ones get a line.
+const FACES_MAX: usize = 8;
 
 /// Writes one line per path, and one per face where there are several.
 #[derive(Debug, Default)]
@@ -19,9 +22,13 @@ pub(super) struct TextReport {
 impl TextReport {
     pub(super) fn write(&mut self, report: &PathReport, out: &mut dyn Write) -> io::Result<()> {
         match report {
-            PathReport::Failed { error, .. } => {
+            PathReport::Failed { path, error } => {
                 self.counts[3] += 1;
-                writeln!(out, "{}  {error}", self.style.red("ERROR      "))
+                let word = self.style.red("ERROR      ");
+                if error.contains(path.as_str()) {
+                    return writeln!(out, "{word}  {error}");
+                }
+                writeln!(out, "{word}  {path}: {error}")
             }
             PathReport::Done(done) => {
                 self.counts[done.verdict as usize] += 1;
@@ -46,30 +53,50 @@ impl TextReport {
             Some(reason) => writeln!(out, ": {}", reason_text(reason))?,
             None => writeln!(out)?,
         }
-        if done.tracks.len() < 2 {
-            return Ok(());
+        match done.tracks.len() {
+            0 | 1 => Ok(()),
+            _ => self.write_tracks(done, out),
         }
-        for track in &done.tracks {
-            let word = verdict_word(&self.style, track.verdict);
+    }
+
+    fn write_tracks(&self, done: &MediaReport, out: &mut dyn Write) -> io::Result<()> {
+        let few = done.tracks.len() <= FACES_MAX;
+        let worth_a_line = |track: &&TrackReport| few || track.verdict == Verdict::Manipulated;
+        let mut lines = 0;
+        for track in done.tracks.iter().filter(worth_a_line).take(FACES_MAX) {
+            self.write_track(done.kind, track, out)?;
+            lines += 1;
+        }
+        match done.faces.saturating_sub(lines) {
+            0 => Ok(()),
+            others => writeln!(out, "  and {others} more faces; --format jsonl lists them"),
+        }
+    }
+
+    fn write_track(
+        &self,
+        kind: MediaKind,
+        track: &TrackReport,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let word = verdict_word(&self.style, track.verdict);
+        write!(
+            out,
+            "  {word}  {}  face {}",
+            score_text(track.score),
+            track.id
+        )?;
+        if kind == MediaKind::Video {
             write!(
                 out,
-                "  {word}  {}  face {}",
-                score_text(track.score),
-                track.id
+                ", frames {} to {}",
+                track.first_frame, track.last_frame
             )?;
-            if done.kind == MediaKind::Video {
-                write!(
-                    out,
-                    ", frames {} to {}",
-                    track.first_frame, track.last_frame
-                )?;
-            }
-            match track.reason {
-                Some(reason) => writeln!(out, ": {}", reason_text(reason))?,
-                None => writeln!(out)?,
-            }
         }
-        Ok(())
+        match track.reason {
+            Some(reason) => writeln!(out, ": {}", reason_text(reason)),
+            None => writeln!(out),
+        }
     }
 
     /// A line that sums up, where there was more than one path.

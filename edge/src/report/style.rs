@@ -68,14 +68,14 @@ pub fn verdict_word(style: &Style, verdict: Verdict) -> String {
     }
 }
 
-/// Why there is no verdict, in words that say what to do.
+/// Why there is no verdict, in words.
 pub fn reason_text(reason: Reason) -> &'static str {
     match reason {
         Reason::NoFace => "no face was found",
         Reason::TooShort => "seen too briefly to judge",
-        Reason::TooSmall => "the face is too small to judge; come closer",
+        Reason::TooSmall => "the face is too small to judge",
         Reason::Blurred => "the face is too blurred to judge",
-        Reason::Dark => "the face is too dark to judge; more light would help",
+        Reason::Dark => "the face is too dark to judge",
         Reason::Turned => "the face is turned away",
         Reason::Inconclusive => "the evidence is not clear either way",
     }

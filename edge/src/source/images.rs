@@ -37,11 +37,13 @@ pub fn read_picture(path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
     Ok(())
 }
 
-/// The same picture with its edges drawn out by `margin` pixels on all sides.
+/// Every `step`th pixel of the picture, with its edges drawn out by `margin` of
+/// those on all sides.
 ///
 /// A face that fills the picture is found only when there is something around it.
-pub fn pad_edges(frame: &Frame, margin: usize, padded: &mut Frame) {
-    let (width, height) = (frame.width, frame.height);
+pub fn pad_edges(frame: &Frame, step: usize, margin: usize, padded: &mut Frame) {
+    let step = step.max(1);
+    let (width, height) = (frame.width.div_ceil(step), frame.height.div_ceil(step));
     padded.index = frame.index;
     padded.time_us = frame.time_us;
     padded.width = width + 2 * margin;
@@ -49,18 +51,21 @@ pub fn pad_edges(frame: &Frame, margin: usize, padded: &mut Frame) {
     padded.rgb.clear();
     padded.rgb.reserve(3 * padded.width * padded.height);
     for y in 0..padded.height {
-        let row = y.saturating_sub(margin).min(height.saturating_sub(1));
-        let Some(pixels) = frame.rgb.get(3 * width * row..3 * width * (row + 1)) else {
+        let row = step * y.saturating_sub(margin).min(height.saturating_sub(1));
+        let Some(pixels) = frame
+            .rgb
+            .get(3 * frame.width * row..3 * frame.width * (row + 1))
+        else {
             return;
         };
-        let (Some(first), Some(last)) = (pixels.first_chunk::<3>(), pixels.last_chunk::<3>())
-        else {
+        let thinned = || pixels.chunks_exact(3).step_by(step);
+        let (Some(first), Some(last)) = (thinned().next(), thinned().last()) else {
             return;
         };
         for _ in 0..margin {
             padded.rgb.extend_from_slice(first);
         }
-        padded.rgb.extend_from_slice(pixels);
+        thinned().for_each(|pixel| padded.rgb.extend_from_slice(pixel));
         for _ in 0..margin {
             padded.rgb.extend_from_slice(last);
         }
@@ -80,9 +85,11 @@ mod tests {
             ..Frame::default()
         };
         let mut padded = Frame::default();
-        pad_edges(&frame, 1, &mut padded);
+        pad_edges(&frame, 1, 1, &mut padded);
         assert_eq!((padded.width, padded.height), (4, 3));
         assert_eq!(padded.rgb, b"abcabcxyzxyz".repeat(3));
+        pad_edges(&frame, 2, 1, &mut padded);
+        assert_eq!(padded.rgb, b"abcabcabc".repeat(3));
     }
 
     #[test]
