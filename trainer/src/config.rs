@@ -129,6 +129,9 @@ pub struct TrainConfig {
     pub small_input: usize,
     /// Share of the steps at `small_input`; 0 = none.
     pub small_share: f32,
+    /// Share of the steps over which pairs grow from easy (swaps in good quality) to the
+    /// configured mix.
+    pub curriculum_share: f32,
     /// Epochs between validations and checkpoints.
     pub validate_every: f32,
     /// Validation pairs at most.
@@ -140,17 +143,18 @@ impl Default for TrainConfig {
         Self {
             method: Method::Afsl,
             seed: 1,
-            epochs: 16.0,
+            epochs: 20.0,
             batch_pairs: 32,
-            learning_rate: 2e-3,
+            learning_rate: 3e-3,
             warmup_share: 0.05,
             weight_decay: 5e-4,
             clip_norm: 5.0,
-            ema_decay: 0.995,
+            ema_decay: 0.997,
             clip_every: 2,
             clip_frames: 3,
-            small_input: 80,
+            small_input: 64,
             small_share: 0.8,
+            curriculum_share: 0.3,
             validate_every: 1.0,
             validation_pairs: 192,
         }
@@ -269,6 +273,7 @@ impl RunConfig {
             ("data.validation_share", self.data.validation_share),
             ("train.warmup_share", train.warmup_share),
             ("train.small_share", train.small_share),
+            ("train.curriculum_share", train.curriculum_share),
             ("afsl.clean_share", self.afsl.clean_share),
             ("afsl.ramp_share", self.afsl.ramp_share),
         ] {

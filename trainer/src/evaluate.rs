@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::attack::{Pgd, Target};
-use crate::dataset::{Batch, Pairs, PreparedPair};
+use crate::dataset::{Batch, MakePlan, Pairs, PreparedPair};
 use crate::metric::roc_auc;
 use crate::network::FusedNet;
 
@@ -121,7 +121,7 @@ pub fn validate(
     for first in (0..count).step_by(BATCH_PAIRS) {
         let made: Vec<PreparedPair> = (first..(first + BATCH_PAIRS).min(count))
             .into_par_iter()
-            .map(|index| pairs.make(&epoch, index, 1, request.side))
+            .map(|index| pairs.make(&epoch, index, &MakePlan::frame(request.side)))
             .collect::<Result<_>>()?;
         scores
             .kinds

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use image::{Rgb, RgbImage};
 
-use crate::dataset::{PairConfig, Pairs, read_shards};
+use crate::dataset::{MakePlan, PairConfig, Pairs, read_shards};
 
 /// Writes a picture of pairs as the network sees them: real on the left, fake on the
 /// right, kinds in the order of the epoch.
@@ -41,7 +41,7 @@ impl Args {
         );
         let mut sheet = RgbImage::from_pixel(width as u32, height as u32, Rgb([20, 20, 20]));
         for index in 0..count {
-            let pair = pairs.make(&epoch, index, 1, SIDE)?;
+            let pair = pairs.make(&epoch, index, &MakePlan::frame(SIDE))?;
             let (x, y) = (
                 index % COLUMNS * (2 * SIDE + gap),
                 index / COLUMNS * (SIDE + gap),

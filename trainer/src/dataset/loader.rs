@@ -6,7 +6,7 @@ use std::thread::Scope;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
-use super::pairs::{Epoch, Pairs, PreparedPair};
+use super::pairs::{Epoch, MakePlan, Pairs, PreparedPair};
 
 /// Batches that wait at most.
 const QUEUE_BATCHES: usize = 2;
@@ -48,7 +48,7 @@ impl Batch {
 }
 
 /// What a step needs to know of its batch before it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchPlan {
     /// Epoch, from 0.
     pub epoch: u64,
@@ -56,10 +56,8 @@ pub struct BatchPlan {
     pub first: usize,
     /// Pairs.
     pub pairs: usize,
-    /// Frames per clip.
-    pub frames: usize,
-    /// Side in pixels.
-    pub side: usize,
+    /// How the pairs are made.
+    pub make: MakePlan,
 }
 
 /// Makes batches in a thread of its own.
@@ -109,7 +107,7 @@ fn make(source: &Pairs<'_>, epoch: &Epoch, plan: &BatchPlan) -> Result<Batch> {
     let last = (plan.first + plan.pairs).min(epoch.len());
     let made: Vec<PreparedPair> = (plan.first..last)
         .into_par_iter()
-        .map(|index| source.make(epoch, index, plan.frames, plan.side))
+        .map(|index| source.make(epoch, index, &plan.make))
         .collect::<Result<_>>()?;
-    Ok(Batch::collect(&made, plan.frames, plan.side))
+    Ok(Batch::collect(&made, plan.make.frames, plan.make.side))
 }

@@ -11,7 +11,7 @@ mod synthetic;
 
 pub use loader::{Batch, BatchPlan, Loader};
 pub(crate) use pairs::mix;
-pub use pairs::{Epoch, PairConfig, PairKind, Pairs, PreparedPair};
+pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair};
 pub use prepare::{PrepareOptions, PrepareReport, prepare};
 pub use record::{Label, Meta, Record};
 pub use shard::{ShardWriter, read_shards};

@@ -31,7 +31,7 @@ pub struct PairConfig {
 impl Default for PairConfig {
     fn default() -> Self {
         Self {
-            swap_share: 0.35,
+            swap_share: 0.5,
             fake_share: 0.25,
             degradation: 0.7,
             validation_share: 0.1,
@@ -71,6 +71,31 @@ pub struct PreparedPair {
     /// What made the fake.
     pub kind: PairKind,
 }
+
+/// Size and difficulty of the pairs of one batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MakePlan {
+    /// Frames per clip.
+    pub frames: usize,
+    /// Side in pixels.
+    pub side: usize,
+    /// From 0, mostly swaps in good quality, to 1, the configured mix.
+    pub hardness: f32,
+}
+
+impl MakePlan {
+    /// Single frames of the configured mix.
+    pub fn frame(side: usize) -> Self {
+        Self {
+            frames: 1,
+            side,
+            hardness: 1.0,
+        }
+    }
+}
+
+/// Share of swaps, and degradation, at hardness zero.
+const EASY: (f32, f32) = (0.85, 0.3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Item {
@@ -209,28 +234,25 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// Makes pair `index` of an epoch with clips of `frames` frames and crops of `side`.
+    /// Makes pair `index` of an epoch.
     ///
     /// # Errors
     /// When a stored frame does not decode.
-    pub fn make(
-        &self,
-        epoch: &Epoch,
-        index: usize,
-        frames: usize,
-        side: usize,
-    ) -> Result<PreparedPair> {
+    pub fn make(&self, epoch: &Epoch, index: usize, plan: &MakePlan) -> Result<PreparedPair> {
         let item = *epoch
             .items
             .get(index)
             .context("no such pair in this epoch")?;
         let mut random = Random::seed_from_u64(mix(epoch.seed, index as u64));
         let (reals, fakes, kind) = match item {
-            Item::Blend(i) => self.blend(i, frames, &mut random)?,
-            Item::Data(i) => self.data(i, frames, &mut random)?,
+            Item::Blend(i) => self.blend(i, plan, &mut random)?,
+            Item::Data(i) => self.data(i, plan.frames, &mut random)?,
         };
-        let view = View::sample(frames, side, &mut random);
-        let quality = Quality::sample(self.config.degradation, &mut random);
+        let view = View::sample(plan.frames, plan.side, &mut random);
+        let quality = Quality::sample(
+            mixed(EASY.1, self.config.degradation, plan.hardness),
+            &mut random,
+        );
         let finish = |pictures: &[Picture]| {
             pictures
                 .iter()
@@ -245,10 +267,11 @@ impl<'a> Pairs<'a> {
         })
     }
 
-    fn blend(&self, i: usize, frames: usize, random: &mut Random) -> Result<Clips> {
+    fn blend(&self, i: usize, plan: &MakePlan, random: &mut Random) -> Result<Clips> {
+        let frames = plan.frames;
         let target = clip(&self.records[i], frames, random)?;
-        let swap =
-            self.blendable.len() > 1 && random.random_bool(f64::from(self.config.swap_share));
+        let swap_share = mixed(EASY.0, self.config.swap_share, plan.hardness);
+        let swap = self.blendable.len() > 1 && random.random_bool(f64::from(swap_share));
         let kind = if swap {
             BlendKind::Swap
         } else {
@@ -402,6 +425,10 @@ impl View {
         out.clamp();
         out.planar()
     }
+}
+
+fn mixed(easy: f32, hard: f32, hardness: f32) -> f32 {
+    (easy + (hard - easy) * hardness).clamp(0.0, 1.0)
 }
 
 /// Two numbers into one seed (SplitMix64's finaliser).

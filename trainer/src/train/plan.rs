@@ -1,7 +1,7 @@
 //! What each step does, as a pure function of its number: so a run can be resumed anywhere.
 
 use crate::config::{Method, RunConfig};
-use crate::dataset::BatchPlan;
+use crate::dataset::{BatchPlan, MakePlan};
 
 /// Schedules of a run.
 #[derive(Clone, Debug)]
@@ -34,17 +34,21 @@ impl Plan {
             && train.clip_every > 0
             && step % train.clip_every == train.clip_every - 1;
         let small = self.progress(step) < train.small_share;
+        let hardness = (self.progress(step) / train.curriculum_share.max(1e-6)).min(1.0);
         let frames = if clips { train.clip_frames.max(1) } else { 1 };
         BatchPlan {
             epoch: (step / self.steps_per_epoch) as u64,
             first: step % self.steps_per_epoch * train.batch_pairs,
             // Fewer clips than frames: every step costs about the same.
             pairs: (train.batch_pairs / frames).max(2),
-            frames,
-            side: if small {
-                train.small_input
-            } else {
-                self.config.network.input
+            make: MakePlan {
+                frames,
+                side: if small {
+                    train.small_input
+                } else {
+                    self.config.network.input
+                },
+                hardness,
             },
         }
     }
@@ -117,7 +121,7 @@ mod tests {
         let top = (0..100)
             .map(|step| plan.learning_rate(step))
             .fold(0.0, f64::max);
-        assert!((top - 2e-3).abs() < 1e-9);
+        assert!((top - 3e-3).abs() < 1e-9);
         assert!(plan.learning_rate(0) < top && plan.learning_rate(99) < top / 100.0);
     }
 

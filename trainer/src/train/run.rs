@@ -159,7 +159,7 @@ fn measure(
     let epsilon = plan.epsilon(state.step.saturating_sub(1));
     let request = Validation {
         pairs: config.train.validation_pairs,
-        side: plan.batch(state.step.saturating_sub(1)).side,
+        side: plan.batch(state.step.saturating_sub(1)).make.side,
         epsilon: (epsilon > 0.0).then_some(epsilon),
     };
     let found = validate(&state.average.fuse(), held_out, &request, device)?;
