@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use burn::tensor::Device;
 use unmask_trainer::check::check_bundle;
@@ -48,11 +48,13 @@ fn config(method: Method) -> RunConfig {
     config
 }
 
-/// The device has one stream of random numbers: runs take turns.
-static DEVICE: Mutex<()> = Mutex::new(());
+/// The device has one stream of random numbers: tests that use it take turns.
+fn turn() -> MutexGuard<'static, ()> {
+    static DEVICE: Mutex<()> = Mutex::new(());
+    DEVICE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn run(folder: &Path, config: &RunConfig, interrupt: bool) -> RunFolder {
-    let _turn = DEVICE.lock().unwrap_or_else(PoisonError::into_inner);
     let run = RunFolder::create(folder, config).unwrap();
     let device = Device::flex();
     if interrupt {
@@ -89,6 +91,7 @@ fn twins_show_the_same_person_frame_for_frame() {
 
 #[test]
 fn an_interrupted_run_ends_with_the_same_weights() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let config = config(Method::Afsl);
     let device = Device::flex();
@@ -108,6 +111,7 @@ fn an_interrupted_run_ends_with_the_same_weights() {
 
 #[test]
 fn a_run_is_pictured_evaluated_exported_and_checked() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let config = config(Method::Afsl);
     let device = Device::flex();
@@ -132,11 +136,11 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     );
     assert!(scores.one_sided_auc(true).unwrap() >= attacked);
 
-    // Three epochs teach little: make sure that scores grow with manipulation.
-    if clean < 0.5 {
+    // Three epochs teach too little for a calibration: turn the labels round if need be.
+    let (calibration, operating_point) = calibrate(&scores, 0.05, 0.1).unwrap_or_else(|_| {
         scores.fake.iter_mut().for_each(|fake| *fake = !*fake);
-    }
-    let (calibration, operating_point) = calibrate(&scores, 0.05, 0.1).unwrap();
+        calibrate(&scores, 0.05, 0.1).unwrap()
+    });
     let about = About {
         name: "tiny".into(),
         release: 1,
@@ -173,6 +177,7 @@ fn a_run_folder_is_never_overwritten() {
 
 #[test]
 fn a_damaged_checkpoint_is_named() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let config = config(Method::None);
     let run = run(&folder.path().join("run"), &config, false);

@@ -157,7 +157,7 @@ impl RunFolder {
             step: state.step,
             seconds: state.seconds,
             net: network(&path, "net.bpk", config, device)?,
-            average: network(&path, "average.bpk", config, device)?,
+            average: network(&path, "average.bpk", config, &device.clone().inner())?,
             optimizer: optimizer.from_bytes(moments).with_context(damaged)?,
         }))
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use burn::grad_clipping::GradientClippingConfig;
+use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 
@@ -93,7 +94,7 @@ fn start(folder: &RunFolder, config: &RunConfig, device: &Device) -> Result<Chec
     Ok(Checkpoint {
         step: 0,
         seconds: 0.0,
-        average: net.clone(),
+        average: net.valid(),
         net,
         optimizer: optimizer(&config.train),
     })
