@@ -136,7 +136,7 @@ fn many(
             });
         }
         drop(sender);
-        for (seed, result) in &results {
+        for (seed, result) in results {
             let found = result?;
             totals.add(&found);
             if options.format == DemoFormat::Text {
