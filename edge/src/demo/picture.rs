@@ -90,7 +90,8 @@ fn cell(canvas: &mut Canvas, x: i32, y: i32, member: &Member, manifest: &Manifes
     let mut truth = format!("person {}: {}", judgement.person, act_text(judgement.act));
     match (judgement.is_right(), judgement.seconds_to_verdict()) {
         (Some(true), Some(seconds)) => truth += &format!(", told after {seconds:.1} s"),
-        (Some(false), _) => truth += ": THE VERDICT IS WRONG",
+        (Some(false), _) if judgement.false_alarm => truth += ": FALSE ALARM",
+        (Some(false), _) => truth += ": MISSED",
         _ => {}
     }
     canvas.text(x + 10, y + side + 28, &truth, TextSize::Small, [255; 3]);

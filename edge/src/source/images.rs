@@ -59,7 +59,7 @@ pub fn pad_edges(frame: &Frame, step: usize, margin: usize, padded: &mut Frame) 
             return;
         };
         let thinned = || pixels.chunks_exact(3).step_by(step);
-        let (Some(first), Some(last)) = (thinned().next(), thinned().last()) else {
+        let (Some(first), Some(last)) = (thinned().next(), thinned().next_back()) else {
             return;
         };
         for _ in 0..margin {
