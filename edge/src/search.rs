@@ -5,7 +5,7 @@ use unmask_shared::geometry::FaceBox;
 use unmask_shared::sample::ImageError;
 
 use crate::source::Frame;
-use crate::source::images::pad_edges;
+use crate::source::pad_edges;
 
 /// The margin around a padded picture, as a part of its longer side.
 const MARGIN: f32 = 0.4;

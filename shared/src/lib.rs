@@ -3,8 +3,8 @@
 //! reached, and how events and models are written down.
 //!
 //! Without features the crate is `no_std` and never allocates. The feature
-//! `std` adds the face finder and bundles on disk; `tract` adds the engine that
-//! runs a bundle.
+//! `std` adds the face finder and bundles on disk; `media` reads pictures and
+//! videos; `tract` adds the engine that runs a bundle.
 //!
 //! The way of a frame: [`face`] finds boxes, [`geometry`] turns a box into a
 //! similarity transform, [`sample`] draws the crop, the network returns a
@@ -26,6 +26,8 @@ pub mod face;
 pub mod geometry;
 pub mod manifest;
 pub mod meanface;
+#[cfg(feature = "media")]
+pub mod media;
 pub mod quality;
 pub mod sample;
 #[cfg(feature = "std")]

@@ -11,7 +11,7 @@ use unmask_trainer::dataset::{Label, Pairs, PrepareOptions, Record, prepare, rea
 use unmask_trainer::evaluate::{Validation, validate};
 use unmask_trainer::export::{About, CardText, calibrate, quantise, write_bundle, write_card};
 use unmask_trainer::network::{FusedNet, Size};
-use unmask_trainer::train::{Outcome, RunFolder, train};
+use unmask_trainer::train::{Outcome, RunFolder, Start, train};
 
 /// Two frames of each of some synthetic people, genuine and swapped.
 fn people() -> &'static [Record] {
@@ -59,11 +59,27 @@ fn run(folder: &Path, config: &RunConfig, interrupt: bool) -> RunFolder {
     let device = Device::flex();
     if interrupt {
         for step in 1..4 {
-            let outcome = train(&run, config, people(), &device, &AtomicBool::new(true)).unwrap();
+            let outcome = train(
+                &run,
+                config,
+                people(),
+                &device,
+                None,
+                &AtomicBool::new(true),
+            )
+            .unwrap();
             assert_eq!(outcome, Outcome::Interrupted(step));
         }
     }
-    let outcome = train(&run, config, people(), &device, &AtomicBool::new(false)).unwrap();
+    let outcome = train(
+        &run,
+        config,
+        people(),
+        &device,
+        None,
+        &AtomicBool::new(false),
+    )
+    .unwrap();
     assert_eq!(outcome, Outcome::Finished);
     run
 }

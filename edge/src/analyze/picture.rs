@@ -12,7 +12,7 @@ use unmask_shared::verdict::{Reason, Verdict};
 use crate::error::EdgeError;
 use crate::pipeline::PipelineError;
 use crate::search::FaceSearch;
-use crate::source::images::read_picture;
+use crate::source::read_picture;
 use crate::source::{Frame, MediaKind};
 
 use super::{Analyzer, MediaReport, TrackReport};

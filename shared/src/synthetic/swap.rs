@@ -48,28 +48,41 @@ impl Worn {
     }
 }
 
+/// A colour shift that a careful eye sees, in any direction.
+fn cast(random: &mut Random) -> [f32; 3] {
+    let direction: [f32; 3] = core::array::from_fn(|_| random.normal(2.0));
+    let length = direction
+        .iter()
+        .map(|d| d * d)
+        .sum::<f32>()
+        .sqrt()
+        .max(1e-3);
+    let size = random.range(0.06, 0.12);
+    direction.map(|d| d / length * size)
+}
+
 impl Mask {
     /// Draws a swap onto a person whose skin has the mean colour `skin`.
     pub fn sample(model: &FaceModel, random: &mut Random, skin: [f32; 3]) -> Self {
         let other = Person::sample_like(model, random, skin, CHOICES);
-        let edge = random.range(0.05, 0.28);
+        let edge = random.range(0.04, 0.14);
         let hull = hull(random, edge);
         let inset = random.range(-0.02, 0.04);
         let mask = Grid::draw([-1.35, -1.0], [2.7, 3.0], MASK_DENSITY, |u, v| {
             [smooth(inset, inset + edge, hull.depth(u, v))]
         });
-        let match_share = random.range(0.7, 0.97);
+        let match_share = random.range(0.2, 0.7);
         Self {
             other,
             mask,
-            resolution: 64 + 8 * random.below(9),
-            crispness: random.range(-0.5, 0.9),
+            resolution: 40 + 8 * random.below(5),
+            crispness: random.range(-0.7, 0.3),
             match_share,
-            cast: core::array::from_fn(|_| 0.018 * random.normal(2.0)),
+            cast: cast(random),
             shading: [0.05 * random.normal(2.0), 0.04 * random.normal(2.0)],
             drift: core::array::from_fn(|_| Walk::new(random, 0.4, 2.0)),
             drift_size: random.range(0.006, 0.02),
-            tremble: random.range(0.002, 0.009),
+            tremble: random.range(0.003, 0.011),
             seed: random.bits(),
         }
     }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::read_shards;
 use crate::device::DeviceKind;
 use crate::network::Size;
-use crate::train::{Outcome, RunFolder, train};
+use crate::train::{Outcome, RunFolder, Start, train};
 
 /// A run folder keeps the configuration, metrics, curves (curves.svg) and the newest
 /// checkpoint. Ctrl-C saves and stops; `--resume` goes on exactly where it stopped.
@@ -25,6 +25,9 @@ pub struct Args {
     /// Go on with the run in the folder, with its own configuration
     #[arg(long, conflicts_with_all = ["config", "method", "epochs", "seed", "epsilon", "size"])]
     resume: bool,
+    /// Start from the averaged weights of another run of the same architecture
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    init: Option<PathBuf>,
     /// Configuration in TOML; keys left out take their defaults
     #[arg(long)]
     config: Option<PathBuf>,
@@ -43,6 +46,9 @@ pub struct Args {
     /// Network size
     #[arg(long, value_enum)]
     size: Option<Size>,
+    /// Stop, with a checkpoint, after this epoch of the schedule
+    #[arg(long, value_name = "EPOCH")]
+    until: Option<f32>,
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
@@ -64,6 +70,16 @@ impl Args {
             return Ok(());
         }
         let device = self.device.open()?;
+        let init = self.init.as_deref().map(|path| {
+            let (folder, other) = RunFolder::open(path)?;
+            ensure!(
+                other.network.layers() == config.network.layers(),
+                "{} has another architecture: --init needs the same size and states",
+                path.display()
+            );
+            folder.average(&config, &device)
+        });
+        let init = init.transpose()?;
         let records = read_shards(&self.data)?;
         let folder = match folder {
             Some(folder) => folder,
@@ -79,13 +95,21 @@ impl Args {
         })
         .context("cannot listen for Ctrl-C")?;
         let run = self.run.display();
-        match train(&folder, &config, &records, &device, &stop)? {
+        let start = Start {
+            init: init.as_ref(),
+            until_epoch: self.until,
+        };
+        match train(&folder, &config, &records, &device, &start, &stop)? {
             Outcome::Finished => {
                 println!("done: curves in {run}/curves.svg");
                 println!(
                     "next: unmask-trainer evaluate {run} --data {}",
                     self.data.display()
                 );
+                Ok(())
+            }
+            Outcome::Interrupted(step) if self.until.is_some() && !stop.load(Ordering::Relaxed) => {
+                println!("stopped after step {step}, as asked");
                 Ok(())
             }
             Outcome::Interrupted(step) => bail!(

@@ -1,10 +1,11 @@
 //! From a picture with a face to stored crops.
 
 use anyhow::{Context, Result};
-use image::{ImageEncoder, RgbImage, codecs::png::PngEncoder};
+use image::{ImageEncoder, codecs::png::PngEncoder};
 use unmask_shared::face::{FaceFinder, FaceFinderConfig};
 use unmask_shared::geometry::FaceBox;
-use unmask_shared::sample::{RgbView, crop_rgb};
+use unmask_shared::media::{Frame, pad_edges};
+use unmask_shared::sample::crop_rgb;
 
 use super::stored_crop;
 
@@ -29,13 +30,15 @@ impl Aligner {
     }
 
     /// The largest face, in coordinates of the picture; it may reach beyond the edge.
-    pub(super) fn largest_face(&mut self, picture: &RgbImage) -> Result<Option<FaceBox>> {
+    pub(super) fn largest_face(&mut self, picture: &Frame) -> Result<Option<FaceBox>> {
         let direct = self.find(picture)?;
         if direct.is_some() {
             return Ok(direct);
         }
-        let (padded, offset) = pad(picture);
-        let found = self.find(&padded)?;
+        let margin = (picture.width.max(picture.height) as f32 * PADDING) as usize;
+        let mut padded = Frame::default();
+        pad_edges(picture, 1, margin, &mut padded);
+        let (found, offset) = (self.find(&padded)?, margin as f32);
         Ok(found.map(|face| FaceBox {
             x: face.x - offset,
             y: face.y - offset,
@@ -43,37 +46,21 @@ impl Aligner {
         }))
     }
 
-    fn find(&mut self, picture: &RgbImage) -> Result<Option<FaceBox>> {
-        let view = view(picture)?;
-        Ok(self.finder.find(&view).first().map(|face| face.bbox))
+    fn find(&mut self, picture: &Frame) -> Result<Option<FaceBox>> {
+        Ok(self
+            .finder
+            .find(&picture.view()?)
+            .first()
+            .map(|face| face.bbox))
     }
 }
 
-fn view(picture: &RgbImage) -> Result<RgbView<'_>> {
-    let (width, height) = picture.dimensions();
-    Ok(RgbView::new(
-        width as usize,
-        height as usize,
-        picture.as_raw(),
-    )?)
-}
-
-fn pad(picture: &RgbImage) -> (RgbImage, f32) {
-    let (width, height) = picture.dimensions();
-    let pad = (width.max(height) as f32 * PADDING) as u32;
-    let padded = RgbImage::from_fn(width + 2 * pad, height + 2 * pad, |x, y| {
-        let inside = |v: u32, side: u32| v.saturating_sub(pad).min(side - 1);
-        *picture.get_pixel(inside(x, width), inside(y, height))
-    });
-    (padded, pad as f32)
-}
-
 /// Cuts the stored crop of a face out of a frame, as a PNG file.
-pub(super) fn stored_png(frame: &RgbImage, face: &FaceBox) -> Result<Vec<u8>> {
+pub(super) fn stored_png(frame: &Frame, face: &FaceBox) -> Result<Vec<u8>> {
     let crop = stored_crop();
     let side = usize::from(crop.size);
     let mut rgb = vec![0; side * side * 3];
-    crop_rgb(&view(frame)?, &crop.from_box(face), side, &mut rgb)?;
+    crop_rgb(&frame.view()?, &crop.from_box(face), side, &mut rgb)?;
     let mut png = Vec::new();
     let side = u32::from(crop.size);
     PngEncoder::new(&mut png)

@@ -1,65 +1,68 @@
-//! Frames of a picture or a video, and which files are which.
+//! Runs of frames from pictures and videos.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
-use image::RgbImage;
+use anyhow::Result;
+use unmask_shared::media::{FfmpegSource, Frame, FrameSource, MediaKind, read_picture, sniff};
 
-const PICTURES: [&str; 5] = ["jpg", "jpeg", "png", "webp", "bmp"];
-const VIDEOS: [&str; 8] = ["mp4", "avi", "mov", "mkv", "webm", "mpg", "mpeg", "m4v"];
-
-/// What a file name promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Picture,
-    Video,
-}
-
-pub(super) fn kind(path: &Path) -> Option<Kind> {
-    let extension = path.extension()?.to_str()?.to_lowercase();
-    if PICTURES.contains(&extension.as_str()) {
-        Some(Kind::Picture)
-    } else if VIDEOS.contains(&extension.as_str()) {
-        Some(Kind::Video)
-    } else {
-        None
+/// The runs of `frames` consecutive frames that a file gives: one frame of a picture,
+/// `windows` runs of a video, evenly spaced.
+pub(super) fn windows(path: &Path, windows: usize, frames: usize) -> Result<Vec<Vec<Frame>>> {
+    match sniff(path)? {
+        MediaKind::Image => {
+            let mut frame = Frame::default();
+            read_picture(path, &mut frame)?;
+            Ok(vec![vec![frame]])
+        }
+        MediaKind::Video => video_windows(path, windows, frames),
     }
 }
 
-/// Every picture and video below a folder, sorted.
-pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(folder) = open.pop() {
-        let entries = std::fs::read_dir(&folder)
-            .with_context(|| format!("cannot read the folder {}", folder.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if kind(&path).is_some() {
-                found.push(path);
+fn video_windows(path: &Path, windows: usize, frames: usize) -> Result<Vec<Vec<Frame>>> {
+    let mut source = FfmpegSource::open(path)?;
+    // A container that does not say how long it is gives its first runs.
+    let expected = source
+        .frames_expected()
+        .unwrap_or((windows * frames) as u64) as usize;
+    let starts = window_starts(expected, windows, frames);
+    let mut found: Vec<Vec<Frame>> = vec![Vec::new(); starts.len()];
+    let mut frame = Frame::default();
+    while source.next_frame(&mut frame)? {
+        let index = frame.index as usize;
+        for (window, start) in found.iter_mut().zip(&starts) {
+            if (*start..start + frames).contains(&index) {
+                window.push(frame.clone());
             }
         }
     }
-    found.sort();
+    found.retain(|window| !window.is_empty());
     Ok(found)
 }
 
-/// Decodes a picture.
-pub(super) fn picture(path: &Path) -> Result<RgbImage> {
-    Ok(image::ImageReader::open(path)?
-        .with_guessed_format()?
-        .decode()?
-        .into_rgb8())
+/// First frames of evenly spaced runs that do not overlap.
+fn window_starts(expected: usize, windows: usize, frames: usize) -> Vec<usize> {
+    let room = expected.saturating_sub(frames);
+    let count = windows.min(expected / frames.max(1)).max(1);
+    (0..count)
+        .map(|i| {
+            if count == 1 {
+                room / 2
+            } else {
+                i * room / (count - 1)
+            }
+        })
+        .collect()
 }
 
-/// Runs of consecutive frames of a video, evenly spaced.
-pub(super) fn video_windows(
-    path: &Path,
-    windows: usize,
-    frames: usize,
-) -> Result<Vec<Vec<RgbImage>>> {
-    let _ = (windows, frames);
-    anyhow::bail!("{}: videos come later", path.display())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_spread_and_apart() {
+        assert_eq!(window_starts(90, 4, 4), [0, 28, 57, 86]);
+        assert_eq!(window_starts(9, 4, 4), [0, 5]);
+        assert_eq!(window_starts(3, 4, 4), [0]);
+        assert_eq!(window_starts(90, 1, 4), [43]);
+    }
 }

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
+use unmask_shared::media::list_media;
 use unmask_shared::synthetic::FaceModel;
 
 use super::align::{Aligner, stored_png};
-use super::media::{self, Kind};
+use super::media;
 use super::record::{Label, Meta, Record};
 use super::shard::ShardWriter;
 use super::synthetic;
@@ -154,7 +154,10 @@ fn cut(job: &Job, aligner: &mut Aligner, options: &PrepareOptions) -> Result<Vec
     let mut boxes = Vec::new();
     let mut records = Vec::new();
     for (label, path) in &job.files {
-        for (index, window) in windows(path, options)?.iter().enumerate() {
+        for (index, window) in media::windows(path, options.windows, options.frames)?
+            .iter()
+            .enumerate()
+        {
             if boxes.len() <= index {
                 boxes.push(match window.first() {
                     Some(frame) => aligner.largest_face(frame)?,
@@ -185,13 +188,6 @@ fn cut(job: &Job, aligner: &mut Aligner, options: &PrepareOptions) -> Result<Vec
     Ok(records)
 }
 
-fn windows(path: &Path, options: &PrepareOptions) -> Result<Vec<Vec<RgbImage>>> {
-    match media::kind(path) {
-        Some(Kind::Video) => media::video_windows(path, options.windows, options.frames),
-        _ => Ok(vec![vec![media::picture(path)?]]),
-    }
-}
-
 /// Pairs every file below `real` with the one of the same path below `fake`.
 fn jobs(options: &PrepareOptions) -> Result<Vec<Job>> {
     let groups = options
@@ -202,7 +198,7 @@ fn jobs(options: &PrepareOptions) -> Result<Vec<Job>> {
         .unwrap_or_default();
     let mut found: BTreeMap<String, Job> = BTreeMap::new();
     for input in &options.inputs {
-        for path in media::list(input)? {
+        for path in list_media(input)? {
             let relative = path.strip_prefix(input).unwrap_or(&path);
             let Some((label, rest)) = label_of(relative) else {
                 continue;

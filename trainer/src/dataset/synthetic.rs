@@ -1,7 +1,7 @@
 //! Synthetic people as training records: each genuine and swapped, frame for frame.
 
 use anyhow::{Context, Result};
-use image::RgbImage;
+use unmask_shared::media::Frame;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
 use super::align::{Aligner, stored_png};
@@ -33,8 +33,12 @@ pub(super) fn person(
         let mut crops = Vec::with_capacity(frames);
         for index in start..start + frames as u32 {
             let frame = scene.frame(index);
-            let (width, height) = (frame.width as u32, frame.height as u32);
-            let picture = RgbImage::from_raw(width, height, frame.rgb).context("odd frame")?;
+            let picture = Frame {
+                width: frame.width,
+                height: frame.height,
+                rgb: frame.rgb,
+                ..Default::default()
+            };
             if face.is_none() {
                 face = aligner.largest_face(&picture)?;
             }

@@ -13,5 +13,5 @@ pub use curves::draw_curves;
 pub use ema::average;
 pub use plan::Plan;
 pub use progress::{Measured, Progress};
-pub use run::{Outcome, train};
+pub use run::{Outcome, Start, train};
 pub use step::{LossParts, StepOptions, loss};

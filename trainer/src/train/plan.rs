@@ -86,6 +86,11 @@ impl Plan {
         (step + 1).is_multiple_of(every.max(1.0) as usize) || step + 1 == self.steps
     }
 
+    /// Steps done when so many epochs are done.
+    pub fn step_of(&self, epoch: f32) -> usize {
+        ((epoch * self.steps_per_epoch as f32).round().max(0.0) as usize).min(self.steps)
+    }
+
     fn progress(&self, step: usize) -> f32 {
         step as f32 / self.steps as f32
     }

@@ -29,6 +29,15 @@ pub enum Outcome {
     Interrupted(usize),
 }
 
+/// Where a run begins and how far it goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start<'a> {
+    /// Weights of a new run; without, they are drawn from its seed.
+    pub init: Option<&'a StreamNet>,
+    /// Stop, with a checkpoint, after this epoch of the schedule.
+    pub until_epoch: Option<f32>,
+}
+
 /// Trains, or goes on training, in a run folder.
 ///
 /// `stop` ends the run after the current step with a checkpoint. The same
@@ -42,12 +51,16 @@ pub fn train(
     config: &RunConfig,
     records: &[Record],
     device: &Device,
+    start: &Start<'_>,
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     let pairs = Pairs::new(records, &config.data, false)?;
     let held_out = Pairs::new(records, &config.data, true)?;
     let plan = Plan::new(config, pairs.len());
-    let mut state = start(folder, config, device)?;
+    let mut state = begin(folder, config, device, start.init)?;
+    let last = start
+        .until_epoch
+        .map_or(plan.steps, |epoch| plan.step_of(epoch));
     let mut progress = Progress::start(&folder.file("metrics.jsonl"), state.step, plan.steps)?;
     progress.say(&format!(
         "{} training pairs, {} validation pairs, {} steps of {} pairs, method {}",
@@ -60,9 +73,9 @@ pub fn train(
     let first = state.step;
     let began = (Instant::now(), state.seconds);
     let outcome = std::thread::scope(|scope| -> Result<Outcome> {
-        let plans = (first..plan.steps).map(|step| plan.batch(step));
+        let plans = (first..last).map(|step| plan.batch(step));
         let loader = Loader::start(scope, &pairs, config.train.seed, plans);
-        for step in first..plan.steps {
+        for step in first..last {
             let parts = run_step(&mut state, &loader, config, &plan, device)?;
             progress.step(parts);
             state.seconds = began.1 + began.0.elapsed().as_secs_f64();
@@ -72,7 +85,8 @@ pub fn train(
                 folder.save(&state)?;
                 draw(folder)?;
             }
-            if stop.load(Ordering::Relaxed) && step + 1 < plan.steps {
+            let asked = stop.load(Ordering::Relaxed) || step + 1 == last;
+            if asked && step + 1 < plan.steps {
                 folder.save(&state)?;
                 return Ok(Outcome::Interrupted(step + 1));
             }
@@ -83,14 +97,23 @@ pub fn train(
     outcome
 }
 
-/// The newest checkpoint, or fresh weights from the seed.
-fn start(folder: &RunFolder, config: &RunConfig, device: &Device) -> Result<Checkpoint> {
+/// The newest checkpoint, or given weights, or fresh ones from the seed.
+fn begin(
+    folder: &RunFolder,
+    config: &RunConfig,
+    device: &Device,
+    init: Option<&StreamNet>,
+) -> Result<Checkpoint> {
     let device = device.clone().autodiff();
     if let Some(checkpoint) = folder.load(config, optimizer(&config.train), &device)? {
         return Ok(checkpoint);
     }
     device.seed(config.train.seed);
-    let net = StreamNet::new(&config.network, &device);
+    let fresh = StreamNet::new(&config.network, &device);
+    let net = match init {
+        Some(given) => fresh.load_record(given.clone().into_record()),
+        None => fresh,
+    };
     Ok(Checkpoint {
         step: 0,
         seconds: 0.0,
