@@ -64,7 +64,7 @@ fn run(folder: &Path, config: &RunConfig, interrupt: bool) -> RunFolder {
                 config,
                 people(),
                 &device,
-                None,
+                &Start::default(),
                 &AtomicBool::new(true),
             )
             .unwrap();
@@ -76,7 +76,7 @@ fn run(folder: &Path, config: &RunConfig, interrupt: bool) -> RunFolder {
         config,
         people(),
         &device,
-        None,
+        &Start::default(),
         &AtomicBool::new(false),
     )
     .unwrap();

@@ -206,13 +206,9 @@ mod tests {
         for (target, untouched) in [(Target::Fakes, 0), (Target::Reals, 1)] {
             let out = Pgd::ten(EPSILON, target).attack(&net, images.clone(), label.clone(), 1);
             let change = (out.images - images.clone()).abs();
-            let kept: f32 = change
-                .clone()
-                .slice([untouched..untouched + 1])
-                .max()
-                .into_scalar();
+            let kept: f32 = change.clone().narrow(0, untouched, 1).max().into_scalar();
             let other = 1 - untouched;
-            let hit: f32 = change.slice([other..other + 1]).max().into_scalar();
+            let hit: f32 = change.narrow(0, other, 1).max().into_scalar();
             assert_eq!(kept, 0.0, "{target:?}");
             assert!(hit > 0.0, "{target:?}");
         }
@@ -239,7 +235,7 @@ mod tests {
                 let moved = images.clone().slice_assign(at.clone(), value);
                 net.forward(moved, 1)
                     .logit
-                    .slice([1..2])
+                    .narrow(0, 1, 1)
                     .into_scalar::<f32>()
             };
             let slope = nudge(2e-3) - nudge(-2e-3);

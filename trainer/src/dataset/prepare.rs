@@ -52,7 +52,8 @@ pub(super) struct Job {
     pub(super) files: Vec<(Label, PathBuf)>,
 }
 
-type Outcome = (Vec<Record>, Vec<(String, String)>);
+/// Records of a job, and files without one with the reason.
+pub(super) type Outcome = (Vec<Record>, Vec<(String, String)>);
 
 /// Prepares all inputs in parallel, in a fixed order, with a progress display.
 ///

@@ -92,7 +92,7 @@ impl ShardWriter {
         builder
             .into_inner()?
             .into_inner()
-            .map_err(|error| error.into_error())?
+            .map_err(std::io::IntoInnerError::into_error)?
             .sync_all()?;
         fs::rename(self.path("partial"), self.path("tar"))?;
         self.shards += 1;
@@ -143,9 +143,12 @@ pub fn read_shards(folder: &Path) -> Result<Vec<Record>> {
     Ok(records)
 }
 
+/// What has been read of one sample: its description and its frames by name.
+type Members = (Option<Meta>, BTreeMap<String, Vec<u8>>);
+
 fn read_shard(path: &Path) -> Result<Vec<Record>> {
     let mut archive = tar::Archive::new(BufReader::new(File::open(path)?));
-    let mut samples: BTreeMap<String, (Option<Meta>, BTreeMap<String, Vec<u8>>)> = BTreeMap::new();
+    let mut samples: BTreeMap<String, Members> = BTreeMap::new();
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = entry.path()?.to_string_lossy().into_owned();

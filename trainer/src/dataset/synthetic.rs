@@ -5,6 +5,7 @@ use unmask_shared::media::Frame;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
 use super::align::{Aligner, stored_png};
+use super::prepare::Outcome;
 use super::record::{Label, Meta, Record};
 
 /// Seeds of training people; those of demos and tests are below it.
@@ -16,7 +17,7 @@ pub(super) fn person(
     number: u64,
     frames: usize,
     aligner: &mut Aligner,
-) -> Result<(Vec<Record>, Vec<(String, String)>)> {
+) -> Result<Outcome> {
     let seed = FIRST_SEED + number;
     let start = (number % 40) as u32;
     let mut face = None;

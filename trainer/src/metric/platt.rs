@@ -125,9 +125,9 @@ mod tests {
         for _ in 0..60 {
             let middle = (low + high) / 2.0;
             if normal(middle) < p {
-                low = middle
+                low = middle;
             } else {
-                high = middle
+                high = middle;
             }
         }
         low as f32

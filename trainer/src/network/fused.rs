@@ -74,7 +74,7 @@ impl FusedNet {
     /// The same weights as constants of the autodiff graph, so that gradients of
     /// the input can be taken.
     pub fn autodiff(&self) -> Self {
-        self.map(|t| t.autodiff(), |t| t.autodiff())
+        self.map(Tensor::autodiff, Tensor::autodiff)
     }
 
     /// Moves the weights to a device.
@@ -240,9 +240,9 @@ mod tests {
         let whole = net.forward(clip.clone(), FRAMES);
         let mut states = net.empty_states(1, &config().state_shapes(), &device);
         for frame in 0..FRAMES {
-            let image = clip.clone().slice([frame..frame + 1]);
+            let image = clip.clone().narrow(0, frame, 1);
             let out = net.step(image, &states);
-            let want = whole.logit.clone().slice([frame..frame + 1]);
+            let want = whole.logit.clone().narrow(0, frame, 1);
             assert!(
                 largest_difference(out.logit.clone(), want) < 1e-4,
                 "frame {frame}"
@@ -261,8 +261,8 @@ mod tests {
         let device = Device::flex();
         let net = trained(&device).fuse();
         let clip = Tensor::random([2, 3, 48, 48], Distribution::Uniform(0.0, 1.0), &device);
-        let together = net.forward(clip.clone(), 2).logit.slice([1..2]);
-        let alone = net.forward(clip.slice([1..2]), 1).logit;
+        let together = net.forward(clip.clone(), 2).logit.narrow(0, 1, 1);
+        let alone = net.forward(clip.narrow(0, 1, 1), 1).logit;
         assert!(largest_difference(together, alone) > 1e-4);
     }
 }

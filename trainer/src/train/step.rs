@@ -109,8 +109,8 @@ pub fn loss(
 fn split(both: Features) -> (Features, Features) {
     let [n, _] = both.embedding.dims();
     let half = |from: usize, to: usize| Features {
-        embedding: both.embedding.clone().slice([from..to]),
-        logit: both.logit.clone().slice([from..to]),
+        embedding: both.embedding.clone().narrow(0, from, to - from),
+        logit: both.logit.clone().narrow(0, from, to - from),
     };
     (half(0, n / 2), half(n / 2, n))
 }
