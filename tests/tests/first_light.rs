@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use unmask_shared::bundle::Bundle;
+use unmask_shared::calibration::Calibration;
 use unmask_shared::engine::Engine;
+use unmask_shared::manifest::OperatingPoint;
 use unmask_shared::synthetic::{FaceModel, golden_clip};
+use unmask_trainer::device::DeviceKind;
+use unmask_trainer::export::{About, quantise, write_bundle};
+use unmask_trainer::train::RunFolder;
 
 const CONFIG: &str = "\
 [network]
@@ -15,7 +20,7 @@ input = 48
 [data]
 validation_share = 0.3
 [train]
-epochs = 2.0
+epochs = 4.0
 batch_pairs = 8
 small_input = 32
 validation_pairs = 8
@@ -60,22 +65,11 @@ fn text(path: &Path) -> &str {
 
 /// Prepares, trains and exports; gives the bundle's folder.
 fn exported(folder: &Path) -> PathBuf {
-    let (shards, run, bundle) = (
-        folder.join("shards"),
-        folder.join("run"),
-        folder.join("tiny"),
-    );
-    let config = folder.join("run.toml");
+    let (shards, run) = (folder.join("shards"), folder.join("run"));
+    let (config, bundle) = (folder.join("run.toml"), folder.join("tiny"));
     std::fs::write(&config, CONFIG).unwrap();
-    let ran = trainer(&[
-        "prepare",
-        "--synthetic",
-        "30",
-        "--frames",
-        "2",
-        "--output",
-        text(&shards),
-    ]);
+    let people = ["--synthetic", "30", "--frames", "2"];
+    let ran = trainer(&[&["prepare", "--output", text(&shards)][..], &people[..]].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let data = ["--data", text(&shards)];
     let train = ["train", "--run", text(&run), "--config", text(&config)];
@@ -88,26 +82,39 @@ fn exported(folder: &Path) -> PathBuf {
         ran.stdout,
         ran.stderr
     );
-    let ran = trainer(
-        &[
-            &["export", text(&run), "--output", text(&bundle)][..],
-            &data[..],
-        ]
-        .concat(),
-    );
-    // Two epochs may leave scores upside down, which export must refuse; the way on is to
-    // train longer.
+    let export = ["export", text(&run), "--output", text(&bundle)];
+    let ran = trainer(&[&export[..], &data[..]].concat());
     if ran.code != 0 {
+        // So short a run may leave scores upside down, which export must refuse.
         assert!(ran.stderr.contains("train longer"), "{}", ran.stderr);
-        let longer = CONFIG.replace("epochs = 2.0", "epochs = 20.0");
-        std::fs::write(&config, longer).unwrap();
-        std::fs::remove_dir_all(&run).unwrap();
-        assert_eq!(trainer(&[&train[..], &data[..]].concat()).code, 0);
-        let export = ["export", text(&run), "--output", text(&bundle)];
-        let ran = trainer(&[&export[..], &data[..]].concat());
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        export_uncalibrated(&run, &bundle);
     }
     bundle
+}
+
+fn export_uncalibrated(run: &Path, bundle: &Path) {
+    let device = DeviceKind::Flex.open().unwrap();
+    let (folder, config) = RunFolder::open(run).unwrap();
+    let net = quantise(&folder.average(&config, &device).unwrap().fuse()).unwrap();
+    let about = About {
+        name: "tiny".into(),
+        release: 1,
+        calibration: Calibration {
+            scale: 1.0,
+            bias: 0.0,
+            llr_max: 5.0,
+        },
+        operating_point: OperatingPoint {
+            threshold: 0.5,
+            genuine_below: 0.5,
+            bpcer: 0.5,
+            apcer: 0.5,
+        },
+        verdict: Default::default(),
+        provenance: Default::default(),
+        figures: vec![],
+    };
+    write_bundle(bundle, &net, &config.network, &about, "# tiny\n", &device).unwrap();
 }
 
 #[test]

@@ -36,14 +36,17 @@ trained() { # RUN SHARDS [OPTIONS...]
 mkdir -p "$out"
 prepared "$out/shards" 1000 3
 until=(--until 11)
-trained "$out/clean" "$out/shards" --config "$configs/first-light-clean.toml"
+trained "$out/part-1" "$out/shards" --config "$configs/first-light-1.toml"
 until=()
-for method in none afsl; do
-    trained "$out/$method" "$out/shards" --init "$out/clean" \
-        --config "$configs/first-light.toml" --method "$method"
+trained "$out/part-2" "$out/shards" --init "$out/part-1" --config "$configs/first-light-2.toml"
+for method in afsl none; do
+    trained "$out/$method" "$out/shards" --init "$out/part-2" \
+        --config "$configs/first-light-3.toml" --method "$method"
 done
-for method in none afsl; do
-    "$trainer" evaluate "$out/$method" --data "$out/shards" --epsilon 2/255
+for epsilon in 1/255 1.5/255 2/255; do
+    for method in none afsl; do
+        "$trainer" evaluate "$out/$method" --data "$out/shards" --epsilon "$epsilon"
+    done
 done
 "$trainer" export "$out/afsl" --data "$out/shards" --output "$out/afsl-stream-m"
 "$trainer" check "$out/afsl-stream-m" --run "$out/afsl"

@@ -1,6 +1,7 @@
 //! Faces for training: prepared once into WebDataset shards, made into pairs on the fly.
 
 mod align;
+mod jobs;
 mod loader;
 mod media;
 mod pairs;
@@ -8,6 +9,7 @@ mod prepare;
 mod record;
 mod shard;
 mod synthetic;
+mod view;
 
 pub use loader::{Batch, BatchPlan, Loader};
 pub(crate) use pairs::mix;

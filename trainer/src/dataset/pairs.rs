@@ -1,15 +1,15 @@
 //! Pairs of a real face and a fake, made on the fly and the same for the same seed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, ensure};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
-use unmask_shared::geometry::{Point, Similarity};
 
 use super::record::{Label, Record};
-use super::{STORED_MARGIN, STORED_SIDE, stored_crop};
+use super::stored_crop;
+use super::view::{View, clip};
 use crate::fake::{Blend, BlendKind, Picture, Quality, Random};
 
 /// How pairs are drawn and degraded.
@@ -20,6 +20,8 @@ pub struct PairConfig {
     pub swap_share: f32,
     /// Share of pairs whose fake is a real fake of the data, when there are any. In [0, 1].
     pub fake_share: f32,
+    /// How often a source of fakes counts beside the others; 1 where it is not named.
+    pub fake_weights: BTreeMap<String, u8>,
     /// How often and how hard both classes are degraded, in [0, 1].
     pub degradation: f32,
     /// Share of groups held out for validation, in (0, 1).
@@ -33,6 +35,7 @@ impl Default for PairConfig {
         Self {
             swap_share: 0.5,
             fake_share: 0.25,
+            fake_weights: BTreeMap::new(),
             degradation: 0.7,
             validation_share: 0.1,
             paired_only: vec!["synthetic".into()],
@@ -186,9 +189,9 @@ impl<'a> Pairs<'a> {
         (self.blendable.len() as f64 * share / (1.0 - share)).round() as usize
     }
 
-    /// Fakes drawn so that each source counts the same, however large it is.
+    /// Fakes drawn so that each source counts by its weight, however large it is.
     fn usable_fakes(&self, count: usize, random: &mut Random) -> Vec<usize> {
-        let mut sources: std::collections::BTreeMap<&str, Vec<usize>> = Default::default();
+        let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for i in &self.fakes {
             if self.twins.contains_key(i) || !self.blendable.is_empty() {
                 sources
@@ -197,16 +200,23 @@ impl<'a> Pairs<'a> {
                     .push(*i);
             }
         }
-        let mut lists: Vec<Vec<usize>> = sources.into_values().collect();
-        if lists.is_empty() {
+        sources.values_mut().for_each(|list| list.shuffle(random));
+        let weight = |source: &str| self.config.fake_weights.get(source).copied().unwrap_or(1);
+        let turns: Vec<&str> = sources
+            .keys()
+            .flat_map(|source| std::iter::repeat_n(*source, weight(source).into()))
+            .collect();
+        if turns.is_empty() {
             return Vec::new();
         }
-        lists.iter_mut().for_each(|list| list.shuffle(random));
-        let sources = lists.len();
+        let mut drawn: BTreeMap<&str, usize> = BTreeMap::new();
         (0..count)
             .map(|n| {
-                let list = &lists[n % sources];
-                list[n / sources % list.len()]
+                let source = turns[n % turns.len()];
+                let place = drawn.entry(source).or_default();
+                *place += 1;
+                let list = &sources[source];
+                list[(*place - 1) % list.len()]
             })
             .collect()
     }
@@ -341,89 +351,6 @@ impl Epoch {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
-    }
-}
-
-/// `frames` consecutive pictures of a record; a photograph is repeated.
-fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
-    let stored = record.frames.len();
-    let start = random.random_range(0..=stored.saturating_sub(frames));
-    (0..frames)
-        .map(|i| {
-            decode(&record.frames[(start + i).min(stored - 1)]).with_context(|| {
-                format!(
-                    "the stored crop of {} is damaged: prepare it again",
-                    record.meta.file
-                )
-            })
-        })
-        .collect()
-}
-
-fn decode(png: &[u8]) -> Result<Picture> {
-    let picture = image::load_from_memory_with_format(png, image::ImageFormat::Png)?.into_rgb8();
-    let side = usize::from(STORED_SIDE);
-    let (width, height) = picture.dimensions();
-    ensure!(
-        (width as usize, height as usize) == (side, side),
-        "it is {width}x{height}, not {side}x{side}"
-    );
-    Ok(Picture::from_u8(side, picture.as_raw()))
-}
-
-/// Where the network's crop lies in the stored one, frame by frame.
-struct View {
-    motions: Vec<Similarity>,
-    middle: usize,
-    side: usize,
-}
-
-impl View {
-    fn sample(frames: usize, side: usize, random: &mut Random) -> Self {
-        let middle = (side as f32 * random.random_range(0.85f32..1.2)).round();
-        let stored = f32::from(STORED_SIDE);
-        let centre = Point {
-            x: stored / 2.0,
-            y: stored / 2.0,
-        };
-        let base = middle / (stored / STORED_MARGIN) * random.random_range(0.92f32..1.1);
-        let turn = random.random_range(-0.07f32..0.07);
-        let shift = |random: &mut Random| random.random_range(-0.035f32..0.035) * stored;
-        let (mut dx, mut dy, mut zoom) = (shift(random), shift(random), 1.0);
-        let motions = (0..frames)
-            .map(|frame| {
-                if frame > 0 {
-                    dx += random.random_range(-0.008f32..0.008) * stored;
-                    dy += random.random_range(-0.008f32..0.008) * stored;
-                    zoom *= random.random_range(0.993f32..1.007);
-                }
-                let about = Similarity::about(centre, base * zoom, turn, dx * base, dy * base);
-                let home = middle / 2.0;
-                about.then(&Similarity {
-                    a: 1.0,
-                    b: 0.0,
-                    tx: home - centre.x,
-                    ty: home - centre.y,
-                })
-            })
-            .collect();
-        Self {
-            motions,
-            middle: middle as usize,
-            side,
-        }
-    }
-
-    fn finish(&self, picture: &Picture, quality: &Quality, frame: usize) -> Vec<f32> {
-        let seen = picture.sample(self.middle, &self.motions[frame]);
-        let degraded = quality.apply(&seen, frame as u32);
-        let mut out = if self.middle == self.side {
-            degraded
-        } else {
-            degraded.resize(self.side)
-        };
-        out.clamp();
-        out.planar()
     }
 }
 

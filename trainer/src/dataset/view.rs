@@ -1,0 +1,92 @@
+//! From a stored record to what the network sees: decoding, jitter, motion, degradation.
+
+use anyhow::{Context, Result, ensure};
+use rand::RngExt;
+use unmask_shared::geometry::{Point, Similarity};
+
+use super::record::Record;
+use super::{STORED_MARGIN, STORED_SIDE};
+use crate::fake::{Picture, Quality, Random};
+
+/// `frames` consecutive pictures of a record; a photograph is repeated.
+pub(super) fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
+    let stored = record.frames.len();
+    let start = random.random_range(0..=stored.saturating_sub(frames));
+    (0..frames)
+        .map(|i| {
+            decode(&record.frames[(start + i).min(stored - 1)]).with_context(|| {
+                format!(
+                    "the stored crop of {} is damaged: prepare it again",
+                    record.meta.file
+                )
+            })
+        })
+        .collect()
+}
+
+fn decode(png: &[u8]) -> Result<Picture> {
+    let picture = image::load_from_memory_with_format(png, image::ImageFormat::Png)?.into_rgb8();
+    let side = usize::from(STORED_SIDE);
+    let (width, height) = picture.dimensions();
+    ensure!(
+        (width as usize, height as usize) == (side, side),
+        "it is {width}x{height}, not {side}x{side}"
+    );
+    Ok(Picture::from_u8(side, picture.as_raw()))
+}
+
+/// Where the network's crop lies in the stored one, frame by frame.
+pub(super) struct View {
+    motions: Vec<Similarity>,
+    middle: usize,
+    side: usize,
+}
+
+impl View {
+    pub(super) fn sample(frames: usize, side: usize, random: &mut Random) -> Self {
+        let middle = (side as f32 * random.random_range(0.85f32..1.2)).round();
+        let stored = f32::from(STORED_SIDE);
+        let centre = Point {
+            x: stored / 2.0,
+            y: stored / 2.0,
+        };
+        let base = middle / (stored / STORED_MARGIN) * random.random_range(0.92f32..1.1);
+        let turn = random.random_range(-0.07f32..0.07);
+        let shift = |random: &mut Random| random.random_range(-0.035f32..0.035) * stored;
+        let (mut dx, mut dy, mut zoom) = (shift(random), shift(random), 1.0);
+        let motions = (0..frames)
+            .map(|frame| {
+                if frame > 0 {
+                    dx += random.random_range(-0.008f32..0.008) * stored;
+                    dy += random.random_range(-0.008f32..0.008) * stored;
+                    zoom *= random.random_range(0.993f32..1.007);
+                }
+                let about = Similarity::about(centre, base * zoom, turn, dx * base, dy * base);
+                let home = middle / 2.0;
+                about.then(&Similarity {
+                    a: 1.0,
+                    b: 0.0,
+                    tx: home - centre.x,
+                    ty: home - centre.y,
+                })
+            })
+            .collect();
+        Self {
+            motions,
+            middle: middle as usize,
+            side,
+        }
+    }
+
+    pub(super) fn finish(&self, picture: &Picture, quality: &Quality, frame: usize) -> Vec<f32> {
+        let seen = picture.sample(self.middle, &self.motions[frame]);
+        let degraded = quality.apply(&seen, frame as u32);
+        let mut out = if self.middle == self.side {
+            degraded
+        } else {
+            degraded.resize(self.side)
+        };
+        out.clamp();
+        out.planar()
+    }
+}
