@@ -9,7 +9,9 @@ use unmask_trainer::check::check_bundle;
 use unmask_trainer::config::{Method, RunConfig};
 use unmask_trainer::dataset::{Label, Pairs, PrepareOptions, Record, prepare, read_shards};
 use unmask_trainer::evaluate::{Validation, validate};
-use unmask_trainer::export::{About, CardText, calibrate, quantise, write_bundle, write_card};
+use unmask_trainer::export::{
+    About, CardText, Caution, calibrate, quantise, write_bundle, write_card,
+};
 use unmask_trainer::network::{FusedNet, Size};
 use unmask_trainer::train::{Outcome, RunFolder, Start, train};
 
@@ -153,10 +155,11 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     assert!(scores.one_sided_auc(true).unwrap() >= attacked);
 
     // Three epochs teach too little for a calibration: turn the labels round if need be.
-    let (calibration, operating_point) = calibrate(&scores, 0.05, 0.1).unwrap_or_else(|_| {
-        scores.fake.iter_mut().for_each(|fake| *fake = !*fake);
-        calibrate(&scores, 0.05, 0.1).unwrap()
-    });
+    let (calibration, operating_point) =
+        calibrate(&scores, &Caution::default()).unwrap_or_else(|_| {
+            scores.fake.iter_mut().for_each(|fake| *fake = !*fake);
+            calibrate(&scores, &Caution::default()).unwrap()
+        });
     let about = About {
         name: "tiny".into(),
         release: 1,

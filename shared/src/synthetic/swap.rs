@@ -57,7 +57,7 @@ fn cast(random: &mut Random) -> [f32; 3] {
         .sum::<f32>()
         .sqrt()
         .max(1e-3);
-    let size = random.range(0.06, 0.12);
+    let size = random.range(0.16, 0.24);
     direction.map(|d| d / length * size)
 }
 
@@ -71,7 +71,7 @@ impl Mask {
         let mask = Grid::draw([-1.35, -1.0], [2.7, 3.0], MASK_DENSITY, |u, v| {
             [smooth(inset, inset + edge, hull.depth(u, v))]
         });
-        let match_share = random.range(0.2, 0.7);
+        let match_share = random.range(0.1, 0.5);
         Self {
             other,
             mask,

@@ -11,7 +11,7 @@ use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
 use crate::evaluate::{Scores, Validation, validate};
 use crate::export::{
-    About, CardText, ProvenanceText, calibrate, quantise, write_bundle, write_card,
+    About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
 };
 use crate::train::RunFolder;
 
@@ -40,6 +40,12 @@ pub struct Args {
     /// Largest share of held-out real pictures that may be called manipulated
     #[arg(long, default_value_t = 0.02)]
     bpcer: f32,
+    /// Largest share of held-out real faces that may lean towards manipulated
+    #[arg(long, default_value_t = 0.1)]
+    leaning: f32,
+    /// How much of a frame's evidence counts in a stream, above 0, at most 1
+    #[arg(long, default_value_t = 0.1)]
+    frame_weight: f32,
     /// What the data is, for the card
     #[arg(long, default_value = "not stated")]
     data_note: String,
@@ -65,14 +71,24 @@ impl Args {
             epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
         };
         let scores = validate(&net.dequantise(&device), &pairs, &request, &device)?;
-        let (calibration, operating_point) = calibrate(&scores, self.bpcer, 0.1)?;
+        let (calibration, operating_point) = calibrate(
+            &scores,
+            &Caution {
+                bpcer: self.bpcer,
+                leaning: self.leaning,
+                ..Default::default()
+            },
+        )?;
         let (_, seconds) = folder.spent()?;
         let about = About {
             name: bundle_name(&self.output)?,
             release: self.release,
             calibration,
             operating_point,
-            verdict: VerdictConfig::default(),
+            verdict: VerdictConfig {
+                frame_weight: self.frame_weight,
+                ..Default::default()
+            },
             provenance: self.provenance(&config, seconds)?,
             figures: figures(&scores, epsilon),
         };

@@ -8,7 +8,7 @@ mod onnx;
 mod quantise;
 
 pub use bundle::{About, ProvenanceText, clip_logits, write_bundle};
-pub use calibrate::calibrate;
+pub use calibrate::{Caution, calibrate};
 pub use card::{CardText, write_card};
 pub use onnx::{GraphNames, write_onnx};
 pub use quantise::{QuantisedConv, QuantisedNet, quantise};
