@@ -3,7 +3,7 @@
 
     pip install onnxruntime numpy
     cargo build --release -p unmask-edge
-    python3 edge/benches/onnxruntime.py [BUNDLE]
+    python3 edge/benches/against_onnxruntime.py [BUNDLE]
 
 Run by hand; no part of the tests.
 """
@@ -44,7 +44,7 @@ def tract_ms() -> tuple[float, dict]:
         check=True, capture_output=True, text=True,
     )
     report = json.loads(out.stdout)
-    return report["median_ms"]["network"], report
+    return report["stages_ms"]["network"], report
 
 
 before = onnxruntime_ms()
