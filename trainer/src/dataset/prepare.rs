@@ -196,6 +196,11 @@ mod tests {
             groups: None,
             synthetic: 0,
         };
-        assert!(prepare(&options).unwrap_err().to_string().contains("real"));
+        let error = prepare(&options).unwrap_err().to_string();
+        assert!(error.contains("no pictures or videos"), "{error}");
+        let unlabelled = folder.path().join("face.png");
+        image::RgbImage::new(8, 8).save(unlabelled).unwrap();
+        let error = prepare(&options).unwrap_err().to_string();
+        assert!(error.contains("named `real` or `fake`"), "{error}");
     }
 }
