@@ -2,7 +2,7 @@
 //!
 //! The way of a frame: [`source`] delivers it, [`search`] finds faces, [`track`]
 //! follows them, [`pipeline`] crops each face and shows it to the network, and
-//! each [`person`] collects a verdict. [`run`], [`analyze`], [`bench`] and
+//! each [`person`] collects a verdict. [`run`], [`analyze`], [`mod@bench`] and
 //! [`demo`] are the commands built on it.
 
 pub mod analyze;
