@@ -48,5 +48,6 @@ for epsilon in 1/255 1.5/255 2/255; do
         "$trainer" evaluate "$out/$method" --data "$out/shards" --epsilon "$epsilon"
     done
 done
-"$trainer" export "$out/afsl" --data "$out/shards" --output "$out/afsl-stream-m"
+"$trainer" export "$out/afsl" --data "$out/shards" --output "$out/afsl-stream-m" \
+    --pairs 800 --leaning 0.05
 "$trainer" check "$out/afsl-stream-m" --run "$out/afsl"
