@@ -6,9 +6,8 @@ use std::process::Command;
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::calibration::Calibration;
-use unmask_shared::engine::Engine;
 use unmask_shared::manifest::OperatingPoint;
-use unmask_shared::synthetic::{FaceModel, golden_clip};
+use unmask_trainer::check::check_bundle;
 use unmask_trainer::device::DeviceKind;
 use unmask_trainer::export::{About, quantise, write_bundle};
 use unmask_trainer::train::RunFolder;
@@ -166,29 +165,9 @@ fn the_released_bundle_keeps_its_golden_logits() {
         bundle.model.len() <= 2 << 20,
         "the bundle is larger than 2 MB"
     );
-    let engine = Engine::load(&bundle).unwrap();
-    let people = FaceModel::builtin().unwrap();
-    let mut frames = 0;
-    for clip in &bundle.manifest.golden {
-        let crops = golden_clip(
-            &people,
-            &bundle.manifest.crop,
-            clip.seed,
-            clip.swapped,
-            clip.frames.into(),
-        );
-        let mut session = engine.session().unwrap();
-        for (crop, want) in crops.iter().zip(&clip.logits) {
-            let step = session.step(crop).unwrap();
-            assert!(
-                (step.logit - want).abs() <= 1e-3,
-                "{} instead of {want}",
-                step.logit
-            );
-            frames += 1;
-        }
-    }
-    assert!(frames >= 24, "only {frames} golden frames");
+    let report = check_bundle(&folder).unwrap();
+    assert!(report.frames >= 24, "only {} golden frames", report.frames);
+    assert!(report.engine_difference <= 1e-3, "{report:?}");
 }
 
 #[test]
