@@ -58,31 +58,14 @@ fn turn() -> MutexGuard<'static, ()> {
 
 fn run(folder: &Path, config: &RunConfig, interrupt: bool) -> RunFolder {
     let run = RunFolder::create(folder, config).unwrap();
-    let device = Device::flex();
+    let go = |stop: bool| {
+        let (device, stop) = (Device::flex(), AtomicBool::new(stop));
+        train(&run, config, people(), &device, &Start::default(), &stop).unwrap()
+    };
     if interrupt {
-        for step in 1..4 {
-            let outcome = train(
-                &run,
-                config,
-                people(),
-                &device,
-                &Start::default(),
-                &AtomicBool::new(true),
-            )
-            .unwrap();
-            assert_eq!(outcome, Outcome::Interrupted(step));
-        }
+        (1..4).for_each(|step| assert_eq!(go(true), Outcome::Interrupted(step)));
     }
-    let outcome = train(
-        &run,
-        config,
-        people(),
-        &device,
-        &Start::default(),
-        &AtomicBool::new(false),
-    )
-    .unwrap();
-    assert_eq!(outcome, Outcome::Finished);
+    assert_eq!(go(false), Outcome::Finished);
     run
 }
 
