@@ -6,7 +6,7 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Distribution, Tensor};
 use unmask_trainer::attack::{Objective, Pgd};
 use unmask_trainer::config::AfslConfig;
-use unmask_trainer::network::{NetworkConfig, StreamNet};
+use unmask_trainer::network::{Detector, NetworkConfig};
 use unmask_trainer::train::{StepOptions, average, loss};
 
 const IMAGES: usize = 64;
@@ -15,7 +15,7 @@ fn main() {
     let device = Device::flex();
     device.seed(1);
     let config = NetworkConfig::default();
-    let mut net = StreamNet::new(&config, &device.clone().autodiff());
+    let mut net = Detector::new(&config, &device.clone().autodiff());
     let mut optimizer = AdamWConfig::new().init();
     let afsl = AfslConfig::default();
     for side in [80, 112] {
@@ -27,7 +27,7 @@ fn main() {
         let label = Tensor::<1>::random([IMAGES], Distribution::Bernoulli(0.5), &device);
         time(side, "fused forward", || {
             let _: f32 = net
-                .fuse()
+                .fold()
                 .forward(images.clone(), 1)
                 .logit
                 .sum()
@@ -35,7 +35,7 @@ fn main() {
         });
         time(side, "one attack step", || {
             let pgd = Pgd::training(0.01, 1, Objective::Margin);
-            let out = pgd.attack(&net.fuse(), images.clone(), label.clone(), 1);
+            let out = pgd.attack(&net.fold(), images.clone(), label.clone(), 1);
             let _: f32 = out.images.sum().into_scalar();
         });
         time(side, "training forward", || {

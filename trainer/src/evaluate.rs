@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::attack::{Pgd, Target};
 use crate::dataset::{Batch, MakePlan, Pairs, PreparedPair};
 use crate::metric::roc_auc;
-use crate::network::FusedNet;
+use crate::network::Frozen;
 
 /// Order and pseudo-fakes of validation, the same for every run.
 const VALIDATION_SEED: u64 = 0x5EED;
@@ -106,7 +106,7 @@ impl Scores {
 /// # Errors
 /// When a stored face is damaged, or an attack changed nothing.
 pub fn validate(
-    net: &FusedNet,
+    net: &Frozen,
     pairs: &Pairs<'_>,
     request: &Validation,
     device: &Device,
@@ -138,7 +138,7 @@ pub fn validate(
 }
 
 fn score_batch(
-    net: &FusedNet,
+    net: &Frozen,
     batch: &Batch,
     request: &Validation,
     device: &Device,

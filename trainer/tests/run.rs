@@ -12,7 +12,7 @@ use unmask_trainer::evaluate::{Validation, validate};
 use unmask_trainer::export::{
     About, CardText, Caution, calibrate, quantise, write_bundle, write_card,
 };
-use unmask_trainer::network::{FusedNet, Size};
+use unmask_trainer::network::{Detector, Frozen, Size};
 use unmask_trainer::train::{Outcome, RunFolder, Start, train};
 
 /// Two frames of each of some synthetic people, genuine and swapped.
@@ -69,7 +69,8 @@ fn run(folder: &Path, config: &RunConfig, interrupt: bool) -> RunFolder {
     run
 }
 
-fn weights(net: &FusedNet) -> Vec<f32> {
+fn weights(net: &Detector) -> Vec<f32> {
+    let Frozen::Stream(net) = net.fold();
     let mut all = Vec::new();
     for conv in &net.convs {
         all.extend(conv.weight.to_data().try_to_vec::<f32>().unwrap());
@@ -98,8 +99,8 @@ fn an_interrupted_run_ends_with_the_same_weights() {
     let device = Device::flex();
     let whole = run(&folder.path().join("whole"), &config, false);
     let parts = run(&folder.path().join("parts"), &config, true);
-    let whole = weights(&whole.average(&config, &device).unwrap().fuse());
-    let parts = weights(&parts.average(&config, &device).unwrap().fuse());
+    let whole = weights(&whole.average(&config, &device).unwrap());
+    let parts = weights(&parts.average(&config, &device).unwrap());
     assert!(whole.iter().any(|weight| *weight != 0.0));
     let differ = whole.iter().zip(&parts).filter(|(a, b)| a != b).count();
     assert_eq!(
@@ -122,14 +123,16 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let metrics = std::fs::read_to_string(run.file("metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 3, "one line per epoch: {metrics}");
 
-    let net = quantise(&run.average(&config, &device).unwrap().fuse()).unwrap();
+    let Frozen::Stream(net) = run.average(&config, &device).unwrap().fold();
+    let net = quantise(&net).unwrap();
+    let shipped = Frozen::Stream(net.dequantise(&device));
     let held_out = Pairs::new(people(), &config.data, true).unwrap();
     let request = Validation {
         pairs: 16,
         side: 48,
         epsilon: Some(2.0 / 255.0),
     };
-    let mut scores = validate(&net.dequantise(&device), &held_out, &request, &device).unwrap();
+    let mut scores = validate(&shipped, &held_out, &request, &device).unwrap();
     let (clean, attacked) = (scores.clean_auc().unwrap(), scores.attacked_auc().unwrap());
     assert!(
         attacked < clean,

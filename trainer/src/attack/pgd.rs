@@ -3,7 +3,7 @@
 use burn::tensor::{Distribution, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::network::{FusedNet, cosine_similarity};
+use crate::network::{Differentiable, cosine_similarity};
 
 /// What the attack maximises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,20 +86,19 @@ impl Pgd {
     /// - `label`: `[clips * frames]`, 1 = fake
     pub fn attack(
         &self,
-        net: &FusedNet,
+        net: &dyn Differentiable,
         images: Tensor<4>,
         label: Tensor<1>,
         frames: usize,
     ) -> Attacked {
         let device = images.device();
         let [n, ..] = images.dims();
-        let net = net.autodiff();
         let clean = (self.objective == Objective::MarginAndFeature).then(|| {
-            net.forward(images.clone().autodiff(), frames)
+            net.features(images.clone().autodiff(), frames)
                 .embedding
                 .detach()
         });
-        let scale = (net.head.clone() * net.head.clone()).sum().sqrt().detach();
+        let scale = net.scale();
         let direction = (label.clone() * -2.0 + 1.0).autodiff(); // +1 for reals
         let mask = self.mask(label).reshape([n, 1, 1, 1]);
         let low = (images.clone() - self.epsilon).clamp_min(0.0);
@@ -113,11 +112,11 @@ impl Pgd {
         let mut gradient_share = 0.0;
         for step in 0..self.steps {
             let leaf = x.clone().autodiff().require_grad();
-            let features = net.forward(leaf.clone(), frames);
+            let features = net.features(leaf.clone(), frames);
             let mut goal = (features.logit * direction.clone()).sum();
             if let Some(clean) = &clean {
                 let away = cosine_similarity(clean.clone(), features.embedding) * -1.0 + 1.0;
-                goal = goal + away.sum() * scale.clone();
+                goal = goal + away.sum() * scale;
             }
             let Some(gradient) = leaf.grad_remove(&mut goal.backward()) else {
                 break;
@@ -157,12 +156,12 @@ fn non_zero_share(gradient: &Tensor<4>, mask: &Tensor<4>) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{NetworkConfig, Size, StreamNet};
+    use crate::network::{Detector, Frozen, NetworkConfig, Size};
     use burn::tensor::Device;
 
     const EPSILON: f32 = 4.0 / 255.0;
 
-    fn setup() -> (FusedNet, Tensor<4>, Tensor<1>) {
+    fn setup() -> (Frozen, Tensor<4>, Tensor<1>) {
         let device = Device::flex();
         device.seed(5);
         let config = NetworkConfig {
@@ -170,7 +169,7 @@ mod tests {
             input: 32,
             ..Default::default()
         };
-        let net = StreamNet::new(&config, &device).fuse();
+        let net = Detector::new(&config, &device).fold();
         let images = Tensor::random([6, 3, 32, 32], Distribution::Uniform(0.0, 1.0), &device);
         (
             net,

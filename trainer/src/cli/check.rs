@@ -9,6 +9,7 @@ use unmask_shared::synthetic::{FaceModel, golden_clip};
 use crate::check::{ENGINE_TOLERANCE, STREAM_TOLERANCE, check_bundle, stream_difference};
 use crate::device::DeviceKind;
 use crate::export::quantise;
+use crate::network::Frozen;
 use crate::train::RunFolder;
 
 /// Runs the bundle's golden clips of synthetic people through tract, frame by frame, and
@@ -36,7 +37,8 @@ impl Args {
         if let Some(run) = &self.run {
             let (folder, config) = RunFolder::open(run)?;
             let device = self.device.open()?;
-            let net = quantise(&folder.average(&config, &device)?.fuse())?.dequantise(&device);
+            let Frozen::Stream(net) = folder.average(&config, &device)?.fold();
+            let net = quantise(&net)?.dequantise(&device);
             let crop = Bundle::open(&self.bundle)?.manifest.crop;
             let clip = golden_clip(&FaceModel::builtin()?, &crop, 5, true, 12);
             let states = config.network.state_shapes();

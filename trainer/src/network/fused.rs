@@ -123,6 +123,12 @@ impl FusedNet {
         Features { embedding, logit }
     }
 
+    /// Scale of the cosine head: the length of its vector.
+    pub fn scale(&self) -> f32 {
+        let square = self.head.clone() * self.head.clone();
+        square.sum().sqrt().into_scalar()
+    }
+
     fn embed(&self, features: Tensor<4>) -> Tensor<2> {
         let [n, channels, _, _] = features.dims();
         let pooled = features.mean_dim(3).mean_dim(2).reshape([n, channels]);

@@ -6,12 +6,14 @@
 //! evaluated, exported and shipped.
 
 mod config;
+mod detector;
 mod fused;
 mod head;
 mod rep;
 mod stream;
 
 pub use config::{NetworkConfig, Size};
+pub use detector::{Detector, Differentiable, Frozen};
 pub use fused::{FusedConv, FusedNet, StepOutput};
 pub use head::{CosineHead, Features, cosine_similarity, l2_norm};
 pub use rep::RepBlock;

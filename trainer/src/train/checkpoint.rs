@@ -12,7 +12,7 @@ use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
-use crate::network::StreamNet;
+use crate::network::Detector;
 
 /// A folder with `config.toml`, `metrics.jsonl`, `curves.svg` and `checkpoint-N`.
 #[derive(Clone, Debug)]
@@ -34,9 +34,9 @@ pub struct Checkpoint {
     /// Training time so far, in seconds.
     pub seconds: f64,
     /// Live weights.
-    pub net: StreamNet,
+    pub net: Detector,
     /// Averaged weights.
-    pub average: StreamNet,
+    pub average: Detector,
     /// Optimiser with its moments.
     pub optimizer: ModuleOptimizer,
 }
@@ -166,7 +166,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When there is no checkpoint, or it is damaged or of another architecture.
-    pub fn average(&self, config: &RunConfig, device: &Device) -> Result<StreamNet> {
+    pub fn average(&self, config: &RunConfig, device: &Device) -> Result<Detector> {
         let path = self.checkpoints()?.pop().with_context(|| {
             format!(
                 "{} has no checkpoint yet: train it first",
@@ -224,15 +224,10 @@ fn read(checkpoint: &Path, name: &str) -> Result<Vec<u8>> {
     fs::read(checkpoint.join(name)).with_context(|| damaged(checkpoint))
 }
 
-fn network(
-    checkpoint: &Path,
-    name: &str,
-    config: &RunConfig,
-    device: &Device,
-) -> Result<StreamNet> {
+fn network(checkpoint: &Path, name: &str, config: &RunConfig, device: &Device) -> Result<Detector> {
     let damaged = || damaged(checkpoint);
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(read(checkpoint, name)?));
-    let net = StreamNet::new(&config.network, device);
+    let net = Detector::new(&config.network, device);
     net.try_load_record(record.with_context(damaged)?)
         .with_context(damaged)
 }

@@ -18,7 +18,7 @@ use super::step::{StepOptions, loss, to_tensors};
 use crate::config::{RunConfig, TrainConfig};
 use crate::dataset::{Loader, Pairs, Record, mix};
 use crate::evaluate::{Validation, validate};
-use crate::network::StreamNet;
+use crate::network::Detector;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Start<'a> {
     /// Weights of a new run; without, they are drawn from its seed.
-    pub init: Option<&'a StreamNet>,
+    pub init: Option<&'a Detector>,
     /// Stop, with a checkpoint, after this epoch of the schedule.
     pub until_epoch: Option<f32>,
 }
@@ -102,14 +102,14 @@ fn begin(
     folder: &RunFolder,
     config: &RunConfig,
     device: &Device,
-    init: Option<&StreamNet>,
+    init: Option<&Detector>,
 ) -> Result<Checkpoint> {
     let device = device.clone().autodiff();
     if let Some(checkpoint) = folder.load(config, optimizer(&config.train), &device)? {
         return Ok(checkpoint);
     }
     device.seed(config.train.seed);
-    let fresh = StreamNet::new(&config.network, &device);
+    let fresh = Detector::new(&config.network, &device);
     let net = match init {
         Some(given) => fresh.load_record(given.clone().into_record()),
         None => fresh,
@@ -186,7 +186,7 @@ fn measure(
         side: plan.batch(state.step.saturating_sub(1)).make.side,
         epsilon: (epsilon > 0.0).then_some(epsilon),
     };
-    let found = validate(&state.average.fuse(), held_out, &request, device)?;
+    let found = validate(&state.average.fold(), held_out, &request, device)?;
     Ok(Measured {
         step: state.step,
         epoch: state.step as f32 / plan.steps_per_epoch as f32,

@@ -6,7 +6,7 @@ use crate::attack::Pgd;
 use crate::config::{AfslConfig, Classified};
 use crate::dataset::Batch;
 use crate::loss::{adversarial_similarity, logit_adjusted_bce, similarity_regularisation};
-use crate::network::{Features, StreamNet};
+use crate::network::{Detector, Features};
 
 /// What a step of the method needs beyond its batch.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ pub fn to_tensors(batch: &Batch, device: &Device) -> (Tensor<4>, Tensor<1>) {
 /// # Shapes
 /// - `images`: `[n, 3, side, side]`, `label`: `[n]`, both off the autodiff graph
 pub fn loss(
-    net: &StreamNet,
+    net: &Detector,
     images: Tensor<4>,
     label: Tensor<1>,
     frames: usize,
@@ -77,7 +77,7 @@ pub fn loss(
     let afsl = options.afsl;
     let attack = Pgd::training(options.epsilon, afsl.steps, afsl.objective);
     let attacked = attack
-        .attack(&net.fuse(), images.clone(), label.clone(), frames)
+        .attack(&net.fold(), images.clone(), label.clone(), frames)
         .images;
     let both = net.forward(Tensor::cat(vec![images, attacked], 0).autodiff(), frames);
     let (clean, adversarial) = split(both);
