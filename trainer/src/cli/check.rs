@@ -10,7 +10,7 @@ use crate::check::{ENGINE_TOLERANCE, STREAM_TOLERANCE, check_bundle, stream_diff
 use crate::device::DeviceKind;
 use crate::export::quantise;
 use crate::network::Frozen;
-use crate::train::RunFolder;
+use crate::train::{RunFolder, Weights};
 
 /// Runs the bundle's golden clips of synthetic people through tract, frame by frame, and
 /// compares with burn's logits of the whole clips. With `--run`, burn's own stream is
@@ -22,6 +22,9 @@ pub struct Args {
     /// Run folder that the bundle was exported from
     #[arg(long)]
     run: Option<PathBuf>,
+    /// Weights of `--run`; left out: the best of a run with early stopping, else the last
+    #[arg(long, value_enum)]
+    weights: Option<Weights>,
     /// Compute device for `--run`
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
@@ -37,7 +40,7 @@ impl Args {
         if let Some(run) = &self.run {
             let (folder, config) = RunFolder::open(run)?;
             let device = self.device.open()?;
-            let Frozen::Stream(net) = folder.average(&config, &device)?.fold();
+            let Frozen::Stream(net) = folder.trained(&config, self.weights, &device)?.net.fold();
             let net = quantise(&net)?.dequantise(&device);
             let crop = Bundle::open(&self.bundle)?.manifest.crop;
             let clip = golden_clip(&FaceModel::builtin()?, &crop, 5, true, 12);

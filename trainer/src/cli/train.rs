@@ -10,7 +10,7 @@ use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::read_shards;
 use crate::device::DeviceKind;
 use crate::network::Size;
-use crate::train::{Outcome, RunFolder, Start, train};
+use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
 /// A run folder keeps the configuration, metrics, curves (curves.svg) and the newest
 /// checkpoint. Ctrl-C saves and stops; `--resume` goes on exactly where it stopped.
@@ -77,7 +77,7 @@ impl Args {
                 "{} has another architecture: --init needs the same size and states",
                 path.display()
             );
-            folder.average(&config, &device)
+            Ok(folder.trained(&config, Some(Weights::Last), &device)?.net)
         });
         let init = init.transpose()?;
         let records = read_shards(&self.data)?;
@@ -100,7 +100,10 @@ impl Args {
             until_epoch: self.until,
         };
         match train(&folder, &config, &records, &device, &start, &stop)? {
-            Outcome::Finished => {
+            outcome @ (Outcome::Finished | Outcome::StoppedEarly(_)) => {
+                if let Outcome::StoppedEarly(step) = outcome {
+                    println!("stopped after step {step}: validations no longer got better");
+                }
                 println!("done: curves in {run}/curves.svg");
                 println!(
                     "next: unmask-trainer evaluate {run} --data {}",
@@ -128,7 +131,7 @@ impl Args {
         train.method = self.method.unwrap_or(train.method);
         train.epochs = self.epochs.unwrap_or(train.epochs);
         train.seed = self.seed.unwrap_or(train.seed);
-        config.afsl.epsilon = self.epsilon.unwrap_or(config.afsl.epsilon);
+        config.attack.epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
         config.network.size = self.size.unwrap_or(config.network.size);
         config.check()?;
         Ok(config)
