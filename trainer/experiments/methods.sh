@@ -38,7 +38,8 @@ defended() { # NAME METHOD [OPTIONS...]
     local name="$1" method="$2"
     shift 2
     trained "$name" --init "$out/seed-$seed/clean" --method "$method" --epochs 3 \
-        --set train.learning_rate=0.002 --set train.validate_every=1 "$@"
+        --set train.learning_rate=0.002 --set train.curriculum_share=0 \
+        --set train.validate_every=1 "$@"
 }
 
 trained clean
