@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 use unmask_trainer::check::check_bundle;
 use unmask_trainer::config::{Method, RunConfig};
 use unmask_trainer::dataset::{Label, Pairs, PrepareOptions, Record, prepare, read_shards};
@@ -12,7 +13,7 @@ use unmask_trainer::evaluate::{Validation, validate};
 use unmask_trainer::export::{
     About, CardText, Caution, calibrate, quantise, write_bundle, write_card,
 };
-use unmask_trainer::network::{Detector, Frozen, Size};
+use unmask_trainer::network::{Detector, Size};
 use unmask_trainer::train::{Outcome, RunFolder, Start, train};
 
 /// Two frames of each of some synthetic people, genuine and swapped.
@@ -70,14 +71,19 @@ fn run(folder: &Path, config: &RunConfig, interrupt: bool) -> RunFolder {
 }
 
 fn weights(net: &Detector) -> Vec<f32> {
-    let Frozen::Stream(net) = net.fold();
-    let mut all = Vec::new();
-    for conv in &net.convs {
-        all.extend(conv.weight.to_data().try_to_vec::<f32>().unwrap());
-        all.extend(conv.bias.to_data().try_to_vec::<f32>().unwrap());
+    let mut collect = Collect(Vec::new());
+    net.visit(&mut collect);
+    collect.0
+}
+
+/// Every weight and running statistic.
+struct Collect(Vec<f32>);
+
+impl ModuleVisitor for Collect {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let values = param.val().into_data().try_to_vec::<f32>();
+        self.0.extend(values.unwrap());
     }
-    all.extend(net.head.to_data().try_to_vec::<f32>().unwrap());
-    all
 }
 
 #[test]
@@ -123,9 +129,8 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let metrics = std::fs::read_to_string(run.file("metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 3, "one line per epoch: {metrics}");
 
-    let Frozen::Stream(net) = run.average(&config, &device).unwrap().fold();
-    let net = quantise(&net).unwrap();
-    let shipped = Frozen::Stream(net.dequantise(&device));
+    let net = quantise(&run.average(&config, &device).unwrap().fold()).unwrap();
+    let shipped = net.dequantise(&device);
     let held_out = Pairs::new(people(), &config.data, true).unwrap();
     let request = Validation {
         pairs: 16,

@@ -7,7 +7,6 @@ use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
 use crate::evaluate::{Scores, Validation, validate};
 use crate::export::quantise;
-use crate::network::Frozen;
 use crate::train::RunFolder;
 
 /// The weights evaluated are the averaged ones of the newest checkpoint, rounded to
@@ -38,7 +37,7 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
         let device = self.device.open()?;
-        let Frozen::Stream(net) = folder.average(&config, &device)?.fold();
+        let net = folder.average(&config, &device)?.fold();
         let net = if self.float {
             net
         } else {
@@ -52,7 +51,7 @@ impl Args {
             side: config.network.input,
             epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
         };
-        let scores = validate(&Frozen::Stream(net), &pairs, &request, &device)?;
+        let scores = validate(&net, &pairs, &request, &device)?;
         println!(
             "method {}, {} held-out pairs, single frames",
             config.train.method,

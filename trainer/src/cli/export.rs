@@ -13,7 +13,6 @@ use crate::evaluate::{Scores, Validation, validate};
 use crate::export::{
     About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
 };
-use crate::network::Frozen;
 use crate::train::RunFolder;
 
 /// Branches and normalisations are fused, weights rounded to int8, calibration and
@@ -62,8 +61,7 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
         let device = self.device.open()?;
-        let Frozen::Stream(net) = folder.average(&config, &device)?.fold();
-        let net = quantise(&net)?;
+        let net = quantise(&folder.average(&config, &device)?.fold())?;
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
         let epsilon = self.epsilon.unwrap_or(config.afsl.epsilon);
@@ -72,12 +70,7 @@ impl Args {
             side: config.network.input,
             epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
         };
-        let scores = validate(
-            &Frozen::Stream(net.dequantise(&device)),
-            &pairs,
-            &request,
-            &device,
-        )?;
+        let scores = validate(&net.dequantise(&device), &pairs, &request, &device)?;
         let (calibration, operating_point) = calibrate(
             &scores,
             &Caution {
