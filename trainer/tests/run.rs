@@ -11,7 +11,6 @@ use unmask_trainer::evaluate::{Validation, validate};
 use unmask_trainer::export::{
     About, CardText, Caution, calibrate, quantise, write_bundle, write_card,
 };
-use unmask_trainer::network::Frozen;
 use unmask_trainer::train::{Outcome, RunFolder};
 
 #[test]
@@ -57,9 +56,9 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let metrics = std::fs::read_to_string(run.file("metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 3, "one line per epoch: {metrics}");
 
-    let Frozen::Stream(net) = run.trained(&config, None, &device).unwrap().net.fold();
-    let net = quantise(&net).unwrap();
-    let shipped = Frozen::Stream(net.dequantise(&device));
+    let trained = run.trained(&config, None, &device).unwrap();
+    let net = quantise(&trained.net.fold()).unwrap();
+    let shipped = net.dequantise(&device);
     let held_out = Pairs::new(people(), &config.data, true).unwrap();
     let request = Validation {
         pairs: 16,

@@ -7,7 +7,6 @@ use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
 use crate::evaluate::{Scores, Validation, validate};
 use crate::export::quantise;
-use crate::network::Frozen;
 use crate::train::{RunFolder, Weights};
 
 /// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame; fakes are those of the data and
@@ -41,7 +40,7 @@ impl Args {
         let (folder, config) = RunFolder::open(&self.run)?;
         let device = self.device.open()?;
         let trained = folder.trained(&config, self.weights, &device)?;
-        let Frozen::Stream(net) = trained.net.fold();
+        let net = trained.net.fold();
         let net = if self.float {
             net
         } else {
@@ -55,7 +54,7 @@ impl Args {
             side: config.network.input,
             epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
         };
-        let scores = validate(&Frozen::Stream(net), &pairs, &request, &device)?;
+        let scores = validate(&net, &pairs, &request, &device)?;
         println!(
             "method {}, {} weights (step {}), {} held-out pairs, single frames",
             config.train.method,

@@ -13,7 +13,6 @@ use crate::evaluate::{Scores, Validation, validate};
 use crate::export::{
     About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
 };
-use crate::network::Frozen;
 use crate::train::{RunFolder, Weights};
 
 /// Branches and normalisations are fused, weights rounded to int8, calibration and
@@ -67,8 +66,7 @@ impl Args {
         let device = self.device.open()?;
         let trained = folder.trained(&config, self.weights, &device)?;
         println!("{} weights, step {}", trained.weights, trained.step);
-        let Frozen::Stream(net) = trained.net.fold();
-        let net = quantise(&net)?;
+        let net = quantise(&trained.net.fold())?;
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
         let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
@@ -77,12 +75,7 @@ impl Args {
             side: config.network.input,
             epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
         };
-        let scores = validate(
-            &Frozen::Stream(net.dequantise(&device)),
-            &pairs,
-            &request,
-            &device,
-        )?;
+        let scores = validate(&net.dequantise(&device), &pairs, &request, &device)?;
         let (calibration, operating_point) = calibrate(
             &scores,
             &Caution {

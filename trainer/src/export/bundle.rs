@@ -16,8 +16,8 @@ use unmask_shared::synthetic::{FaceModel, golden_clip};
 use unmask_shared::verdict::VerdictConfig;
 
 use super::onnx::{GraphNames, write_onnx};
-use super::quantise::QuantisedNet;
-use crate::network::{FusedNet, NetworkConfig};
+use super::quantise::Quantised;
+use crate::network::{Frozen, NetworkConfig};
 
 /// Frames of each golden clip.
 const GOLDEN_FRAMES: u32 = 12;
@@ -68,7 +68,7 @@ pub struct ProvenanceText {
 /// When a text is too long for the manifest, or the folder cannot be written.
 pub fn write_bundle(
     folder: &Path,
-    net: &QuantisedNet,
+    net: &Quantised,
     config: &NetworkConfig,
     about: &About,
     card: &str,
@@ -80,10 +80,10 @@ pub fn write_bundle(
         ..CropSpec::default()
     };
     let people = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
-    let fused = net.dequantise(device);
+    let frozen = net.dequantise(device);
     let golden = GOLDEN_CLIPS
         .iter()
-        .map(|(seed, swapped)| golden(&fused, config, &people, &crop, *seed, *swapped, device))
+        .map(|(seed, swapped)| golden(&frozen, config, &people, &crop, *seed, *swapped, device))
         .collect::<Result<List<_, 4>>>()?;
     let from = &about.provenance;
     let manifest = Manifest {
@@ -124,7 +124,7 @@ pub fn write_bundle(
     Ok(())
 }
 
-fn graph(net: &QuantisedNet, config: &NetworkConfig) -> Result<GraphSpec> {
+fn graph(net: &Quantised, config: &NetworkConfig) -> Result<GraphSpec> {
     let shapes = config.state_shapes();
     let names = GraphNames::new(shapes.len());
     let states = names
@@ -154,7 +154,7 @@ fn graph(net: &QuantisedNet, config: &NetworkConfig) -> Result<GraphSpec> {
 }
 
 fn golden(
-    net: &FusedNet,
+    net: &Frozen,
     config: &NetworkConfig,
     people: &FaceModel,
     crop: &CropSpec,
@@ -184,7 +184,7 @@ fn golden(
 /// # Errors
 /// When the backend does not give f32.
 pub fn clip_logits(
-    net: &FusedNet,
+    net: &Frozen,
     config: &NetworkConfig,
     frames: &[Vec<f32>],
     device: &Device,

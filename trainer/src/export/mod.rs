@@ -4,6 +4,7 @@ mod bundle;
 mod calibrate;
 mod card;
 mod graph;
+mod layers;
 mod onnx;
 mod quantise;
 
@@ -11,4 +12,7 @@ pub use bundle::{About, ProvenanceText, clip_logits, write_bundle};
 pub use calibrate::{Caution, calibrate};
 pub use card::{CardText, write_card};
 pub use onnx::{GraphNames, write_onnx};
-pub use quantise::{QuantisedConv, QuantisedNet, quantise};
+pub use quantise::{
+    Quantised, QuantisedConv, QuantisedHead, QuantisedKernel, QuantisedPlain, QuantisedStream,
+    quantise,
+};

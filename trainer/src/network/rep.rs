@@ -6,7 +6,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::config::Layer;
+use super::config::StreamLayer;
 use super::fused::FusedConv;
 
 /// `relu(norm(conv3x3([x, past])) + norm(conv1x1(x)) + x)`; the identity only
@@ -35,7 +35,7 @@ fn convolution(input: usize, output: usize, kernel: usize, stride: usize) -> Con
 
 impl RepBlock {
     /// Builds the block for one layer of the network.
-    pub fn new(layer: &Layer, device: &Device) -> Self {
+    pub fn new(layer: &StreamLayer, device: &Device) -> Self {
         Self {
             wide: convolution(layer.input + layer.past, layer.output, 3, layer.stride).init(device),
             wide_norm: BatchNormConfig::new(layer.output).init(device),

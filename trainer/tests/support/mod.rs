@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 use unmask_trainer::config::{Method, RunConfig};
 use unmask_trainer::dataset::{PrepareOptions, Record, prepare, read_shards};
-use unmask_trainer::network::{Detector, Frozen, Size};
+use unmask_trainer::network::{Detector, Size};
 use unmask_trainer::train::{Outcome, RunFolder, Start, train};
 
 /// Two frames of each of some synthetic people, genuine and swapped.
@@ -66,19 +67,23 @@ pub fn trained(folder: &Path, config: &RunConfig) -> RunFolder {
     run
 }
 
-/// The last averaged weights of a run, folded.
+/// The last averaged weights of a run.
 pub fn last(run: &RunFolder, config: &RunConfig) -> Vec<f32> {
     weights(&run.trained(config, None, &Device::flex()).unwrap().net)
 }
 
-/// All weights of the folded network.
+/// Every weight and running statistic.
 pub fn weights(net: &Detector) -> Vec<f32> {
-    let Frozen::Stream(net) = net.fold();
-    let mut all = Vec::new();
-    for conv in &net.convs {
-        all.extend(conv.weight.to_data().try_to_vec::<f32>().unwrap());
-        all.extend(conv.bias.to_data().try_to_vec::<f32>().unwrap());
+    let mut collect = Collect(Vec::new());
+    net.visit(&mut collect);
+    collect.0
+}
+
+struct Collect(Vec<f32>);
+
+impl ModuleVisitor for Collect {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let values = param.val().into_data().try_to_vec::<f32>();
+        self.0.extend(values.unwrap());
     }
-    all.extend(net.head.to_data().try_to_vec::<f32>().unwrap());
-    all
 }
