@@ -3,7 +3,7 @@
 //!
 //! A key that nothing reads is refused by its name together with the layer that
 //! holds it, and so is a value of the wrong type. What came out can be printed
-//! with the origin of every value.
+//! with the origin of every value. The crate `config` merges the layers.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -35,27 +35,23 @@
 //!
 //! # What the type may hold
 //! Structs, `Option`s, arrays, maps with free keys and enums of every shape. The
-//! default value must survive being written as TOML and read back. In enums with
-//! an inner tag (`#[serde(tag = ...)]`) unknown keys are only seen with
-//! `#[serde(deny_unknown_fields)]`. Dates are not supported.
+//! default value must have a TOML form. Dates are text.
+//!
+//! A table that cannot be read together with its defaults is read without them,
+//! which is how a layer chooses another variant of an enum. In enums with an inner
+//! tag (`#[serde(tag = ...)]`) unknown keys, and defaults that another variant
+//! leaves behind, are only seen with `#[serde(deny_unknown_fields)]`; keys that both
+//! variants have keep their defaults where nothing else differs.
 
-mod access;
-mod de;
-mod environment;
 mod error;
 mod layers;
-mod node;
-mod origin;
 mod print;
-mod reader;
-mod source;
-mod suggest;
+mod read;
 
 pub use error::SettingsError;
-pub use layers::{Layers, Settings};
-pub use origin::Origin;
+pub use layers::{Layers, Origin, Settings};
 
 /// Most bytes of a settings file.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
-/// Most tables within each other.
+/// Most parts of a dotted key.
 pub const DEPTH_MAX: usize = 32;

@@ -2,135 +2,81 @@
 
 use std::collections::BTreeMap;
 
-use super::de::Schema;
-use super::node::{Node, Table, Value, basic, join, quoted};
-use super::origin::Origin;
+use serde::Serialize;
+use serde_json::Value as Json;
+use toml_edit::{DocumentMut, Item, Table};
 
-/// What was decided, and by whom.
-pub(super) struct Report {
-    pub(super) text: String,
-    pub(super) origins: BTreeMap<String, Origin>,
-}
+use super::SettingsError;
+use super::layers::{Origin, Settings};
+use super::read::{Merged, dotted};
 
-/// Prints `decided`, the finished value; `merged` knows which of `layers` set
-/// what, and `schema` which keys there are.
-pub(super) fn report(decided: &Node, merged: &Node, schema: &Schema, layers: &[Origin]) -> Report {
-    let mut printer = Printer {
-        schema,
-        layers,
-        report: Report {
-            text: String::new(),
-            origins: BTreeMap::new(),
-        },
-    };
-    if let Some(table) = decided.table() {
-        printer.table(table, "", Some(merged));
+impl Merged {
+    pub(super) fn print<T: Serialize>(&self, value: T) -> Result<Settings<T>, SettingsError> {
+        let text =
+            toml::to_string(&value).map_err(|error| SettingsError::NoForm(error.to_string()))?;
+        let document = text.parse::<DocumentMut>();
+        let mut document = document.map_err(|error| SettingsError::NoForm(error.to_string()))?;
+        // Unlike TOML, JSON shows options without a value.
+        let all = serde_json::to_value(&value).unwrap_or_default();
+        let mut origins = BTreeMap::new();
+        let unset = self.note(document.as_table_mut(), &all, &mut Vec::new(), &mut origins);
+        let text = format!("{unset}{document}");
+        Ok(Settings {
+            value,
+            origins,
+            text,
+        })
     }
-    printer.report
-}
 
-struct Printer<'a> {
-    schema: &'a Schema,
-    layers: &'a [Origin],
-    report: Report,
-}
-
-impl Printer<'_> {
-    /// Prints a table: first its values, then the tables within it.
-    fn table(&mut self, table: &Table, path: &str, merged: Option<&Node>) {
-        let keys = self.ordered(table, path);
-        for key in &keys {
-            let below = below(merged, key);
-            let full = join(path, key);
-            match table.entries.get(key) {
-                Some(node) if node.table().is_some() => {}
-                Some(node) => {
-                    let origin = self.origin(below.or(merged.filter(|m| m.table().is_none())));
-                    self.line(&quoted(key), node, &origin);
-                    self.report.origins.insert(full, origin);
-                }
-                None => {
-                    let origin = self.origin(below);
-                    let line = format!("# {} is not set  # {origin}\n", quoted(key));
-                    self.report.text.push_str(&line);
-                    self.report.origins.insert(full, origin);
-                }
+    /// Writes origins beside values; returns lines about keys of this table that
+    /// are not set.
+    fn note(
+        &self,
+        table: &mut Table,
+        all: &Json,
+        path: &mut Vec<String>,
+        origins: &mut BTreeMap<String, Origin>,
+    ) -> String {
+        let mut unset = String::new();
+        for (key, value) in all.as_object().into_iter().flatten() {
+            if value.is_null() && !table.contains_key(key) {
+                path.push(key.clone());
+                let origin = self.origin(path);
+                let name = dotted(path.last().map(std::slice::from_ref).unwrap_or_default());
+                unset.push_str(&format!("# {name} is not set  # {origin}\n"));
+                origins.insert(dotted(path), origin);
+                path.pop();
             }
         }
-        for key in &keys {
-            if let Some(table) = table.entries.get(key).and_then(Node::table) {
-                let full = join(path, key);
-                let space = if self.report.text.is_empty() {
-                    ""
-                } else {
-                    "\n"
-                };
-                self.report.text.push_str(&format!("{space}[{full}]\n"));
-                self.table(table, &full, below(merged, key));
-            }
-        }
-    }
-
-    /// Keys in the order of the struct's declaration; elsewhere the tag of an
-    /// enum, then the others by name.
-    fn ordered(&self, table: &Table, path: &str) -> Vec<String> {
-        let fields = self.schema.fields.get(path).copied().unwrap_or_default();
-        let fields = fields.iter().map(|&field| field.to_owned());
-        let tag = table
-            .first
-            .clone()
-            .filter(|_| self.schema.tagged.contains(path));
-        let mut keys: Vec<String> = fields.chain(tag).collect();
-        let others: Vec<String> = table
-            .entries
-            .keys()
-            .filter(|key| !keys.contains(key))
-            .cloned()
-            .collect();
-        keys.extend(others);
-        keys
-    }
-
-    fn origin(&self, node: Option<&Node>) -> Origin {
-        let layer = node.map_or(0, Node::newest);
-        self.layers.get(layer).cloned().unwrap_or(Origin::Default)
-    }
-
-    fn line(&mut self, key: &str, node: &Node, origin: &Origin) {
-        let text = &mut self.report.text;
-        match &node.value {
-            Value::Array(items) if items.iter().any(|item| item.table().is_some()) => {
-                text.push_str(&format!("{key} = [  # {origin}\n"));
-                for item in items {
-                    text.push_str(&format!("    {},\n", inline(item)));
+        for (key, item) in table.iter_mut() {
+            path.push(key.get().to_owned());
+            let origin = self.origin(path);
+            let comment = format!("  # {origin}");
+            match item {
+                Item::Table(table) => {
+                    let below = all.get(key.get()).unwrap_or(&Json::Null);
+                    let unset = self.note(table, below, path, origins);
+                    if !unset.is_empty() {
+                        table.set_implicit(false);
+                        table
+                            .decor_mut()
+                            .set_suffix(format!("\n{}", unset.trim_end()));
+                    }
                 }
-                text.push_str("]\n");
+                Item::ArrayOfTables(tables) => {
+                    for table in tables.iter_mut() {
+                        table.decor_mut().set_suffix(&comment);
+                    }
+                    origins.insert(dotted(path), origin);
+                }
+                Item::Value(value) => {
+                    value.decor_mut().set_suffix(&comment);
+                    origins.insert(dotted(path), origin);
+                }
+                Item::None => {}
             }
-            _ => text.push_str(&format!("{key} = {}  # {origin}\n", inline(node))),
+            path.pop();
         }
-    }
-}
-
-fn below<'a>(node: Option<&'a Node>, key: &str) -> Option<&'a Node> {
-    node?.table()?.entries.get(key)
-}
-
-/// A value on one line.
-fn inline(node: &Node) -> String {
-    match &node.value {
-        Value::Bool(flag) => flag.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => toml::Value::Float(*number).to_string(),
-        Value::Text(text) | Value::Loose(text, _) => basic(text),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(inline).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Table(table) => {
-            let entry =
-                |(key, node): (&String, &Node)| format!("{} = {}", quoted(key), inline(node));
-            let entries: Vec<String> = table.entries.iter().map(entry).collect();
-            format!("{{ {} }}", entries.join(", "))
-        }
+        unset
     }
 }
