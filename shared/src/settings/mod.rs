@@ -33,15 +33,11 @@
 //! # Ok::<(), unmask_shared::settings::SettingsError>(())
 //! ```
 //!
-//! # What the type may hold
-//! Structs, `Option`s, arrays, maps with free keys and enums of every shape. The
-//! default value must have a TOML form. Dates are text.
-//!
-//! A table that cannot be read together with its defaults is read without them,
-//! which is how a layer chooses another variant of an enum. In enums with an inner
-//! tag (`#[serde(tag = ...)]`) unknown keys, and defaults that another variant
-//! leaves behind, are only seen with `#[serde(deny_unknown_fields)]`; keys that both
-//! variants have keep their defaults where nothing else differs.
+//! Types may hold structs, `Option`s, arrays, maps with free keys and enums of every
+//! shape; dates are text. A table that cannot be read together with its defaults is
+//! read without them: so another variant of an enum is chosen. Enums with an inner
+//! tag (`#[serde(tag = ...)]`) need `#[serde(deny_unknown_fields)]` for that, and
+//! keys that both variants have may keep their defaults.
 
 mod error;
 mod layers;
@@ -49,9 +45,5 @@ mod print;
 mod read;
 
 pub use error::SettingsError;
-pub use layers::{Layers, Origin, Settings};
-
-/// Most bytes of a settings file.
-pub const FILE_BYTES_MAX: u64 = 1 << 20;
-/// Most parts of a dotted key.
-pub const DEPTH_MAX: usize = 32;
+pub use layers::{Layers, Origin};
+pub use print::Settings;

@@ -6,20 +6,40 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use toml_edit::{DocumentMut, Item, Table};
 
-use super::SettingsError;
-use super::layers::{Origin, Settings};
 use super::read::{Merged, dotted};
+use super::{Origin, SettingsError};
+
+/// A value, and where each part of it came from.
+#[derive(Clone, Debug)]
+pub struct Settings<T> {
+    /// What was decided.
+    pub value: T,
+    /// By dotted key, whether it has a value or not; of a table, the newest below it.
+    pub origins: BTreeMap<String, Origin>,
+    text: String,
+}
+
+impl<T> Settings<T> {
+    /// As TOML that reads back as the same value: every key with its value and,
+    /// as a comment, its origin. Optional keys without a value are comments.
+    pub fn print(&self) -> &str {
+        &self.text
+    }
+}
 
 impl Merged {
     pub(super) fn print<T: Serialize>(&self, value: T) -> Result<Settings<T>, SettingsError> {
-        let text =
-            toml::to_string(&value).map_err(|error| SettingsError::NoForm(error.to_string()))?;
-        let document = text.parse::<DocumentMut>();
-        let mut document = document.map_err(|error| SettingsError::NoForm(error.to_string()))?;
+        let text = toml::to_string(&value).map_err(SettingsError::no_form)?;
+        let mut document: DocumentMut = text.parse().map_err(SettingsError::no_form)?;
         // Unlike TOML, JSON shows options without a value.
-        let all = serde_json::to_value(&value).unwrap_or_default();
+        let json = serde_json::to_value(&value).unwrap_or_default();
         let mut origins = BTreeMap::new();
-        let unset = self.note(document.as_table_mut(), &all, &mut Vec::new(), &mut origins);
+        let unset = self.note(
+            document.as_table_mut(),
+            &json,
+            &mut Vec::new(),
+            &mut origins,
+        );
         let text = format!("{unset}{document}");
         Ok(Settings {
             value,
@@ -28,52 +48,36 @@ impl Merged {
         })
     }
 
-    /// Writes origins beside values; returns lines about keys of this table that
-    /// are not set.
+    /// Writes origins beside values; returns lines about keys without a value.
     fn note(
         &self,
         table: &mut Table,
-        all: &Json,
+        json: &Json,
         path: &mut Vec<String>,
         origins: &mut BTreeMap<String, Origin>,
     ) -> String {
         let mut unset = String::new();
-        for (key, value) in all.as_object().into_iter().flatten() {
-            if value.is_null() && !table.contains_key(key) {
-                path.push(key.clone());
-                let origin = self.origin(path);
-                let name = dotted(path.last().map(std::slice::from_ref).unwrap_or_default());
-                unset.push_str(&format!("# {name} is not set  # {origin}\n"));
-                origins.insert(dotted(path), origin);
-                path.pop();
-            }
-        }
-        for (key, item) in table.iter_mut() {
-            path.push(key.get().to_owned());
+        for (key, value) in json.as_object().into_iter().flatten() {
+            path.push(key.clone());
             let origin = self.origin(path);
             let comment = format!("  # {origin}");
-            match item {
-                Item::Table(table) => {
-                    let below = all.get(key.get()).unwrap_or(&Json::Null);
-                    let unset = self.note(table, below, path, origins);
+            origins.insert(dotted(path), origin.clone());
+            match table.get_mut(key) {
+                Some(Item::Table(below)) => {
+                    let unset = self.note(below, value, path, origins);
                     if !unset.is_empty() {
-                        table.set_implicit(false);
-                        table
+                        below.set_implicit(false);
+                        below
                             .decor_mut()
                             .set_suffix(format!("\n{}", unset.trim_end()));
                     }
                 }
-                Item::ArrayOfTables(tables) => {
-                    for table in tables.iter_mut() {
-                        table.decor_mut().set_suffix(&comment);
-                    }
-                    origins.insert(dotted(path), origin);
+                Some(Item::ArrayOfTables(tables)) => {
+                    let tables = tables.iter_mut();
+                    tables.for_each(|table| table.decor_mut().set_suffix(&comment));
                 }
-                Item::Value(value) => {
-                    value.decor_mut().set_suffix(&comment);
-                    origins.insert(dotted(path), origin);
-                }
-                Item::None => {}
+                Some(Item::Value(value)) => value.decor_mut().set_suffix(&comment),
+                Some(Item::None) | None => unset += &format!("# {key} is not set{comment}\n"),
             }
             path.pop();
         }
