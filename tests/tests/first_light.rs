@@ -166,7 +166,11 @@ fn the_released_bundle_keeps_its_golden_logits() {
         "the bundle is larger than 2 MB"
     );
     let report = check_bundle(&folder).unwrap();
-    assert!(report.frames >= 24, "only {} golden frames", report.frames);
+    assert!(
+        report.decisions >= 24,
+        "only {} golden decisions",
+        report.decisions
+    );
     assert!(report.engine_difference <= 1e-3, "{report:?}");
 }
 
