@@ -94,7 +94,7 @@ fn exported(folder: &Path) -> PathBuf {
 fn export_uncalibrated(run: &Path, bundle: &Path) {
     let device = DeviceKind::Flex.open().unwrap();
     let (folder, config) = RunFolder::open(run).unwrap();
-    let net = quantise(&folder.average(&config, &device).unwrap().fold()).unwrap();
+    let net = quantise(&folder.trained(&config, None, &device).unwrap().net.fold()).unwrap();
     let about = About {
         name: "tiny".into(),
         release: 1,

@@ -205,7 +205,7 @@ fn clip_graph(frames: i64) -> pb::ModelProto {
     (shape.data_type, shape.int64_data) = (DataType::Int64 as i32, vec![1, 1]);
     let mut map = floats("map", &[4], vec![]);
     (map.data_type, map.int64_data) = (DataType::Int64 as i32, vec![1, 1, 1, 1]);
-    let graph = pb::GraphProto {
+    let inside = pb::GraphProto {
         name: "clip".into(),
         input: vec![value("image", &[1, 3, frames, 16, 16])],
         output: vec![
@@ -227,7 +227,7 @@ fn clip_graph(frames: i64) -> pb::ModelProto {
         ..Default::default()
     };
     pb::ModelProto {
-        graph: Some(graph),
+        graph: Some(inside),
         ..graph()
     }
 }

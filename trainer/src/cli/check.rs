@@ -9,7 +9,7 @@ use unmask_shared::synthetic::{FaceModel, golden_clip};
 use crate::check::{ENGINE_TOLERANCE, STREAM_TOLERANCE, check_bundle, stream_difference};
 use crate::device::DeviceKind;
 use crate::export::quantise;
-use crate::train::RunFolder;
+use crate::train::{RunFolder, Weights};
 
 /// Runs the bundle's golden clips of synthetic people through tract, frame by frame, and
 /// compares with burn's logits of the whole clips. With `--run`, burn's own stream is
@@ -21,6 +21,9 @@ pub struct Args {
     /// Run folder that the bundle was exported from
     #[arg(long)]
     run: Option<PathBuf>,
+    /// Weights of `--run`; left out: the best of a run with early stopping, else the last
+    #[arg(long, value_enum)]
+    weights: Option<Weights>,
     /// Compute device for `--run`
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
@@ -36,7 +39,7 @@ impl Args {
         if let Some(run) = &self.run {
             let (folder, config) = RunFolder::open(run)?;
             let device = self.device.open()?;
-            let net = folder.average(&config, &device)?.fold();
+            let net = folder.trained(&config, self.weights, &device)?.net.fold();
             let net = quantise(&net)?.dequantise(&device);
             let crop = Bundle::open(&self.bundle)?.manifest.crop;
             let clip = golden_clip(&FaceModel::builtin()?, &crop, 5, true, 12);

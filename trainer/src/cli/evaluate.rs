@@ -7,10 +7,9 @@ use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
 use crate::evaluate::{Scores, Validation, validate};
 use crate::export::quantise;
-use crate::train::RunFolder;
+use crate::train::{RunFolder, Weights};
 
-/// The weights evaluated are the averaged ones of the newest checkpoint, rounded to
-/// int8 as they ship. Figures are per frame; fakes are those of the data and
+/// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame; fakes are those of the data and
 /// pseudo-fakes of held-out faces, the same for every run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -28,6 +27,9 @@ pub struct Args {
     /// Evaluate the weights before rounding to int8
     #[arg(long)]
     float: bool,
+    /// Weights of the run; left out: the best of a run with early stopping, else the last
+    #[arg(long, value_enum)]
+    weights: Option<Weights>,
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
@@ -37,7 +39,8 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
         let device = self.device.open()?;
-        let net = folder.average(&config, &device)?.fold();
+        let trained = folder.trained(&config, self.weights, &device)?;
+        let net = trained.net.fold();
         let net = if self.float {
             net
         } else {
@@ -45,7 +48,7 @@ impl Args {
         };
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
-        let epsilon = self.epsilon.unwrap_or(config.afsl.epsilon);
+        let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
         let request = Validation {
             pairs: self.pairs,
             side: config.network.input,
@@ -53,8 +56,10 @@ impl Args {
         };
         let scores = validate(&net, &pairs, &request, &device)?;
         println!(
-            "method {}, {} held-out pairs, single frames",
+            "method {}, {} weights (step {}), {} held-out pairs, single frames",
             config.train.method,
+            trained.weights,
+            trained.step,
             scores.kinds.len()
         );
         print_scores(&scores, epsilon);

@@ -13,7 +13,7 @@ use crate::evaluate::{Scores, Validation, validate};
 use crate::export::{
     About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
 };
-use crate::train::RunFolder;
+use crate::train::{RunFolder, Weights};
 
 /// Branches and normalisations are fused, weights rounded to int8, calibration and
 /// operating point fitted on held-out faces, and everything written as a bundle:
@@ -52,6 +52,9 @@ pub struct Args {
     /// Terms of the data, for the card
     #[arg(long, default_value = "not stated")]
     terms_note: String,
+    /// Weights of the run; left out: the best of a run with early stopping, else the last
+    #[arg(long, value_enum)]
+    weights: Option<Weights>,
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
@@ -61,10 +64,12 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
         let device = self.device.open()?;
-        let net = quantise(&folder.average(&config, &device)?.fold())?;
+        let trained = folder.trained(&config, self.weights, &device)?;
+        println!("{} weights, step {}", trained.weights, trained.step);
+        let net = quantise(&trained.net.fold())?;
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
-        let epsilon = self.epsilon.unwrap_or(config.afsl.epsilon);
+        let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
         let request = Validation {
             pairs: self.pairs,
             side: config.network.input,
