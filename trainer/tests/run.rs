@@ -56,8 +56,8 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let metrics = std::fs::read_to_string(run.file("metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 3, "one line per epoch: {metrics}");
 
-    let net = run.trained(&config, None, &device).unwrap().net.fold();
-    let net = quantise(&net).unwrap();
+    let trained = run.trained(&config, None, &device).unwrap();
+    let net = quantise(&trained.net.fold()).unwrap();
     let shipped = net.dequantise(&device);
     let held_out = Pairs::new(people(), &config.data, true).unwrap();
     let request = Validation {

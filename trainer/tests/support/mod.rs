@@ -67,12 +67,12 @@ pub fn trained(folder: &Path, config: &RunConfig) -> RunFolder {
     run
 }
 
-/// The last averaged weights of a run, folded.
+/// The last averaged weights of a run.
 pub fn last(run: &RunFolder, config: &RunConfig) -> Vec<f32> {
     weights(&run.trained(config, None, &Device::flex()).unwrap().net)
 }
 
-/// All weights and running statistics.
+/// Every weight and running statistic.
 pub fn weights(net: &Detector) -> Vec<f32> {
     let mut collect = Collect(Vec::new());
     net.visit(&mut collect);
@@ -83,7 +83,7 @@ struct Collect(Vec<f32>);
 
 impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0
-            .extend(param.val().into_data().try_to_vec::<f32>().unwrap());
+        let values = param.val().into_data().try_to_vec::<f32>();
+        self.0.extend(values.unwrap());
     }
 }
