@@ -94,7 +94,7 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let bundle = folder.path().join("tiny");
     write_bundle(&bundle, &net, &config.network, &about, &card, &device).unwrap();
     let report = check_bundle(&bundle).unwrap();
-    assert_eq!(report.frames, 48);
+    assert_eq!(report.decisions, 48);
     assert!(report.engine_difference <= 1e-3, "{report:?}");
 }
 

@@ -33,8 +33,8 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let report = check_bundle(&self.bundle)?;
         println!(
-            "{} golden frames: burn clip against tract stream {:.2e} (at most {ENGINE_TOLERANCE:.0e}), logit against evidence {:.2e}",
-            report.frames, report.engine_difference, report.evidence_difference
+            "{} golden decisions: burn against tract {:.2e} (at most {ENGINE_TOLERANCE:.0e}), logit against evidence {:.2e}",
+            report.decisions, report.engine_difference, report.evidence_difference
         );
         if let Some(run) = &self.run {
             let (folder, config) = RunFolder::open(run)?;

@@ -19,8 +19,8 @@ use super::onnx::{GraphNames, write_onnx};
 use super::quantise::Quantised;
 use crate::network::{Frozen, NetworkConfig};
 
-/// Frames of each golden clip.
-const GOLDEN_FRAMES: u32 = 12;
+/// Frames of each golden clip; of a clip network one clip.
+const GOLDEN_FRAMES: usize = 12;
 /// Seeds and truths of the golden clips.
 const GOLDEN_CLIPS: [(u64, bool); 4] = [(1, false), (2, true), (3, false), (4, true)];
 
@@ -91,7 +91,7 @@ pub fn write_bundle(
         name: text("name", &about.name)?,
         release: about.release,
         created: text("created", &now())?,
-        kind: ModelKind::Stream,
+        kind: kind(config),
         crop,
         graph: graph(net, config)?,
         calibration: about.calibration,
@@ -122,6 +122,16 @@ pub fn write_bundle(
     };
     Bundle::write(folder, &manifest, &write_onnx(net, config, version), card)?;
     Ok(())
+}
+
+fn kind(config: &NetworkConfig) -> ModelKind {
+    match config.clip_frames() {
+        Some(frames) => ModelKind::Clip {
+            frames: frames as u16,
+        },
+        None if config.state_shapes().is_empty() => ModelKind::Frame,
+        None => ModelKind::Stream,
+    }
 }
 
 fn graph(net: &Quantised, config: &NetworkConfig) -> Result<GraphSpec> {
@@ -162,22 +172,25 @@ fn golden(
     swapped: bool,
     device: &Device,
 ) -> Result<GoldenClip> {
-    let clip = golden_clip(people, crop, seed, swapped, GOLDEN_FRAMES);
+    let frames = config.clip_frames().unwrap_or(GOLDEN_FRAMES);
+    let clip = golden_clip(people, crop, seed, swapped, frames as u32);
     let logits = clip_logits(net, config, &clip, device)?;
+    let wanted = config.scores_per_clip(frames);
     ensure!(
-        logits.len() == GOLDEN_FRAMES as usize,
-        "a golden clip has {} frames",
+        logits.len() == wanted,
+        "a golden clip of {frames} frames has {} logits instead of {wanted}",
         logits.len()
     );
     Ok(GoldenClip {
         seed,
         swapped,
-        frames: GOLDEN_FRAMES as u16,
+        frames: frames as u16,
         logits: logits.into_iter().collect(),
     })
 }
 
-/// Logits of a clip computed as one batch in burn: the way of training.
+/// Logits of a clip computed as one batch in burn: the way of training. One per frame, or one
+/// of a clip network.
 ///
 /// `frames` hold `[3, side, side]` each.
 ///
