@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::layout::{Job, Layout, Listing, Request};
-use super::prepare::PrepareOptions;
+use super::options::PrepareOptions;
 use super::record::{Label, Split};
 use super::skip::Skip;
 

@@ -52,8 +52,8 @@ impl Journal {
     pub(super) fn open(folder: &Path, partition: Partition, head: &Head) -> Result<Self> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-        check_others(folder, head)?;
         let path = folder.join(format!("prepare{}.jsonl", partition.suffix()));
+        check_others(folder, head, &path)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -73,11 +73,13 @@ impl Journal {
             }
         }
         let (done, length) = read(&mut file, &path)?;
+        let begun = !done.is_empty();
         let mut journal = Self { file, path, done };
-        // A line that was cut off when the process was stopped does not count.
-        journal.file.set_len(length)?;
+        // A line that was cut off when the process was stopped does not count, nor does a
+        // journal of nothing.
+        journal.file.set_len(if begun { length } else { 0 })?;
         journal.file.seek(SeekFrom::End(0))?;
-        if length == 0 {
+        if !begun {
             journal.append(&serde_json::to_string(head)?)?;
         }
         Ok(journal)
@@ -152,12 +154,15 @@ fn journals(folder: &Path) -> Vec<PathBuf> {
 
 /// Refuses a folder whose shards are of another preparation: mixing them would repeat
 /// faces.
-fn check_others(folder: &Path, head: &Head) -> Result<()> {
+fn check_others(folder: &Path, head: &Head, own: &Path) -> Result<()> {
     let remedy = "choose an empty folder for --output, or delete this one";
     let journals = journals(folder);
     for path in &journals {
         // A journal whose first line was cut off holds nothing yet.
         let Some(other) = head_of(path) else { continue };
+        if path == own && read(&mut File::open(path)?, path)?.0.is_empty() {
+            continue;
+        }
         let parts = |partition: &str| partition.split('/').nth(1).map(str::to_string);
         ensure!(
             parts(&other.partition) == parts(&head.partition),
@@ -259,7 +264,10 @@ mod tests {
     #[test]
     fn other_settings_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        drop(open(folder.path(), "0/1", "4").unwrap());
+        drop(open(folder.path(), "0/1", "3").unwrap());
+        let mut journal = open(folder.path(), "0/1", "4").expect("nothing was finished");
+        journal.finished(done(0)).unwrap();
+        drop(journal);
         let refusal = |part, frames| open(folder.path(), part, frames).err().unwrap().to_string();
         let error = refusal("0/1", "8");
         assert!(

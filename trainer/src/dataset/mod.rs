@@ -3,12 +3,14 @@
 mod align;
 mod crops;
 mod cut;
+mod items;
 mod jobs;
 mod journal;
 mod layout;
 mod loader;
 mod mask;
 mod media;
+mod options;
 mod ordered;
 mod pairs;
 mod partition;
@@ -22,10 +24,11 @@ mod view;
 
 pub use layout::{Compression, Layout};
 pub use loader::{Batch, BatchPlan, Loader};
+pub use options::PrepareOptions;
 pub(crate) use pairs::mix;
 pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair};
 pub use partition::Partition;
-pub use prepare::{Preparation, PrepareOptions, PrepareReport, prepare};
+pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::read_shards;
 pub use record::{FaceChoice, Label, Meta, Record, Split};
 pub use skip::{Reason, Skip};

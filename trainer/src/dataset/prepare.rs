@@ -6,86 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Digest, Sha256};
 use unmask_shared::synthetic::FaceModel;
 
-use super::align::{Aligner, FACE_PX_LEAST};
+use super::align::Aligner;
 use super::cut::{CutOptions, Outcome, cut};
+use super::items::{Item, bounds, digest};
 use super::jobs::{Jobs, jobs};
 use super::journal::{Done, Head, Journal};
-use super::layout::{Compression, Job, Layout};
+use super::options::PrepareOptions;
 use super::ordered::in_order;
-use super::partition::Partition;
-use super::record::{Label, Split};
+use super::record::Split;
 use super::shard::{Shard, write_whole};
 use super::skip::{self, Reason, Skip};
 use super::synthetic;
-
-/// Changes when the same input gives other records.
-const VERSION: u32 = 2;
-/// Most frames that one file gives.
-const FILE_FRAMES_MAX: usize = 16_384;
-
-/// What to prepare and how.
-#[derive(Clone, Debug)]
-pub struct PrepareOptions {
-    /// Folders of data sets.
-    pub inputs: Vec<PathBuf>,
-    /// Where shards and the table of skipped files go.
-    pub output: PathBuf,
-    /// Consecutive frames per record of a video.
-    pub frames: usize,
-    /// Records taken from each video, evenly spaced.
-    pub windows: usize,
-    /// Smallest face in pixels, at least 40.
-    pub min_face_px: u32,
-    /// Table `name<TAB>group` for files that share a person or a clip.
-    pub groups: Option<PathBuf>,
-    /// Synthetic people to render, each genuine and swapped.
-    pub synthetic: usize,
-    /// How the inputs are to be read; `None` tells by their folders.
-    pub layout: Option<Layout>,
-    /// Compression of FaceForensics++.
-    pub compression: Compression,
-    /// Methods by their folders; empty for those that papers mean by the data set, `all`
-    /// for all.
-    pub methods: Vec<String>,
-    /// Folder with the official splits, where the data set does not hold them itself.
-    pub splits: Option<PathBuf>,
-    /// FaceForensics++ folder with the real videos of DeeperForensics.
-    pub originals: Option<PathBuf>,
-    /// Official splits to prepare; files without one count as training.
-    pub splits_kept: Vec<Split>,
-    /// The part of the work that this process does.
-    pub partition: Partition,
-    /// Threads; 0 for as many as there are cores.
-    pub threads: usize,
-    /// About how many records a shard holds: what is lost when the process is stopped.
-    pub shard_records: usize,
-}
-
-impl Default for PrepareOptions {
-    fn default() -> Self {
-        Self {
-            inputs: vec![],
-            output: PathBuf::new(),
-            frames: 4,
-            windows: 4,
-            min_face_px: 60,
-            groups: None,
-            synthetic: 0,
-            layout: None,
-            compression: Compression::default(),
-            methods: vec![],
-            splits: None,
-            originals: None,
-            splits_kept: vec![Split::Train, Split::Val],
-            partition: Partition::WHOLE,
-            threads: 0,
-            shard_records: 1000,
-        }
-    }
-}
 
 /// What came out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,34 +47,6 @@ pub fn prepare(options: &PrepareOptions) -> Result<PrepareReport> {
     Preparation::plan(options)?.run()
 }
 
-/// One thing to cut: files, or a synthetic person.
-enum Item {
-    Files(Job),
-    Person(u64),
-}
-
-impl Item {
-    fn name(&self) -> String {
-        match self {
-            Self::Files(job) => job.name.clone(),
-            Self::Person(number) => format!("synthetic/{number}"),
-        }
-    }
-
-    /// Records that it will give at most, or about.
-    fn records(&self, windows: usize) -> usize {
-        match self {
-            Self::Files(job) => {
-                let picture = |path: &Path| image::ImageFormat::from_path(path).is_ok();
-                let all = job.entries.iter();
-                all.map(|e| if picture(&e.path) { 1 } else { windows })
-                    .sum()
-            }
-            Self::Person(_) => 2,
-        }
-    }
-}
-
 /// All that is to be prepared, listed but not yet begun.
 pub struct Preparation {
     options: PrepareOptions,
@@ -159,7 +64,7 @@ impl Preparation {
     /// # Errors
     /// When an input cannot be listed, or holds nothing of what is asked for.
     pub fn plan(options: &PrepareOptions) -> Result<Self> {
-        check(options)?;
+        options.check()?;
         let Jobs {
             jobs,
             mut skips,
@@ -172,7 +77,7 @@ impl Preparation {
             kept.join(","),
             notes.join("; ")
         );
-        let mut settings = settings(options);
+        let mut settings = options.settings();
         settings.insert("files and labels".into(), digest(&jobs));
         let people = (0..options.synthetic as u64).map(Item::Person);
         let mut items: Vec<Item> = jobs.into_iter().map(Item::Files).chain(people).collect();
@@ -238,7 +143,7 @@ impl Preparation {
         let mut open: Option<Open> = None;
         in_order(
             &work,
-            threads(&self.options),
+            self.options.threads(),
             || Aligner::new(self.options.min_face_px),
             |aligner, (_, item)| self.outcome(item, aligner, model.as_ref()),
             |index, outcome| {
@@ -363,90 +268,4 @@ impl Open {
         }
         Ok(self.done)
     }
-}
-
-fn check(options: &PrepareOptions) -> Result<()> {
-    ensure!(
-        options.frames > 0 && options.windows > 0 && options.shard_records > 0,
-        "frames, windows and records per shard must be at least 1"
-    );
-    ensure!(
-        options.frames * options.windows <= FILE_FRAMES_MAX,
-        "{} windows of {} frames are more than {FILE_FRAMES_MAX} frames of one file: take fewer",
-        options.windows,
-        options.frames
-    );
-    ensure!(
-        options.min_face_px >= FACE_PX_LEAST,
-        "faces of {} px cannot be found: ask for at least {FACE_PX_LEAST}",
-        options.min_face_px
-    );
-    ensure!(!options.splits_kept.is_empty(), "no split is chosen");
-    Ok(())
-}
-
-/// Everything but the files that the records of a part depend on.
-fn settings(options: &PrepareOptions) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        ("version".into(), VERSION.to_string()),
-        ("frames".into(), options.frames.to_string()),
-        ("windows".into(), options.windows.to_string()),
-        ("min-face".into(), options.min_face_px.to_string()),
-        ("synthetic".into(), options.synthetic.to_string()),
-        ("shard-records".into(), options.shard_records.to_string()),
-    ])
-}
-
-/// Fingerprint of the files and of what is written about them.
-fn digest(jobs: &[Job]) -> String {
-    let mut hash = Sha256::new();
-    for job in jobs {
-        hash.update(format!("{}\t{}\t{}\n", job.name, job.source, job.group));
-        for e in &job.entries {
-            let fake = e.label == Label::Fake;
-            let about = (
-                &e.split,
-                &e.method,
-                &e.compression,
-                &e.level,
-                &e.distortions,
-            );
-            hash.update(format!(
-                "{}\t{fake}\t{about:?}\t{}\n",
-                e.file,
-                e.mask.is_some()
-            ));
-        }
-    }
-    let bytes = hash.finalize();
-    bytes
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-/// Cuts the list where a shard would become larger than wanted.
-fn bounds(items: &[Item], options: &PrepareOptions) -> Vec<usize> {
-    let mut bounds = vec![0];
-    let mut records = 0;
-    for (index, item) in items.iter().enumerate() {
-        let more = item.records(options.windows);
-        if records > 0 && records + more > options.shard_records {
-            bounds.push(index);
-            records = 0;
-        }
-        records += more;
-    }
-    if !items.is_empty() {
-        bounds.push(items.len());
-    }
-    bounds
-}
-
-fn threads(options: &PrepareOptions) -> usize {
-    if options.threads > 0 {
-        return options.threads;
-    }
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

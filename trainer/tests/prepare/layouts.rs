@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use unmask_trainer::dataset::{
-    Compression, FaceChoice, Label, PrepareOptions, Reason, Record, Split, prepare,
+    Compression, FaceChoice, Label, PairConfig, Pairs, PrepareOptions, Reason, Record, Split,
+    prepare,
 };
 
 use super::fixture::{DataSet, assert_twins, by_file};
@@ -117,6 +118,12 @@ fn faceforensics_gives_what_is_asked_for() {
     assert_eq!(report.records, 4);
     assert!(records.iter().all(Record::is_test));
     assert_twins(&records, &[&youtube("004"), &fake("Deepfakes", "004_005")]);
+    let config = PairConfig::default();
+    assert!(
+        Pairs::new(&records, &config, false).is_err(),
+        "never trained on"
+    );
+    assert!(!Pairs::new(&records, &config, true).unwrap().is_empty());
 
     let detection = |o: &mut PrepareOptions| o.methods = vec!["DeepFakeDetection".into()];
     let (_, records, _) = set.prepare(&options(&set, detection));
