@@ -70,9 +70,7 @@ fn shards(folder: &Path) -> PathBuf {
         synthetic: 24,
         frames: 2,
         windows: 1,
-        min_face_px: 60,
-        inputs: vec![],
-        groups: None,
+        ..Default::default()
     })
     .unwrap();
     output

@@ -19,13 +19,11 @@ pub fn people() -> &'static [Record] {
     RECORDS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let report = prepare(&PrepareOptions {
-            inputs: vec![],
             output: folder.path().to_path_buf(),
             frames: 2,
             windows: 1,
-            min_face_px: 60,
-            groups: None,
             synthetic: 24,
+            ..Default::default()
         })
         .unwrap();
         assert!(report.records >= 44, "{report:?}");
