@@ -264,11 +264,11 @@ impl<'a> Pairs<'a> {
             &mut random,
         );
         let finish = |pictures: &[Picture]| {
-            pictures
-                .iter()
-                .enumerate()
-                .flat_map(|(i, p)| view.finish(p, &quality, i))
-                .collect()
+            let mut planes = Vec::with_capacity(pictures.len() * 3 * plan.side * plan.side);
+            for (frame, picture) in pictures.iter().enumerate() {
+                planes.extend_from_slice(&view.finish(picture, &quality, frame));
+            }
+            planes
         };
         Ok(PreparedPair {
             real: finish(&reals),
@@ -293,11 +293,8 @@ impl<'a> Pairs<'a> {
         } else {
             None
         };
-        let (reals, fakes) = target
-            .iter()
-            .enumerate()
-            .map(|(f, picture)| blend.apply(picture, donor.as_ref().map(|donor| &donor[f])))
-            .unzip();
+        let (reals, fakes) =
+            blend.apply_to_clip(&target, donor.as_deref().unwrap_or_default(), None);
         Ok((
             reals,
             fakes,
