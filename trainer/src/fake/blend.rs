@@ -105,6 +105,15 @@ impl Blend {
         };
         targets.iter().enumerate().map(frame).unzip()
     }
+
+    /// How far donor and target differ along the seam of an X-ray swap, colours matched:
+    /// mean per channel, in [0, 1]. `None` for other kinds.
+    pub fn seam(&self, target: &Picture, donor: &Picture) -> Option<f32> {
+        match &self.recipe {
+            Recipe::Soft(_) => None,
+            Recipe::Xray(swap) => Some(swap.seam(target, donor)),
+        }
+    }
 }
 
 #[cfg(test)]

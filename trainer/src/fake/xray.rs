@@ -84,6 +84,25 @@ impl XraySwap {
         pairs
     }
 
+    /// Mean difference of the colour-shifted donor and the target where one fades into the
+    /// other, weighted by `w (1 - w)` as the paper's X-ray is.
+    pub(super) fn seam(&self, target: &Picture, donor: &Picture) -> f32 {
+        let inside = self.mask();
+        let (target, donor) = (resized(target, self.side), resized(donor, self.side));
+        let one = std::slice::from_ref;
+        let shift = colour_shift(one(&donor), one(&target), &inside);
+        let (mut sum, mut total) = (0.0, 0.0);
+        let pixels = target.rgb.chunks_exact(3).zip(donor.rgb.chunks_exact(3));
+        for ((target, donor), weight) in pixels.zip(self.weights(&inside)) {
+            let edge = weight * (1.0 - weight);
+            for ((target, donor), shift) in target.iter().zip(donor).zip(shift) {
+                sum += edge * (donor + shift - target).abs();
+            }
+            total += 3.0 * edge;
+        }
+        sum / f32::max(total, 1e-6)
+    }
+
     /// Which pixels the deformed hull covers, after growth; never none.
     fn mask(&self) -> Vec<bool> {
         let scale = (GRID - 1) as f32 / self.side as f32;
@@ -371,14 +390,15 @@ mod tests {
         donor.rgb.iter_mut().for_each(|v| *v = *v * 0.5 + 0.1);
         let target = textured(6, 64);
         let inside: Vec<bool> = (0..64 * 64).map(|i| i % 3 == 0).collect();
-        let shift = colour_shift(&[donor.clone()], &[target.clone()], &inside);
+        let one = std::slice::from_ref;
+        let shift = colour_shift(one(&donor), one(&target), &inside);
         let mean = |picture: &Picture, k: usize| {
             let values = picture.rgb.iter().skip(k).step_by(3).zip(&inside);
             let values: Vec<f32> = values.filter(|(_, i)| **i).map(|(v, _)| *v).collect();
             values.iter().sum::<f32>() / values.len() as f32
         };
-        for k in 0..3 {
-            let (got, want) = (mean(&donor, k) + shift[k], mean(&target, k));
+        for (k, shift) in shift.into_iter().enumerate() {
+            let (got, want) = (mean(&donor, k) + shift, mean(&target, k));
             assert!((got - want).abs() < 1e-4, "{got}, not {want}");
         }
     }
