@@ -197,6 +197,15 @@ impl NetworkConfig {
         }
     }
 
+    /// Whether trained weights of one network can be loaded into the other.
+    pub fn takes_weights_of(&self, other: &Self) -> bool {
+        let layers = |config: &Self| match config.blueprint() {
+            None => (Some(config.layers()), None),
+            Some(blueprint) => (None, Some(blueprint)),
+        };
+        self.head == other.head && layers(self) == layers(other)
+    }
+
     /// Multiply-accumulates of one decision: of a frame, or of a clip of
     /// [`Self::clip_frames`].
     pub fn macs(&self) -> u64 {
@@ -373,6 +382,25 @@ mod tests {
             },
             "network.temporal_stride",
         );
+    }
+
+    #[test]
+    fn weights_go_between_networks_of_the_same_layers() {
+        let of = |architecture, input, head| NetworkConfig {
+            architecture,
+            input,
+            head,
+            ..Default::default()
+        };
+        let stream = of(Architecture::Stream, 112, HeadKind::Cosine);
+        let csn = of(Architecture::Csn, 112, HeadKind::Cosine);
+        let meso4 = of(Architecture::Meso4, 112, HeadKind::Cosine);
+        assert!(stream.takes_weights_of(&of(Architecture::Stream, 64, HeadKind::Cosine)));
+        assert!(csn.takes_weights_of(&of(Architecture::Csn, 64, HeadKind::Cosine)));
+        assert!(!stream.takes_weights_of(&csn) && !csn.takes_weights_of(&meso4));
+        assert!(!csn.takes_weights_of(&of(Architecture::Csn, 112, HeadKind::Linear)));
+        // Its dense layer is as large as its last map.
+        assert!(!meso4.takes_weights_of(&of(Architecture::Meso4, 64, HeadKind::Cosine)));
     }
 
     #[test]
