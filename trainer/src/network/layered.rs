@@ -274,7 +274,7 @@ mod tests {
                 let loss = ((logit * sign.clone()).exp() + 1.0).log().mean();
                 losses.push(loss.clone().into_scalar::<f32>());
                 let gradients = GradientsParams::from_grads(loss.backward(), &net);
-                assert_eq!(gradients.len(), net.num_weights(), "{architecture:?}");
+                assert_eq!(gradients.len(), weights_of(&net), "{architecture:?}");
                 net = optimizer.step(1e-2, net, gradients);
             }
             assert!(losses[7] < losses[0] / 2.0, "{architecture:?}: {losses:?}");
@@ -288,18 +288,10 @@ mod tests {
             assert_eq!(largest_difference(want, got), 0.0, "{architecture:?}");
         }
     }
-}
 
-#[cfg(test)]
-impl LayeredNet {
     /// Tensors that a step changes: kernels, offsets, factors, and the head.
-    fn num_weights(&self) -> usize {
-        let biases = self.convs.iter().filter(|conv| conv.bias.is_some());
-        let head = if self.head.fold().bias.is_some() {
-            2
-        } else {
-            1
-        };
-        self.convs.len() + biases.count() + 2 * self.norms.len() + head
+    fn weights_of(net: &LayeredNet) -> usize {
+        let biases = net.convs.iter().filter(|conv| conv.bias.is_some());
+        net.convs.len() + biases.count() + 2 * net.norms.len() + 1
     }
 }
