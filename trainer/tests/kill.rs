@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ fn wait_for_progress(child: &mut Child, run: &Path, extra: Duration) {
     std::thread::sleep(extra);
 }
 
-fn long(folder: &Path) -> (RunConfig, std::path::PathBuf) {
+fn long(folder: &Path) -> (RunConfig, PathBuf) {
     let mut config = config(Method::Afsl);
     config.train.epochs = 8.0;
     config.train.validate_every = 0.2;
@@ -54,13 +54,19 @@ fn long(folder: &Path) -> (RunConfig, std::path::PathBuf) {
     (config, path)
 }
 
-#[test]
-fn killed_at_any_moment_a_run_ends_with_the_same_weights() {
-    let _turn = turn();
-    let folder = tempfile::tempdir().unwrap();
-    let shards = folder.path().join("shards");
+/// Runs with files limited to 16 KiB: every write beyond that fails, as on a full disk.
+fn on_a_full_disk(run: &Path, shards: &Path) -> std::process::Output {
+    let script = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+    let mut command = Command::new("bash");
+    command.args(["-c", script, "bash", env!("CARGO_BIN_EXE_unmask-trainer")]);
+    command.args(["train", "--resume", "--run"]).arg(run);
+    command.arg("--data").arg(shards).output().unwrap()
+}
+
+fn shards(folder: &Path) -> PathBuf {
+    let output = folder.join("shards");
     prepare(&PrepareOptions {
-        output: shards.clone(),
+        output: output.clone(),
         synthetic: 24,
         frames: 2,
         windows: 1,
@@ -69,14 +75,21 @@ fn killed_at_any_moment_a_run_ends_with_the_same_weights() {
         groups: None,
     })
     .unwrap();
+    output
+}
+
+#[test]
+fn killed_at_any_moment_a_run_ends_with_the_same_weights() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let shards = shards(folder.path());
     let (config, path) = long(folder.path());
     let whole = folder.path().join("whole");
-    assert!(
-        start(&whole, &shards, &path, false)
-            .wait()
-            .unwrap()
-            .success()
-    );
+    let finish = |run: &Path, resume| {
+        let status = start(run, &shards, &path, resume).wait().unwrap();
+        assert!(status.success());
+    };
+    finish(&whole, false);
     let killed = folder.path().join("killed");
     let mut kills = 0;
     for round in 0..6u64 {
@@ -85,14 +98,15 @@ fn killed_at_any_moment_a_run_ends_with_the_same_weights() {
         // SIGKILL: nothing can be saved any more.
         child.kill().unwrap();
         kills += usize::from(!child.wait().unwrap().success());
+        if round == 2 {
+            let output = on_a_full_disk(&killed, &shards);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success(), "the disk was not full enough");
+            assert!(error.contains("is the disk full?"), "{error}");
+        }
     }
     assert!(kills >= 3, "only {kills} of 6 runs were killed in time");
-    assert!(
-        start(&killed, &shards, &path, true)
-            .wait()
-            .unwrap()
-            .success()
-    );
+    finish(&killed, true);
     let weights = |path: &Path| last(&RunFolder::open(path).unwrap().0, &config);
     assert_eq!(weights(&whole), weights(&killed));
     let lines = |path: &Path| {
@@ -102,6 +116,6 @@ fn killed_at_any_moment_a_run_ends_with_the_same_weights() {
     assert_eq!(
         lines(&whole),
         lines(&killed),
-        "metrics have each validation once"
+        "each validation has one line"
     );
 }

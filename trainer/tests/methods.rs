@@ -4,6 +4,7 @@ mod support;
 
 use support::{config, go, last, trained, turn};
 use unmask_trainer::config::{Epsilon, InnerAttack, Method, Optimizer, RunConfig, Schedule};
+use unmask_trainer::network::{Architecture, HeadKind};
 use unmask_trainer::train::{Measured, Outcome, RunFolder, Weights};
 
 const METHODS: [Method; 5] = [
@@ -138,4 +139,26 @@ fn a_run_that_gets_no_better_stops_and_keeps_its_best() {
             .iter()
             .all(|line| line.auc_attacked.unwrap() <= at(best.step))
     );
+}
+
+#[test]
+fn every_architecture_trains_under_attack() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    for (architecture, head) in [
+        (Architecture::Csn, HeadKind::Cosine),
+        (Architecture::Meso4, HeadKind::Linear),
+        (Architecture::Xception, HeadKind::Cosine),
+    ] {
+        let mut config = short(Method::Afsl);
+        config.network.architecture = architecture;
+        config.network.head = head;
+        config.network.depth = 14;
+        config.network.frames = 3;
+        config.train.epochs = 0.5;
+        config.attack.clean_share = 0.0;
+        let run = trained(&folder.path().join(format!("{architecture:?}")), &config);
+        let line = metrics(&run).pop().unwrap();
+        assert!(line.loss.is_finite() && line.auc_attacked.is_some());
+    }
 }

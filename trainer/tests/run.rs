@@ -60,11 +60,7 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let net = quantise(&trained.net.fold()).unwrap();
     let shipped = net.dequantise(&device);
     let held_out = Pairs::new(people(), &config.data, true).unwrap();
-    let request = Validation {
-        pairs: 16,
-        side: 48,
-        epsilon: Some(2.0 / 255.0),
-    };
+    let request = Validation::of(&config.network, 16, 2.0 / 255.0);
     let mut scores = validate(&shipped, &held_out, &request, &device).unwrap();
     let (clean, attacked) = (scores.clean_auc().unwrap(), scores.attacked_auc().unwrap());
     assert!(

@@ -1,74 +1,69 @@
-//! Collects the layers and builds the value.
+//! What the layers say.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::marker::PhantomData;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use toml::Value as Toml;
+use toml_edit::Key;
 
-use super::de::{DeError, Problem, Schema, read};
-use super::environment::{Variable, pick};
-use super::error::SettingsError;
-use super::node::{Node, join};
-use super::origin::Origin;
-use super::print::{Report, report};
-use super::source::{FLAG_KEY, Override, Source};
-use super::suggest::hint;
+use super::read::Merged;
+use super::{Settings, SettingsError};
 
-/// Times that the layers are laid over each other at most: a table that turns
-/// out to be an enum with a tag is merged in another way.
-const ROUNDS_MAX: usize = 8;
+/// Most bytes of a settings file.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Most parts of a dotted key.
+const DEPTH_MAX: usize = 32;
 
-/// A value, and where each part of it came from.
-#[derive(Clone, Debug)]
-pub struct Settings<T> {
-    /// What was decided.
-    pub value: T,
-    /// By dotted key; arrays have one origin. Values that are not set are listed
-    /// where their key is known.
-    pub origins: BTreeMap<String, Origin>,
-    text: String,
+/// The layer that decided a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// A settings file.
+    File(PathBuf),
+    /// An environment variable, by its name.
+    Environment(String),
+    /// `--set KEY=VALUE`
+    Set,
+    /// A flag of its own, such as `--epochs`.
+    Flag(String),
 }
 
-impl<T> Settings<T> {
-    /// As TOML that reads back as the same value: every key with its value and,
-    /// as a comment, its origin. Optional keys without a value are comments.
-    pub fn print(&self) -> &str {
-        &self.text
+/// One line, without control characters: it stands in TOML comments.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Default => "default".into(),
+            Self::File(path) => path.display().to_string(),
+            Self::Environment(name) => format!("environment {name}"),
+            Self::Set => "--set".into(),
+            Self::Flag(flag) => flag.clone(),
+        };
+        f.write_str(&text.replace(char::is_control, "?"))
     }
 }
 
-/// What is laid over the defaults, in the order of its weight.
+/// What one origin says.
+pub(super) type Layer = (Origin, Toml);
+
+/// What is laid over the defaults.
 ///
 /// Whatever the order of the calls, the environment weighs more than files, and
 /// overrides and flags more than the environment; among their kind, later calls
-/// weigh more.
-#[derive(Debug)]
+/// weigh more. What is wrong with a layer is told by [`build`](Self::build).
+#[derive(Debug, Default)]
 pub struct Layers<T> {
-    files: Vec<Source>,
-    variables: Vec<(String, Vec<(OsString, OsString)>)>,
-    overrides: Vec<Override>,
-    value: PhantomData<fn() -> T>,
-}
-
-/// A layer once it is read.
-enum Layer {
-    Tree(Node),
-    /// Its key depends on what lies below.
-    Variable(Variable, Node),
-}
-
-impl<T> Default for Layers<T> {
-    fn default() -> Self {
-        Self {
-            files: Vec::new(),
-            variables: Vec::new(),
-            overrides: Vec::new(),
-            value: PhantomData,
-        }
-    }
+    files: Vec<Result<Layer, SettingsError>>,
+    variables: Vec<Result<Layer, SettingsError>>,
+    overrides: Vec<Result<Layer, SettingsError>>,
+    value: PhantomData<T>,
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
@@ -77,19 +72,33 @@ impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
         Self::default()
     }
 
-    /// Adds a TOML file. It must exist.
+    /// Adds a TOML file, of at most a mebibyte. It must exist.
     pub fn file(mut self, path: &Path) -> Self {
-        self.files.push(Source::Path(path.into()));
+        let mut text = String::new();
+        let read = File::open(path)
+            .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+        let problem = match read {
+            Ok(bytes) if bytes as u64 <= FILE_BYTES_MAX => {
+                return self.text(&path.to_string_lossy(), &text);
+            }
+            Ok(_) => format!("more than {FILE_BYTES_MAX} bytes are no settings file"),
+            Err(error) => format!("cannot read this settings file: {error}"),
+        };
+        self.files.push(refuse(path.display(), problem));
         self
     }
 
     /// Adds TOML that is in memory, under a name of its own.
     pub fn text(mut self, name: &str, toml: &str) -> Self {
-        self.files.push(Source::Text(name.into(), toml.into()));
+        self.files.push(match toml::from_str(toml) {
+            Ok(table) => Ok((Origin::File(name.into()), Toml::Table(table))),
+            Err(error) => refuse(format!("{name} is not valid TOML"), error),
+        });
         self
     }
 
-    /// Adds the environment variables `PREFIX__KEY` and `PREFIX__TABLE__KEY`.
+    /// Adds the environment variables `PREFIX__KEY` and `PREFIX__TABLE__KEY`. A part
+    /// in capitals stands for a key in small letters, any other for itself.
     pub fn environment(self, prefix: &str) -> Self {
         self.variables(prefix, std::env::vars_os())
     }
@@ -100,27 +109,47 @@ impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
         prefix: &str,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
-        let variables = variables.into_iter().collect();
-        self.variables.push((prefix.into(), variables));
+        for (name, value) in variables.into_iter().collect::<BTreeMap<_, _>>() {
+            let name = name.to_string_lossy();
+            let keys = name.strip_prefix(prefix);
+            if let Some(keys) = keys.and_then(|keys| keys.strip_prefix("__")) {
+                let keys = keys.split("__").map(|key| match key.to_uppercase() {
+                    capitals if capitals == key => key.to_lowercase(),
+                    _ => key.into(),
+                });
+                let tree = value.to_str().and_then(|text| nest(keys.collect(), text));
+                let layer = tree.map(|tree| (Origin::Environment(name.to_string()), tree));
+                let problem = "names no setting, or is not UTF-8: write PREFIX__TABLE__KEY=TEXT";
+                self.variables
+                    .push(layer.map_or_else(|| refuse(&name, problem), Ok));
+            }
+        }
         self
     }
 
     /// Adds an override `KEY=VALUE`, the key dotted as in TOML. The value is
     /// read as the type that the key has: `3` for a number, `2/255` for text,
-    /// `a,b` or `["a", "b"]` for an array, nothing for an option without value.
+    /// `a,b` or `["a", "b"]` for an array, nothing for an option without default.
     pub fn set(mut self, assignment: &str) -> Self {
-        self.overrides.push(Override::Set(assignment.into()));
+        let split = |(at, _)| Some((assignment.get(..at)?, assignment.get(at + 1..)?));
+        let mut splits = assignment.match_indices('=').take(16).filter_map(split);
+        let tree = splits.find_map(|(key, value)| nest(parts(key)?, value));
+        let problem = "write KEY=VALUE with a dotted key, such as train.epochs=3";
+        self.overrides.push(match tree {
+            Some(tree) => Ok((Origin::Set, tree)),
+            None => refuse(format!("--set {assignment}"), problem),
+        });
         self
     }
 
     /// Adds what a flag of its own says about the dotted key, if it was given.
     pub fn flag<V: Serialize + ?Sized>(mut self, flag: &str, key: &str, value: Option<&V>) -> Self {
         if let Some(value) = value {
-            self.overrides.push(Override::Flag {
-                flag: flag.into(),
-                key: key.into(),
-                toml: toml::to_string(&BTreeMap::from([(FLAG_KEY, value)])),
-            });
+            let value = Toml::try_from(value).map_err(SettingsError::no_form);
+            self.overrides.push(value.and_then(|value| {
+                let keys = parts(key).ok_or_else(|| SettingsError::no_form(key))?;
+                Ok((Origin::Flag(flag.into()), under(keys, value)))
+            }));
         }
         self
     }
@@ -128,110 +157,36 @@ impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
     /// Lays everything over the defaults.
     ///
     /// # Errors
-    /// A file that cannot be read or is no TOML; the first key that nothing
-    /// reads; the first value of a wrong type. Ranges are for the caller to check.
+    /// A layer that cannot be read; the first key that nothing reads; the first value
+    /// of a wrong type. Ranges are for the caller to check.
     pub fn build(self) -> Result<Settings<T>, SettingsError> {
-        let no_form = |error: toml::ser::Error| SettingsError::NoForm(error.to_string());
-        let defaults = toml::to_string(&T::default()).map_err(no_form)?;
-        let defaults = Node::parse(&defaults, 0).map_err(SettingsError::NoForm)?;
-        let (sound, mut schema) = read::<T>(&defaults);
-        sound.map_err(|error| SettingsError::NoForm(error.to_string()))?;
-        let mut origins = vec![Origin::Default];
-        let layers = self.read(&mut origins)?;
-
-        let mut merged = merge(&defaults, &layers, &schema);
-        let mut outcome = read::<T>(&merged);
-        for _ in 1..ROUNDS_MAX {
-            if !schema.grow(&outcome.1) {
-                break;
-            }
-            merged = merge(&defaults, &layers, &schema);
-            outcome = read::<T>(&merged);
-        }
-        let value = outcome
-            .0
-            .map_err(|error| explain(error, &defaults, &schema, &origins))?;
-        let text = toml::to_string(&value).map_err(no_form)?;
-        let decided = Node::parse(&text, 0).map_err(SettingsError::NoForm)?;
-        let Report { text, origins } = report(&decided, &merged, &outcome.1, &origins);
-        Ok(Settings {
-            value,
-            origins,
-            text,
-        })
-    }
-
-    /// Reads every layer, in the order of their weight, and notes its origin.
-    fn read(self, origins: &mut Vec<Origin>) -> Result<Vec<Layer>, SettingsError> {
-        let mut layers = Vec::new();
-        for source in self.files {
-            let (path, tree) = source.read(origins.len())?;
-            origins.push(Origin::File(path));
-            layers.push(Layer::Tree(tree));
-        }
-        for (prefix, variables) in self.variables {
-            for variable in pick(&prefix, variables)? {
-                let value = Node::loose(&variable.value, origins.len());
-                origins.push(Origin::Environment(variable.name.clone()));
-                layers.push(Layer::Variable(variable, value));
-            }
-        }
-        for given in self.overrides {
-            let (origin, tree) = given.read(origins.len())?;
-            origins.push(origin);
-            layers.push(Layer::Tree(tree));
-        }
-        Ok(layers)
+        let layers = [self.files, self.variables, self.overrides];
+        let layers = layers.into_iter().flatten().collect::<Result<_, _>>()?;
+        let merged = Merged::new(&T::default(), layers)?;
+        merged.print(merged.read()?)
     }
 }
 
-fn merge(defaults: &Node, layers: &[Layer], schema: &Schema) -> Node {
-    let mut merged = defaults.clone();
-    for layer in layers {
-        let tree = match layer {
-            Layer::Tree(tree) => tree.clone(),
-            Layer::Variable(variable, value) => {
-                value.clone().under(&variable.path(&merged, schema))
-            }
-        };
-        merged.overlay(tree, "", &schema.tagged);
-    }
-    merged
+fn refuse<T>(name: impl fmt::Display, problem: impl fmt::Display) -> Result<T, SettingsError> {
+    let (name, problem) = (name.to_string(), problem.to_string());
+    Err(SettingsError::Layer(name, problem))
 }
 
-/// Tells key, layer and remedy.
-fn explain(error: DeError, defaults: &Node, schema: &Schema, origins: &[Origin]) -> SettingsError {
-    let (layer, line) = error.place;
-    let key = error.key.unwrap_or_default();
-    let place = match origins.get(layer) {
-        Some(Origin::Environment(name)) => format!("the environment variable {name}"),
-        Some(Origin::File(path)) if line > 0 => format!("{}, line {line}", path.display()),
-        Some(Origin::Default) | None => "the defaults".into(),
-        Some(origin) => origin.to_string(),
-    };
-    match error.problem {
-        Problem::Unknown(field, siblings) => SettingsError::Unknown {
-            hint: hint(&field, &siblings, &known_keys(defaults, schema)),
-            key,
-            place,
-        },
-        Problem::Wrong(problem) => SettingsError::Wrong {
-            key,
-            place,
-            problem,
-        },
-    }
+/// The parts of a dotted key.
+fn parts(key: &str) -> Option<Vec<String>> {
+    let parts = Key::parse(key).ok()?;
+    Some(parts.iter().map(|part| part.get().to_owned()).collect())
 }
 
-/// Every key that can be named beforehand.
-fn known_keys(defaults: &Node, schema: &Schema) -> Vec<String> {
-    let mut keys = Vec::new();
-    for (path, fields) in &schema.fields {
-        keys.extend(fields.iter().map(|field| join(path, field)));
-    }
-    if keys.is_empty() {
-        let entries = defaults.table().into_iter().flat_map(|t| t.entries.keys());
-        keys.extend(entries.cloned());
-    }
-    keys
+/// Text under its key. Inline tables are merged like those of files; the type of all
+/// else is up to its reader.
+fn nest(keys: Vec<String>, text: &str) -> Option<Toml> {
+    let value = text.parse().ok().filter(Toml::is_table);
+    let sound = keys.len() <= DEPTH_MAX && keys.iter().all(|key| !key.is_empty());
+    sound.then(|| under(keys, value.unwrap_or_else(|| Toml::String(text.into()))))
+}
+
+fn under(keys: Vec<String>, value: Toml) -> Toml {
+    let wrap = |value, key| Toml::Table(toml::Table::from_iter([(key, value)]));
+    keys.into_iter().rev().fold(value, wrap)
 }

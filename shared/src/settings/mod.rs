@@ -3,7 +3,7 @@
 //!
 //! A key that nothing reads is refused by its name together with the layer that
 //! holds it, and so is a value of the wrong type. What came out can be printed
-//! with the origin of every value.
+//! with the origin of every value. The crate `config` merges the layers.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -33,29 +33,17 @@
 //! # Ok::<(), unmask_shared::settings::SettingsError>(())
 //! ```
 //!
-//! # What the type may hold
-//! Structs, `Option`s, arrays, maps with free keys and enums of every shape. The
-//! default value must survive being written as TOML and read back. In enums with
-//! an inner tag (`#[serde(tag = ...)]`) unknown keys are only seen with
-//! `#[serde(deny_unknown_fields)]`. Dates are not supported.
+//! Types may hold structs, `Option`s, arrays, maps with free keys and enums of every
+//! shape; dates are text. A table that cannot be read together with its defaults is
+//! read without them: so another variant of an enum is chosen. Enums with an inner
+//! tag (`#[serde(tag = ...)]`) need `#[serde(deny_unknown_fields)]` for that, and
+//! keys that both variants have may keep their defaults.
 
-mod access;
-mod de;
-mod environment;
 mod error;
 mod layers;
-mod node;
-mod origin;
 mod print;
-mod reader;
-mod source;
-mod suggest;
+mod read;
 
 pub use error::SettingsError;
-pub use layers::{Layers, Settings};
-pub use origin::Origin;
-
-/// Most bytes of a settings file.
-pub const FILE_BYTES_MAX: u64 = 1 << 20;
-/// Most tables within each other.
-pub const DEPTH_MAX: usize = 32;
+pub use layers::{Layers, Origin};
+pub use print::Settings;

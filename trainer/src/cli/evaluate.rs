@@ -9,7 +9,7 @@ use crate::evaluate::{Scores, Validation, validate};
 use crate::export::quantise;
 use crate::train::{RunFolder, Weights};
 
-/// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame; fakes are those of the data and
+/// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame, or per clip for a clip network; fakes are those of the data and
 /// pseudo-fakes of held-out faces, the same for every run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -49,18 +49,18 @@ impl Args {
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
         let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
-        let request = Validation {
-            pairs: self.pairs,
-            side: config.network.input,
-            epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
-        };
+        let request = Validation::of(&config.network, self.pairs, epsilon.value());
         let scores = validate(&net, &pairs, &request, &device)?;
         println!(
-            "method {}, {} weights (step {}), {} held-out pairs, single frames",
+            "method {}, {} weights (step {}), {} held-out pairs, {}",
             config.train.method,
             trained.weights,
             trained.step,
-            scores.kinds.len()
+            scores.kinds.len(),
+            match request.frames {
+                1 => "single frames".to_string(),
+                frames => format!("clips of {frames} frames"),
+            }
         );
         print_scores(&scores, epsilon);
         Ok(())

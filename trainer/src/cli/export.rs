@@ -72,11 +72,7 @@ impl Args {
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
         let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
-        let request = Validation {
-            pairs: self.pairs,
-            side: config.network.input,
-            epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
-        };
+        let request = Validation::of(&config.network, self.pairs, epsilon.value());
         let scores = validate(&net.dequantise(&device), &pairs, &request, &device)?;
         let (calibration, operating_point) = calibrate(
             &scores,

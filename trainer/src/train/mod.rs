@@ -21,4 +21,4 @@ pub use free::FreeNoise;
 pub use plan::Plan;
 pub use progress::{Measured, Progress};
 pub use run::{Outcome, Start, train};
-pub use step::{Loss, attacked, inner_attack, loss};
+pub use step::{Loss, attacked, inner_attack, loss, to_tensors};

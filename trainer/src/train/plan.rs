@@ -2,6 +2,7 @@
 
 use crate::config::{Method, RunConfig, Schedule};
 use crate::dataset::{BatchPlan, MakePlan};
+use crate::network::Architecture;
 
 /// Schedules of a run.
 #[derive(Clone, Debug)]
@@ -29,13 +30,10 @@ impl Plan {
 
     /// The batch of a step.
     pub fn batch(&self, step: usize) -> BatchPlan {
-        let train = &self.config.train;
-        let clips = self.config.network.temporal
-            && train.clip_every > 0
-            && step % train.clip_every == train.clip_every - 1;
-        let small = self.progress(step) < train.small_share;
+        let (train, network) = (&self.config.train, &self.config.network);
+        let small = self.progress(step) < train.small_share && network.takes_any_side();
         let hardness = (self.progress(step) / train.curriculum_share.max(1e-6)).min(1.0);
-        let frames = if clips { train.clip_frames.max(1) } else { 1 };
+        let frames = self.frames(step);
         BatchPlan {
             epoch: (step / self.steps_per_epoch) as u64,
             first: step % self.steps_per_epoch * train.batch_pairs,
@@ -50,6 +48,21 @@ impl Plan {
                 },
                 hardness,
             },
+        }
+    }
+
+    /// Frames per clip of a step's batch.
+    fn frames(&self, step: usize) -> usize {
+        let (train, network) = (&self.config.train, &self.config.network);
+        if let Some(frames) = network.clip_frames() {
+            return frames.max(1);
+        }
+        let remembers = network.architecture == Architecture::Stream && network.temporal;
+        let due = train.clip_every > 0 && step % train.clip_every == train.clip_every - 1;
+        if remembers && due {
+            train.clip_frames.max(1)
+        } else {
+            1
         }
     }
 

@@ -116,10 +116,12 @@ impl Progress {
             self.describe(),
             shown(self.auc_attacked)
         ));
-        serde_json::to_writer(&mut self.file, &line)?;
-        self.file.write_all(b"\n")?;
-        self.file.sync_data()?;
-        Ok(())
+        let mut text = serde_json::to_string(&line)?;
+        text.push('\n');
+        self.file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .context("cannot write metrics.jsonl (is the disk full?)")
     }
 
     /// Prints a line above the bar.

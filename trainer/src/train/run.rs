@@ -254,9 +254,8 @@ fn measure(
 ) -> Result<Measured> {
     let epsilon = plan.epsilon(state.step.saturating_sub(1));
     let request = Validation {
-        pairs: config.train.validation_pairs,
         side: plan.batch(state.step.saturating_sub(1)).make.side,
-        epsilon: (epsilon > 0.0).then_some(epsilon),
+        ..Validation::of(&config.network, config.train.validation_pairs, epsilon)
     };
     let found = validate(&state.average.fold(), held_out, &request, device)?;
     Ok(Measured {
