@@ -13,6 +13,7 @@ use crate::evaluate::{Scores, Validation, validate};
 use crate::export::{
     About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
 };
+use crate::network::NetworkConfig;
 use crate::train::{RunFolder, Weights};
 
 /// Branches and normalisations are fused, weights rounded to int8, calibration and
@@ -43,9 +44,10 @@ pub struct Args {
     /// Largest share of held-out real faces that may lean towards manipulated
     #[arg(long, default_value_t = 0.1)]
     leaning: f32,
-    /// How much of a frame's evidence counts in a stream, above 0, at most 1
-    #[arg(long, default_value_t = 0.1)]
-    frame_weight: f32,
+    /// How much of a decision's evidence counts, above 0, at most 1; by default 0.1 for
+    /// frames, of which neighbours resemble each other, and 0.5 for clips
+    #[arg(long)]
+    frame_weight: Option<f32>,
     /// What the data is, for the card
     #[arg(long, default_value = "not stated")]
     data_note: String,
@@ -86,10 +88,7 @@ impl Args {
             release: self.release,
             calibration,
             operating_point,
-            verdict: VerdictConfig {
-                frame_weight: self.frame_weight,
-                ..Default::default()
-            },
+            verdict: self.verdict(&config.network),
             provenance: self.provenance(&config, seconds)?,
             figures: figures(&scores, epsilon),
         };
@@ -104,6 +103,20 @@ impl Args {
         println!("wrote {}", self.output.display());
         println!("next: unmask-trainer check {}", self.output.display());
         Ok(())
+    }
+
+    /// A verdict takes at least two clips, or as many frames as usual.
+    fn verdict(&self, network: &NetworkConfig) -> VerdictConfig {
+        let usual = VerdictConfig::default();
+        let (weight, least) = match network.clip_frames() {
+            Some(_) => (0.5, 2),
+            None => (0.1, usual.frames_min),
+        };
+        VerdictConfig {
+            frame_weight: self.frame_weight.unwrap_or(weight),
+            frames_min: least,
+            ..usual
+        }
     }
 
     fn provenance(&self, config: &RunConfig, seconds: f64) -> anyhow::Result<ProvenanceText> {

@@ -4,8 +4,9 @@
 //! side]`, and its convolutions and poolings have three dimensions.
 
 use super::graph::{Graph, float, int, ints};
+use super::int8::QuantisedKernel;
 use super::onnx::{GraphNames, MapHead, mean, weights};
-use super::quantise::{QuantisedKernel, QuantisedPlain};
+use super::quantise::QuantisedPlain;
 use crate::network::{ConvSpec, NetworkConfig, Op};
 
 pub(super) fn plain(net: &QuantisedPlain, config: &NetworkConfig) -> Graph {

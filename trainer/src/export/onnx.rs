@@ -3,8 +3,9 @@
 use prost::Message;
 
 use super::graph::{Graph, int, ints};
+use super::int8::QuantisedKernel;
 use super::layers::plain;
-use super::quantise::{Quantised, QuantisedConv, QuantisedKernel, QuantisedStream};
+use super::quantise::{Quantised, QuantisedConv, QuantisedStream};
 use crate::network::NetworkConfig;
 
 const OPSET: usize = 17;

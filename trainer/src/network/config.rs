@@ -91,81 +91,7 @@ impl Default for NetworkConfig {
     }
 }
 
-/// One convolution in the body of the streaming network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamLayer {
-    /// Input channels, without those of the past frame.
-    pub input: usize,
-    /// Output channels.
-    pub output: usize,
-    /// Spatial stride.
-    pub stride: usize,
-    /// Channels of the past frame appended to the input; 0 = none.
-    pub past: usize,
-}
-
 impl NetworkConfig {
-    /// Output channels of the streaming network's stem and of its three stages.
-    pub fn widths(&self) -> [usize; 4] {
-        match self.size {
-            Size::Tiny => [16, 16, 32, 48],
-            Size::Small => [16, 16, 48, 96],
-            Size::Medium => [32, 32, 64, 128],
-            Size::Large => [32, 48, 96, 192],
-        }
-    }
-
-    /// Blocks that follow the striding one in each stage of the streaming network.
-    pub fn depths(&self) -> [usize; 3] {
-        match self.size {
-            Size::Tiny => [0, 1, 1],
-            _ => [2, 2, 2],
-        }
-    }
-
-    /// The 3x3 convolutions behind the stem, in order.
-    pub fn layers(&self) -> Vec<StreamLayer> {
-        let widths = self.widths();
-        let mut layers = Vec::new();
-        for (stage, depth) in self.depths().into_iter().enumerate() {
-            let output = widths[stage + 1];
-            layers.push(StreamLayer {
-                input: widths[stage],
-                output,
-                stride: 2,
-                past: 0,
-            });
-            for block in 0..depth {
-                let temporal = self.temporal && stage > 0 && block == 0;
-                let past = if temporal { self.past_channels } else { 0 };
-                layers.push(StreamLayer {
-                    input: output,
-                    output,
-                    stride: 1,
-                    past,
-                });
-            }
-        }
-        layers
-    }
-
-    /// Shapes `[channels, height, width]` of the temporal states, in graph order; empty for
-    /// networks without memory.
-    pub fn state_shapes(&self) -> Vec<[usize; 3]> {
-        if self.architecture != Architecture::Stream {
-            return Vec::new();
-        }
-        let mut side = self.input / 2;
-        let mut shapes = Vec::new();
-        for layer in self.layers() {
-            if layer.past > 0 {
-                shapes.push([layer.past, side, side]);
-            }
-            side /= layer.stride;
-        }
-        shapes
-    }
-
     /// Length of the embedding.
     pub fn embedding(&self) -> usize {
         match self.blueprint() {
@@ -202,6 +128,15 @@ impl NetworkConfig {
         }
     }
 
+    /// Whether trained weights of one network can be loaded into the other.
+    pub fn takes_weights_of(&self, other: &Self) -> bool {
+        let layers = |config: &Self| match config.blueprint() {
+            None => (Some(config.layers()), None),
+            Some(blueprint) => (None, Some(blueprint)),
+        };
+        self.head == other.head && layers(self) == layers(other)
+    }
+
     /// Multiply-accumulates of one decision: of a frame, or of a clip of
     /// [`Self::clip_frames`].
     pub fn macs(&self) -> u64 {
@@ -209,16 +144,6 @@ impl NetworkConfig {
             None => self.stream_macs(),
             Some(blueprint) => blueprint.macs(self.input, self.clip_frames().unwrap_or(1)),
         }
-    }
-
-    fn stream_macs(&self) -> u64 {
-        let mut side = self.input / 2;
-        let mut macs = side * side * self.widths()[0] * 3 * 36;
-        for layer in self.layers() {
-            side /= layer.stride;
-            macs += side * side * (layer.input + layer.past) * layer.output * 9;
-        }
-        macs as u64
     }
 
     /// Refuses what cannot be built, naming the value and the remedy.
@@ -283,44 +208,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_cost_what_they_say() {
-        let mmac = |size| {
-            NetworkConfig {
-                size,
-                ..Default::default()
-            }
-            .macs() as f64
-                / 1e6
-        };
-        assert!(
-            (25.0..40.0).contains(&mmac(Size::Small)),
-            "{}",
-            mmac(Size::Small)
-        );
-        assert!(
-            (55.0..75.0).contains(&mmac(Size::Medium)),
-            "{}",
-            mmac(Size::Medium)
-        );
-        assert!(
-            (105.0..150.0).contains(&mmac(Size::Large)),
-            "{}",
-            mmac(Size::Large)
-        );
-    }
-
-    #[test]
-    fn states_follow_the_temporal_blocks() {
-        let config = NetworkConfig::default();
-        assert_eq!(config.state_shapes(), vec![[16, 14, 14], [16, 7, 7]]);
-        let frame_only = NetworkConfig {
-            temporal: false,
-            ..config
-        };
-        assert!(frame_only.state_shapes().is_empty());
-    }
-
-    #[test]
     fn odd_inputs_are_refused_by_name() {
         let error = NetworkConfig {
             input: 100,
@@ -378,6 +265,25 @@ mod tests {
             },
             "network.temporal_stride",
         );
+    }
+
+    #[test]
+    fn weights_go_between_networks_of_the_same_layers() {
+        let of = |architecture, input, head| NetworkConfig {
+            architecture,
+            input,
+            head,
+            ..Default::default()
+        };
+        let stream = of(Architecture::Stream, 112, HeadKind::Cosine);
+        let csn = of(Architecture::Csn, 112, HeadKind::Cosine);
+        let meso4 = of(Architecture::Meso4, 112, HeadKind::Cosine);
+        assert!(stream.takes_weights_of(&of(Architecture::Stream, 64, HeadKind::Cosine)));
+        assert!(csn.takes_weights_of(&of(Architecture::Csn, 64, HeadKind::Cosine)));
+        assert!(!stream.takes_weights_of(&csn) && !csn.takes_weights_of(&meso4));
+        assert!(!csn.takes_weights_of(&of(Architecture::Csn, 112, HeadKind::Linear)));
+        // Its dense layer is as large as its last map.
+        assert!(!meso4.takes_weights_of(&of(Architecture::Meso4, 64, HeadKind::Cosine)));
     }
 
     #[test]

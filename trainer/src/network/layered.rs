@@ -247,4 +247,51 @@ mod tests {
         let zero = |norm: &&BatchNorm| norm.gamma.val().abs().max().into_scalar::<f32>() == 0.0;
         assert_eq!(net.norms.iter().filter(zero).count(), 4);
     }
+
+    #[test]
+    fn every_weight_is_trained_and_survives_its_record() {
+        use burn::optim::{AdamWConfig, GradientsParams};
+        use burn::store::ModuleRecord;
+        use burn::tensor::Bytes;
+
+        let device = Device::flex();
+        for architecture in [
+            Architecture::Csn,
+            Architecture::Meso4,
+            Architecture::Xception,
+        ] {
+            let config = config(architecture);
+            let mut net = trained(&config, &device);
+            let mut optimizer = AdamWConfig::new().init();
+            let images = clips(4, 32, &device);
+            let scores = 4 * config.scores_per_clip(FRAMES);
+            // The first half of the batch is real, the second fake.
+            let real = Tensor::<1>::ones([scores / 2], &device);
+            let sign = Tensor::cat(vec![real.clone(), real * -1.0], 0).autodiff();
+            let mut losses = Vec::new();
+            for _ in 0..8 {
+                let logit = net.forward(images.clone().autodiff(), FRAMES).logit;
+                let loss = ((logit * sign.clone()).exp() + 1.0).log().mean();
+                losses.push(loss.clone().into_scalar::<f32>());
+                let gradients = GradientsParams::from_grads(loss.backward(), &net);
+                assert_eq!(gradients.len(), weights_of(&net), "{architecture:?}");
+                net = optimizer.step(1e-2, net, gradients);
+            }
+            assert!(losses[7] < losses[0] / 2.0, "{architecture:?}: {losses:?}");
+
+            let bytes = net.valid().into_record().into_bytes().unwrap().to_vec();
+            let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).unwrap();
+            let fresh = LayeredNet::new(config.blueprint().unwrap(), &config, &device);
+            let loaded = fresh.try_load_record(record).unwrap();
+            let want = net.valid().forward(images.clone(), FRAMES).logit;
+            let got = loaded.forward(images, FRAMES).logit;
+            assert_eq!(largest_difference(want, got), 0.0, "{architecture:?}");
+        }
+    }
+
+    /// Tensors that a step changes: kernels, offsets, factors, and the head.
+    fn weights_of(net: &LayeredNet) -> usize {
+        let biases = net.convs.iter().filter(|conv| conv.bias.is_some());
+        net.convs.len() + biases.count() + 2 * net.norms.len() + 1
+    }
 }

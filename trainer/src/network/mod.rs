@@ -20,6 +20,7 @@ mod meso4;
 mod plain;
 mod rep;
 mod stream;
+mod stream_config;
 mod temporal;
 mod xception;
 
@@ -32,3 +33,4 @@ pub use layered::LayeredNet;
 pub use plain::{Affine, Kernel, PlainNet};
 pub use rep::RepBlock;
 pub use stream::StreamNet;
+pub use stream_config::StreamLayer;

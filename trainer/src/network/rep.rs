@@ -6,8 +6,8 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::config::StreamLayer;
 use super::fused::FusedConv;
+use super::stream_config::StreamLayer;
 
 /// `relu(norm(conv3x3([x, past])) + norm(conv1x1(x)) + x)`; the identity only
 /// where shapes agree (Ding et al., "RepVGG", CVPR 2021).
