@@ -25,6 +25,15 @@ pub const SIGNATURE_FILE: &str = "SHA256SUMS.minisig";
 /// The files of a bundle in the order of their checksums.
 const FILES: [&str; 3] = [MODEL_FILE, MANIFEST_FILE, CARD_FILE];
 
+/// Every file of a signed bundle.
+pub const BUNDLE_FILES: [&str; 5] = [
+    MODEL_FILE,
+    MANIFEST_FILE,
+    CARD_FILE,
+    SUMS_FILE,
+    SIGNATURE_FILE,
+];
+
 /// A bundle whose files agree with their checksums.
 #[derive(Clone, Debug)]
 pub struct Bundle {
