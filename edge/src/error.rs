@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use unmask_shared::bundle::BundleError;
 use unmask_shared::engine::EngineError;
 
+use crate::model::ModelError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
 use crate::source::SourceError;
@@ -13,9 +14,12 @@ use crate::source::SourceError;
 /// Why a command ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    /// The model cannot be used.
+    /// The bundle cannot be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The model cannot be installed or used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The network cannot be loaded or run.
     #[error(transparent)]
     Engine(#[from] EngineError),
