@@ -9,6 +9,7 @@ pub mod device;
 pub mod evaluate;
 pub mod export;
 pub mod fake;
+pub mod kernel;
 pub mod loss;
 pub mod metric;
 pub mod network;

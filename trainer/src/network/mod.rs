@@ -7,6 +7,8 @@
 
 mod config;
 mod detector;
+#[cfg(feature = "flex")]
+mod flex;
 mod fused;
 mod head;
 mod rep;
