@@ -33,7 +33,7 @@ mod tests {
         let step = engine
             .session()
             .unwrap()
-            .step(&vec![0.5; 3 * side * side])
+            .picture(&vec![0.5; 3 * side * side])
             .unwrap();
         assert!(step.logit.is_finite());
         let mean = step.evidence.iter().sum::<f32>() / step.evidence.len() as f32;

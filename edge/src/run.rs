@@ -127,13 +127,14 @@ impl Watch {
 
     fn end(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
         let (maker, pending) = (&mut self.maker, &mut self.pending);
-        self.pipeline
+        let ended = self
+            .pipeline
             .finish(&mut |kind, person| pending.push(maker.event(kind, person, frame)));
         self.summary.seconds = self.start.elapsed().as_secs_f64();
         self.print(out)?;
         self.printer.end(&self.summary, out)?;
         out.flush()?;
-        Ok(())
+        Ok(ended?)
     }
 
     fn print(&mut self, out: &mut dyn Write) -> Result<(), EdgeError> {

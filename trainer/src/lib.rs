@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod dataset;
 pub mod device;
+pub mod distortion;
 pub mod evaluate;
 pub mod export;
 pub mod fake;

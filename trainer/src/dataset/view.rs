@@ -10,11 +10,17 @@ use crate::fake::{Picture, Quality, Random};
 
 /// `frames` consecutive pictures of a record; a photograph is repeated.
 pub(super) fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
-    let stored = record.frames.len();
-    let start = random.random_range(0..=stored.saturating_sub(frames));
-    (0..frames)
+    let start = random.random_range(0..=record.frames.len().saturating_sub(frames));
+    decoded(record, start, frames)
+}
+
+/// `frames` pictures of a record from one on; beyond the last, that one again.
+pub(super) fn decoded(record: &Record, start: usize, frames: usize) -> Result<Vec<Picture>> {
+    let last = record.frames.len().saturating_sub(1);
+    (start..start + frames)
         .map(|i| {
-            decode(&record.frames[(start + i).min(stored - 1)]).with_context(|| {
+            let stored = record.frames.get(i.min(last)).context("it has no frame");
+            stored.and_then(|png| decode(png)).with_context(|| {
                 format!(
                     "the stored crop of {} is damaged: prepare it again",
                     record.meta.file
@@ -22,6 +28,12 @@ pub(super) fn clip(record: &Record, frames: usize, random: &mut Random) -> Resul
             })
         })
         .collect()
+}
+
+/// The first picture of a record.
+pub(super) fn first_frame(record: &Record) -> Result<Picture> {
+    let mut frames = decoded(record, 0, 1)?;
+    frames.pop().context("a record has no frame")
 }
 
 fn decode(png: &[u8]) -> Result<Picture> {

@@ -1,210 +1,128 @@
-//! A fake from one real face (self-blend) or from two (swap).
+//! A fake from one real face (self-blend) or from two (swaps).
 
-use rand::RngExt;
-use rand::seq::IndexedRandom;
-use unmask_shared::geometry::{CropSpec, Point, Similarity};
+use unmask_shared::geometry::CropSpec;
 
 use super::Random;
-use super::colour::{ColourShift, Texture};
-use super::mask::{Hull, MaskShape};
+use super::flicker::Flicker;
 use super::picture::Picture;
+use super::soft::SoftBlend;
+use super::xray::XraySwap;
 
 /// How a fake was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlendKind {
     /// A changed copy of the face over itself.
     SelfBlend,
     /// Another person's face, colours matched.
     Swap,
+    /// The face of somebody alike, blended as for Face X-ray.
+    XraySwap,
+}
+
+impl BlendKind {
+    /// Whether it takes a face of another person.
+    pub fn needs_donor(self) -> bool {
+        self != Self::SelfBlend
+    }
+}
+
+impl std::fmt::Display for BlendKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SelfBlend => "self-blend",
+            Self::Swap => "swap",
+            Self::XraySwap => "xray-swap",
+        })
+    }
 }
 
 /// Everything random about a blend: drawn once, replayed on all frames of a clip.
+///
+/// FakeSTormer (Nguyen et al., ICCV 2025) also steadies landmarks that a model found frame
+/// by frame. There is nothing to steady here: a clip is cut with one box and the landmarks
+/// are those of the mean face in it, so the mask stands still in the crop. So does the
+/// face in the fraction of a second that a training clip lasts; where it moves within
+/// its box, the mask does not follow.
 #[derive(Clone, Debug)]
 pub struct Blend {
-    kind: BlendKind,
-    mask: MaskShape,
-    change_target: bool,
-    colour: ColourShift,
-    texture: Texture,
-    second: Option<ColourShift>,
-    motion: Similarity,
-    match_colours: bool,
-    ratio: f32,
+    recipe: Recipe,
+}
+
+#[derive(Clone, Debug)]
+enum Recipe {
+    Soft(SoftBlend),
+    Xray(XraySwap),
 }
 
 impl Blend {
     /// Draws a blend for crops of this geometry.
     pub fn sample(kind: BlendKind, crop: &CropSpec, random: &mut Random) -> Self {
-        let side = usize::from(crop.size);
-        let landmarks = jitter(crop, random);
-        let hull = match kind {
-            BlendKind::SelfBlend => Hull::sample(random),
-            BlendKind::Swap => *[
-                Hull::Full,
-                Hull::Extended,
-                Hull::Components,
-                Hull::Face,
-                Hull::Face,
-            ]
-            .choose(random)
-            .unwrap_or(&Hull::Face),
+        let recipe = match kind {
+            BlendKind::SelfBlend => Recipe::Soft(SoftBlend::sample(false, crop, random)),
+            BlendKind::Swap => Recipe::Soft(SoftBlend::sample(true, crop, random)),
+            BlendKind::XraySwap => Recipe::Xray(XraySwap::sample(crop, random)),
         };
-        let motion = small_motion(side, random);
-        let mask = MaskShape::sample(&landmarks, hull, side, random).moved(motion);
-        let ratio = match kind {
-            BlendKind::SelfBlend => *[0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-                .choose(random)
-                .unwrap_or(&1.0),
-            BlendKind::Swap => 1.0,
-        };
-        Self {
-            kind,
-            mask,
-            change_target: random.random_bool(0.5),
-            colour: ColourShift::sample(1.0, random),
-            texture: Texture::sample(random),
-            second: random
-                .random_bool(0.3)
-                .then(|| ColourShift::sample(0.5, random)),
-            motion,
-            match_colours: random.random_bool(0.8),
-            ratio,
-        }
+        Self { recipe }
     }
 
     /// Makes the fake of one frame, and the real frame it must be told from.
     ///
-    /// `donor` is another person's aligned face for a swap; a self-blend ignores it.
-    /// Both pictures returned have had the same change where the target was changed.
+    /// `donor` is another person's aligned face for a swap, of the target's side; a
+    /// self-blend ignores it. What is not the blend's doing, such as a change of colour of
+    /// the target or of resolution, is done to both pictures.
     pub fn apply(&self, target: &Picture, donor: Option<&Picture>) -> (Picture, Picture) {
-        let mut real = target.clone();
-        let mut source = match (self.kind, donor) {
-            (BlendKind::Swap, Some(donor)) => donor.clone(),
-            _ => target.clone(),
+        let (mut reals, mut fakes) = self.apply_to_clip(
+            std::slice::from_ref(target),
+            donor.map(std::slice::from_ref).unwrap_or_default(),
+            None,
+        );
+        let last = |pictures: &mut Vec<Picture>| pictures.pop().unwrap_or_else(|| target.clone());
+        (last(&mut reals), last(&mut fakes))
+    }
+
+    /// Makes the fake of consecutive frames, and the real frames it must be told from.
+    ///
+    /// `donors` are as many frames of another person, or none for a self-blend. The mask
+    /// is the same in every frame; with a flicker, the weight or the colour of what is
+    /// pasted is not.
+    pub fn apply_to_clip(
+        &self,
+        targets: &[Picture],
+        donors: &[Picture],
+        flicker: Option<&Flicker>,
+    ) -> (Vec<Picture>, Vec<Picture>) {
+        let blend = match &self.recipe {
+            Recipe::Soft(blend) => blend,
+            Recipe::Xray(swap) => return swap.clip(targets, donors, flicker),
         };
-        let mask = self.mask.render(target.side);
-        if self.kind == BlendKind::Swap {
-            if self.match_colours {
-                match_statistics(&mut source, &real, &mask);
-            }
-            source = self.soften(source);
-        } else if self.change_target {
-            self.colour.apply(&mut real);
-            real = self.texture.apply(&real);
-        } else {
-            self.colour.apply(&mut source);
-            source = self.texture.apply(&source);
-        }
-        if let Some(second) = &self.second {
-            second.apply(&mut source);
-        }
-        let source = source.warp(&self.motion);
-        let mut fake = real.clone();
-        for ((f, s), m) in fake
-            .rgb
-            .chunks_exact_mut(3)
-            .zip(source.rgb.chunks_exact(3))
-            .zip(&mask)
-        {
-            let weight = m * self.ratio;
-            f.iter_mut()
-                .zip(s)
-                .for_each(|(f, s)| *f += weight * (s - *f));
-        }
-        (real, fake)
+        let Some(first) = targets.first() else {
+            return (vec![], vec![]);
+        };
+        let mask = blend.mask(first.side);
+        let frame = |(index, target): (usize, &Picture)| {
+            let moment = flicker.and_then(|flicker| flicker.at(index));
+            blend.frame(target, donors.get(index), &mask, moment)
+        };
+        targets.iter().enumerate().map(frame).unzip()
     }
 
-    /// A swap network's output is rarely as sharp as the frame around it.
-    fn soften(&self, source: Picture) -> Picture {
-        match self.texture {
-            Texture::Downscale { ratio, .. } => {
-                let gentle = Texture::Downscale {
-                    ratio: 1.0 + (ratio - 1.0) / 2.0,
-                    nearest: false,
-                };
-                gentle.apply(&source)
-            }
-            Texture::Sharpen { .. } => source,
+    /// How far donor and target differ along the seam of an X-ray swap, colours matched:
+    /// mean per channel, in [0, 1]. `None` for other kinds.
+    pub fn seam(&self, target: &Picture, donor: &Picture) -> Option<f32> {
+        match &self.recipe {
+            Recipe::Soft(_) => None,
+            Recipe::Xray(swap) => Some(swap.seam(target, donor)),
         }
     }
-}
-
-/// Mean-face landmarks with the error that a landmark model would have.
-fn jitter(crop: &CropSpec, random: &mut Random) -> [Point; 68] {
-    let side = f32::from(crop.size);
-    let normal = |sigma: f32, random: &mut Random| {
-        // Sum of uniforms: close enough to a normal for a jitter, and bounded.
-        (0..4)
-            .map(|_| random.random_range(-1.0f32..1.0))
-            .sum::<f32>()
-            * sigma
-            * 0.866
-    };
-    let centre = Point {
-        x: side / 2.0,
-        y: side / 2.0,
-    };
-    let motion = Similarity::about(
-        centre,
-        1.0 + normal(0.04, random),
-        normal(3f32.to_radians(), random),
-        normal(0.02, random) * side,
-        normal(0.02, random) * side,
-    );
-    crop.landmarks().map(|point| {
-        let moved = motion.apply(point);
-        let noise = 0.008 * side;
-        Point {
-            x: moved.x + normal(noise, random),
-            y: moved.y + normal(noise, random),
-        }
-    })
-}
-
-fn small_motion(side: usize, random: &mut Random) -> Similarity {
-    let side = side as f32;
-    Similarity::about(
-        Point {
-            x: side / 2.0,
-            y: side / 2.0,
-        },
-        random.random_range(0.95..1.0 / 0.95),
-        0.0,
-        random.random_range(-0.03..0.03) * side,
-        random.random_range(-0.015..0.015) * side,
-    )
-}
-
-/// Gives `source` the mean and spread of `target` inside the mask, per channel
-/// (Reinhard et al., 2001, in RGB).
-fn match_statistics(source: &mut Picture, target: &Picture, mask: &[f32]) {
-    for channel in 0..3 {
-        let (from_mean, from_spread) = statistics(source, mask, channel);
-        let (to_mean, to_spread) = statistics(target, mask, channel);
-        let gain = (to_spread / from_spread.max(1e-3)).clamp(0.5, 2.0);
-        for value in source.rgb.iter_mut().skip(channel).step_by(3) {
-            *value = ((*value - from_mean) * gain + to_mean).clamp(0.0, 1.0);
-        }
-    }
-}
-
-fn statistics(picture: &Picture, mask: &[f32], channel: usize) -> (f32, f32) {
-    let values = || picture.rgb.iter().skip(channel).step_by(3).zip(mask);
-    let weight: f32 = mask.iter().sum::<f32>().max(1e-6);
-    let mean = values().map(|(v, m)| v * m).sum::<f32>() / weight;
-    let variance = values()
-        .map(|(v, m)| (v - mean) * (v - mean) * m)
-        .sum::<f32>()
-        / weight;
-    (mean, variance.sqrt())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use proptest::prelude::*;
     use rand::SeedableRng;
 
-    fn textured(seed: u32, side: usize) -> Picture {
+    pub(in crate::fake) fn textured(seed: u32, side: usize) -> Picture {
         let value = |i: usize| {
             let hash = (i as u32 ^ seed).wrapping_mul(2_654_435_761) >> 24;
             0.3 + hash as f32 / 640.0
@@ -215,12 +133,24 @@ mod tests {
         }
     }
 
+    fn extreme(seed: u32, side: usize) -> Picture {
+        let mut picture = textured(seed, side);
+        let stretch = |v: &mut f32| *v = ((*v - 0.5) * 8.0 + 0.5).clamp(0.0, 1.0);
+        picture.rgb.iter_mut().for_each(stretch);
+        picture
+    }
+
+    fn crop() -> CropSpec {
+        CropSpec::default().with_margin(1.25, 96)
+    }
+
+    const KINDS: [BlendKind; 3] = [BlendKind::SelfBlend, BlendKind::Swap, BlendKind::XraySwap];
+
     #[test]
     fn fakes_differ_from_their_partner_inside_the_face_only() {
-        let crop = CropSpec::default().with_margin(1.25, 96);
         let (target, donor) = (textured(1, 96), textured(77, 96));
-        for (seed, kind) in [(1, BlendKind::SelfBlend), (2, BlendKind::Swap)] {
-            let blend = Blend::sample(kind, &crop, &mut Random::seed_from_u64(seed));
+        for (seed, kind) in KINDS.into_iter().enumerate() {
+            let blend = Blend::sample(kind, &crop(), &mut Random::seed_from_u64(seed as u64 + 1));
             let (real, fake) = blend.apply(&target, Some(&donor));
             let changed = |i: usize| (real.rgb[i] - fake.rgb[i]).abs();
             let total: f32 = (0..fake.rgb.len()).map(changed).sum();
@@ -229,29 +159,62 @@ mod tests {
                 (0..30).all(|i| changed(i) < 0.02),
                 "{kind:?} changed the corner"
             );
-            assert!(fake.rgb.iter().all(|v| (0.0..=1.0).contains(v)));
         }
     }
 
-    #[test]
-    fn replaying_a_blend_gives_the_same_fake() {
-        let crop = CropSpec::default().with_margin(1.25, 96);
-        let target = textured(5, 96);
-        let blend = Blend::sample(BlendKind::SelfBlend, &crop, &mut Random::seed_from_u64(9));
-        assert_eq!(blend.apply(&target, None), blend.apply(&target, None));
-    }
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
 
-    #[test]
-    fn swapped_colours_take_the_target_statistics() {
-        let target = textured(3, 48);
-        let mut source = textured(4, 48);
-        source.rgb.iter_mut().for_each(|v| *v = *v * 0.7 + 0.1);
-        let mask = vec![1.0; 48 * 48];
-        match_statistics(&mut source, &target, &mask);
-        let (want, got) = (statistics(&target, &mask, 1), statistics(&source, &mask, 1));
-        assert!(
-            (want.0 - got.0).abs() < 1e-3 && (want.1 - got.1).abs() < 1e-2,
-            "{want:?} {got:?}"
-        );
+        #[test]
+        fn every_blend_is_a_picture_and_the_same_for_its_seed(
+            seed in any::<u64>(), kind in 0usize..3, flickers in any::<bool>(),
+        ) {
+            let targets = [extreme(1, 96), extreme(2, 96), extreme(3, 96)];
+            let donors = [extreme(8, 96), extreme(9, 96), extreme(10, 96)];
+            let mut random = Random::seed_from_u64(seed);
+            let blend = Blend::sample(KINDS[kind], &crop(), &mut random);
+            let flicker = flickers.then(|| Flicker::sample(3, &mut random));
+            let (reals, fakes) = blend.apply_to_clip(&targets, &donors, flicker.as_ref());
+            prop_assert_eq!((reals.len(), fakes.len()), (3, 3));
+            for picture in reals.iter().chain(&fakes) {
+                prop_assert_eq!(picture.side, 96);
+                prop_assert!(picture.rgb.iter().all(|v| (0.0..=1.0).contains(v)));
+            }
+            let again = Blend::sample(KINDS[kind], &crop(), &mut Random::seed_from_u64(seed));
+            let again = again.apply_to_clip(&targets, &donors, flicker.as_ref());
+            prop_assert_eq!((&reals, &fakes), (&again.0, &again.1));
+        }
+
+        /// The partner never depends on who is pasted, nor on the flicker.
+        #[test]
+        fn the_real_partner_is_untouched_by_the_blend(seed in any::<u64>(), kind in 0usize..3) {
+            let target = [extreme(1, 96)];
+            let blend = Blend::sample(KINDS[kind], &crop(), &mut Random::seed_from_u64(seed));
+            let flicker = Flicker::sample(1, &mut Random::seed_from_u64(seed));
+            let one = blend.apply_to_clip(&target, &[extreme(8, 96)], None);
+            let other = blend.apply_to_clip(&target, &[textured(9, 96)], Some(&flicker));
+            prop_assert_eq!(&one.0, &other.0);
+            if KINDS[kind] == BlendKind::Swap {
+                prop_assert_eq!(&one.0[..], &target[..]);
+            }
+        }
+
+        /// A clip without motion gives a fake without motion, and each frame is what it
+        /// would be alone.
+        #[test]
+        fn a_still_clip_stays_still_unless_it_flickers(seed in any::<u64>(), kind in 0usize..3) {
+            let (target, donor) = (textured(1, 96), textured(7, 96));
+            let (targets, donors) = (vec![target.clone(); 3], vec![donor.clone(); 3]);
+            let blend = Blend::sample(KINDS[kind], &crop(), &mut Random::seed_from_u64(seed));
+            let (reals, fakes) = blend.apply_to_clip(&targets, &donors, None);
+            let alone = blend.apply(&target, Some(&donor));
+            for (real, fake) in reals.iter().zip(&fakes) {
+                prop_assert_eq!((real, fake), (&alone.0, &alone.1));
+            }
+            let flicker = Flicker::sample(3, &mut Random::seed_from_u64(seed));
+            let (steady, unsteady) = blend.apply_to_clip(&targets, &donors, Some(&flicker));
+            prop_assert_eq!(steady, reals);
+            prop_assert!(unsteady[0] != unsteady[1] || unsteady[1] != unsteady[2]);
+        }
     }
 }

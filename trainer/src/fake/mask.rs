@@ -4,6 +4,7 @@ use rand::RngExt;
 use unmask_shared::geometry::{Point, Similarity};
 
 use super::Random;
+use super::outline::{Bounds, Outline};
 use super::picture::gaussian_blur;
 
 /// Which part of the face is replaced. The first four follow the hulls of
@@ -53,7 +54,13 @@ impl Hull {
         }
     }
 
-    fn outlines(self, landmarks: &[Point; 68], random: &mut Random) -> Vec<Vec<Point>> {
+    /// One convex outline for each of its parts.
+    pub(super) fn outlines(self, landmarks: &[Point; 68], random: &mut Random) -> Vec<Outline> {
+        let parts = self.parts(landmarks, random);
+        parts.into_iter().map(Outline::around).collect()
+    }
+
+    fn parts(self, landmarks: &[Point; 68], random: &mut Random) -> Vec<Vec<Point>> {
         let pick = |indices: &[usize]| indices.iter().map(|i| landmarks[*i]).collect::<Vec<_>>();
         match self {
             Self::Face => vec![landmarks.to_vec()],
@@ -100,8 +107,9 @@ fn raise_brows(landmarks: &[Point; 68]) -> [Point; 68] {
 /// Everything random about a mask, drawn once and replayed over a clip.
 #[derive(Clone, Debug)]
 pub struct MaskShape {
-    outlines: Vec<Vec<Point>>,
+    outlines: Vec<Outline>,
     elastic: Vec<Point>,
+    reach: f32,
     motion: Similarity,
     first_blur: f32,
     second_blur: f32,
@@ -123,12 +131,9 @@ impl MaskShape {
             })
             .collect();
         Self {
-            outlines: hull
-                .outlines(landmarks, random)
-                .into_iter()
-                .map(convex_hull)
-                .collect(),
+            outlines: hull.outlines(landmarks, random),
             elastic,
+            reach,
             motion: Similarity::IDENTITY,
             first_blur: unit * random.random_range(1.0..4.5),
             second_blur: unit * random.random_range(1.0..11.0),
@@ -167,6 +172,7 @@ impl MaskShape {
     /// One inside the moved and roughened outlines, zero outside.
     fn outline(&self, half: usize, scale: f32, side: usize) -> Vec<f32> {
         let back = self.motion.inverse().unwrap_or(Similarity::IDENTITY);
+        let bounds = self.moved_bounds();
         let mut mask = vec![0.0; half * half];
         for (i, value) in mask.iter_mut().enumerate() {
             let (x, y) = ((i % half) as f32 + 0.5, (i / half) as f32 + 0.5);
@@ -174,16 +180,28 @@ impl MaskShape {
                 x: x * scale,
                 y: y * scale,
             };
+            if !bounds.contains(point) {
+                continue;
+            }
             let swing = self.displacement(point, side);
             let point = back.apply(Point {
                 x: point.x + swing.x,
                 y: point.y + swing.y,
             });
-            if self.outlines.iter().any(|outline| inside(outline, point)) {
+            if self.outlines.iter().any(|outline| outline.contains(point)) {
                 *value = 1.0;
             }
         }
         mask
+    }
+
+    /// Beyond these no point is inside, wherever the elastic field takes it.
+    fn moved_bounds(&self) -> Bounds {
+        let corners = self
+            .outlines
+            .iter()
+            .flat_map(|outline| outline.bounds().corners());
+        Bounds::of(corners.map(|corner| self.motion.apply(corner))).grown(self.reach + 1.0)
     }
 
     fn displacement(&self, point: Point, side: usize) -> Point {
@@ -213,47 +231,17 @@ fn enlarge(plane: &[f32], from: usize, to: usize) -> Vec<f32> {
         let low = at as usize;
         (low, (low + 1).min(from - 1), at - low as f32)
     };
+    let places: Vec<(usize, usize, f32)> = (0..to).map(place).collect();
     let mut out = Vec::with_capacity(to * to);
-    for y in 0..to {
-        let (y0, y1, v) = place(y);
-        for x in 0..to {
-            let (x0, x1, u) = place(x);
-            let top = plane[y0 * from + x0] * (1.0 - u) + plane[y0 * from + x1] * u;
-            let bottom = plane[y1 * from + x0] * (1.0 - u) + plane[y1 * from + x1] * u;
-            out.push(top * (1.0 - v) + bottom * v);
-        }
+    for (y0, y1, v) in &places {
+        let (above, below) = (&plane[y0 * from..][..from], &plane[y1 * from..][..from]);
+        out.extend(places.iter().map(|(x0, x1, u)| {
+            let top = above[*x0] * (1.0 - u) + above[*x1] * u;
+            let bottom = below[*x0] * (1.0 - u) + below[*x1] * u;
+            top * (1.0 - v) + bottom * v
+        }));
     }
     out
-}
-
-/// Convex hull by Andrew's monotone chain, counter-clockwise.
-fn convex_hull(mut points: Vec<Point>) -> Vec<Point> {
-    points.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
-    let half = |points: &mut dyn Iterator<Item = Point>| {
-        let mut chain: Vec<Point> = Vec::new();
-        for point in points {
-            while chain.len() > 1
-                && cross(chain[chain.len() - 2], chain[chain.len() - 1], point) <= 0.0
-            {
-                chain.pop();
-            }
-            chain.push(point);
-        }
-        chain.pop();
-        chain
-    };
-    let mut hull = half(&mut points.iter().copied());
-    hull.extend(half(&mut points.iter().rev().copied()));
-    hull
-}
-
-fn cross(a: Point, b: Point, c: Point) -> f32 {
-    (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
-}
-
-fn inside(hull: &[Point], point: Point) -> bool {
-    hull.len() > 2
-        && (0..hull.len()).all(|i| cross(hull[i], hull[(i + 1) % hull.len()], point) >= 0.0)
 }
 
 #[cfg(test)]
@@ -261,16 +249,6 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
     use unmask_shared::geometry::CropSpec;
-
-    #[test]
-    fn hull_of_a_square_drops_the_middle() {
-        let square =
-            [(0., 0.), (4., 0.), (4., 4.), (0., 4.), (2., 2.)].map(|(x, y)| Point { x, y });
-        let hull = convex_hull(square.to_vec());
-        assert_eq!(hull.len(), 4);
-        assert!(inside(&hull, Point { x: 1.0, y: 3.0 }));
-        assert!(!inside(&hull, Point { x: 5.0, y: 3.0 }));
-    }
 
     #[test]
     fn every_hull_covers_some_face_and_no_corner() {

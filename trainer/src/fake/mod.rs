@@ -1,20 +1,31 @@
 //! Pseudo-fakes made on the fly from real faces.
 //!
-//! Self-blended images (Shiohara and Yamasaki, CVPR 2022) and swaps between two
-//! aligned faces (after Li et al., "Face X-ray", CVPR 2020), with landmarks taken
-//! from the mean face through the crop geometry, so that no landmark model is needed.
+//! Self-blended images (Shiohara and Yamasaki, CVPR 2022), swaps between two aligned faces
+//! and swaps after Face X-ray (Li et al., CVPR 2020), with landmarks taken from the mean
+//! face through the crop geometry, so that no landmark model is needed. On clips every
+//! choice is made once and replayed, and there are fakes that only time gives away.
 
 mod blend;
 mod colour;
+mod flicker;
+mod landmarks;
+mod likeness;
 mod mask;
+mod outline;
 mod picture;
 mod quality;
+mod retime;
+mod soft;
+mod xray;
 
 pub use blend::{Blend, BlendKind};
 pub use colour::{ColourShift, Texture};
+pub use flicker::Flicker;
+pub use likeness::{Likeness, LikenessGrid};
 pub use mask::{Hull, MaskShape};
 pub use picture::{Picture, gaussian_blur};
 pub use quality::Quality;
+pub use retime::Retime;
 
 /// The generator behind every random choice: seeded per sample, portable.
 pub type Random = rand_chacha::ChaCha8Rng;

@@ -23,10 +23,13 @@ impl Picture {
 
     /// Rounded to bytes.
     pub fn to_u8(&self) -> Vec<u8> {
-        self.rgb
-            .iter()
-            .map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8)
-            .collect()
+        // Rounds half up like `round`, which is a function call per value.
+        let rounded = |v: &f32| {
+            let scaled = (v * 255.0).clamp(0.0, 255.0);
+            let whole = scaled as u8;
+            whole + u8::from(scaled - f32::from(whole) >= 0.5)
+        };
+        self.rgb.iter().map(rounded).collect()
     }
 
     /// Channel-planar copy, `[3, side, side]`.
@@ -47,71 +50,106 @@ impl Picture {
     }
 
     /// Colour at a point, bilinear, edges repeated. Pixel `i` covers `[i, i + 1)`.
+    #[inline]
     pub fn at(&self, point: Point) -> [f32; 3] {
-        let limit = (self.side - 1) as f32;
-        let (x, y) = (
-            (point.x - 0.5).clamp(0.0, limit),
-            (point.y - 0.5).clamp(0.0, limit),
-        );
-        let (x0, y0) = (x as usize, y as usize);
-        let (x1, y1) = ((x0 + 1).min(self.side - 1), (y0 + 1).min(self.side - 1));
-        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-        let offset = |x: usize, y: usize| (y * self.side + x) * 3;
-        let (a, b, c, d) = (
-            offset(x0, y0),
-            offset(x1, y0),
-            offset(x0, y1),
-            offset(x1, y1),
-        );
+        let (x, y) = (Tap::new(point.x, self.side), Tap::new(point.y, self.side));
+        let corner = |x: usize, y: usize| {
+            let at = (y * self.side + x) * 3;
+            &self.rgb[at..at + 3]
+        };
+        let (a, b) = (corner(x.low, y.low), corner(x.high, y.low));
+        let (c, d) = (corner(x.low, y.high), corner(x.high, y.high));
         std::array::from_fn(|k| {
-            let top = self.rgb[a + k] + fx * (self.rgb[b + k] - self.rgb[a + k]);
-            let bottom = self.rgb[c + k] + fx * (self.rgb[d + k] - self.rgb[c + k]);
-            top + fy * (bottom - top)
+            let top = a[k] + x.share * (b[k] - a[k]);
+            let bottom = c[k] + x.share * (d[k] - c[k]);
+            top + y.share * (bottom - top)
         })
     }
 
     /// The picture moved by `motion` (own coordinates to own coordinates).
     pub fn warp(&self, motion: &Similarity) -> Self {
-        let Some(back) = motion.inverse() else {
-            return self.clone();
-        };
-        self.resample(self.side, |x, y| back.apply(Point { x, y }))
+        match motion.inverse() {
+            Some(back) => self.resample(self.side, &back),
+            None => self.clone(),
+        }
     }
 
     /// A picture of another side: `motion` takes own coordinates to its coordinates.
     pub fn sample(&self, side: usize, motion: &Similarity) -> Self {
-        let Some(back) = motion.inverse() else {
-            return self.resize(side);
-        };
-        self.resample(side, |x, y| back.apply(Point { x, y }))
+        match motion.inverse() {
+            Some(back) => self.resample(side, &back),
+            None => self.resize(side),
+        }
+    }
+
+    /// `back` takes coordinates of the result to own coordinates.
+    fn resample(&self, side: usize, back: &Similarity) -> Self {
+        let mut rgb = Vec::with_capacity(side * side * 3);
+        for y in 0..side {
+            let y = y as f32 + 0.5;
+            for x in 0..side {
+                let x = x as f32 + 0.5;
+                rgb.extend_from_slice(&self.at(Point {
+                    x: back.a * x - back.b * y + back.tx,
+                    y: back.b * x + back.a * y + back.ty,
+                }));
+            }
+        }
+        Self { side, rgb }
     }
 
     /// Resized with bilinear interpolation, or by area means when it shrinks.
     pub fn resize(&self, side: usize) -> Self {
         let ratio = self.side as f32 / side as f32;
-        if ratio <= 1.5 {
-            return self.resample(side, |x, y| Point {
-                x: x * ratio,
-                y: y * ratio,
-            });
-        }
-        let taps = ratio.ceil() as usize;
-        let mut rgb = Vec::with_capacity(side * side * 3);
-        for y in 0..side {
-            for x in 0..side {
-                let mut sum = [0.0; 3];
-                for tap in 0..taps * taps {
-                    let (i, j) = (tap % taps, tap / taps);
-                    let shift = |k: usize| (k as f32 + 0.5) / taps as f32;
-                    let point = Point {
-                        x: (x as f32 + shift(i)) * ratio,
-                        y: (y as f32 + shift(j)) * ratio,
-                    };
-                    let colour = self.at(point);
-                    sum.iter_mut().zip(colour).for_each(|(s, c)| *s += c);
+        let count = if ratio <= 1.5 {
+            1
+        } else {
+            ratio.ceil() as usize
+        };
+        // Means of `count * count` points within each pixel of the result.
+        let taps: Vec<Tap> = (0..side * count)
+            .map(|i| {
+                let shift = (i % count) as f32 + 0.5;
+                let place = (i / count) as f32 + shift / count as f32;
+                Tap::new(place * ratio, self.side)
+            })
+            .collect();
+        let row = self.side * 3;
+        let across = |line: usize, out: &mut [f32]| {
+            let line = &self.rgb[line * row..(line + 1) * row];
+            for (tap, out) in taps.iter().zip(out.chunks_exact_mut(3)) {
+                let (low, high) = (&line[tap.low * 3..][..3], &line[tap.high * 3..][..3]);
+                for k in 0..3 {
+                    out[k] = low[k] + tap.share * (high[k] - low[k]);
                 }
-                rgb.extend(sum.map(|s| s / (taps * taps) as f32));
             }
+        };
+        let blank = || (usize::MAX, vec![0.0; taps.len() * 3]);
+        let mut lines = [blank(), blank()];
+        let mut rgb = vec![0.0; side * side * 3];
+        for (vertical, out) in taps.chunks_exact(count).zip(rgb.chunks_exact_mut(side * 3)) {
+            for tap in vertical {
+                if lines[1].0 == tap.low {
+                    lines.swap(0, 1);
+                }
+                for (line, wanted) in lines.iter_mut().zip([tap.low, tap.high]) {
+                    if line.0 != wanted {
+                        across(wanted, &mut line.1);
+                        line.0 = wanted;
+                    }
+                }
+                let pixels = lines[0].1.chunks_exact(3 * count);
+                let below = lines[1].1.chunks_exact(3 * count);
+                for ((out, top), bottom) in out.chunks_exact_mut(3).zip(pixels).zip(below) {
+                    for (i, (top, bottom)) in top.iter().zip(bottom).enumerate() {
+                        out[i % 3] += top + tap.share * (bottom - top);
+                    }
+                }
+            }
+        }
+        if count > 1 {
+            rgb.iter_mut()
+                .for_each(|sum| *sum /= (count * count) as f32);
         }
         Self { side, rgb }
     }
@@ -130,21 +168,33 @@ impl Picture {
         Self { side, rgb }
     }
 
-    fn resample(&self, side: usize, place: impl Fn(f32, f32) -> Point) -> Self {
-        let mut rgb = Vec::with_capacity(side * side * 3);
-        for y in 0..side {
-            for x in 0..side {
-                rgb.extend(self.at(place(x as f32 + 0.5, y as f32 + 0.5)));
-            }
-        }
-        Self { side, rgb }
-    }
-
     /// Gaussian blur of all channels.
     pub fn blur(&self, sigma: f32) -> Self {
         Self {
             side: self.side,
             rgb: gaussian_blur(&self.rgb, self.side, 3, sigma),
+        }
+    }
+}
+
+/// Two neighbouring pixels of a line and the share of the second.
+#[derive(Clone, Copy)]
+struct Tap {
+    low: usize,
+    high: usize,
+    share: f32,
+}
+
+impl Tap {
+    /// At a coordinate where pixel `i` covers `[i, i + 1)`; edges are repeated.
+    #[inline]
+    fn new(place: f32, side: usize) -> Self {
+        let place = (place - 0.5).clamp(0.0, (side - 1) as f32);
+        let low = place as usize;
+        Self {
+            low,
+            high: (low + 1).min(side - 1),
+            share: place - low as f32,
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::head::{Features, l2_norm};
+use super::head::{Features, PlainHead, l2_norm};
 use super::rep::{conv_options, shift_frames};
 
 /// A convolution with bias, followed by ReLU.
@@ -62,8 +62,8 @@ pub struct FusedNet {
     pub embed_scale: Tensor<1>,
     /// Offset of the pooled features, `[embedding]`.
     pub embed_bias: Tensor<1>,
-    /// Unit weight vector of the head times its scale, `[embedding]`.
-    pub head: Tensor<1>,
+    /// From the embedding to the logit.
+    pub head: PlainHead,
 }
 
 /// What one step of the stream gives.
@@ -105,7 +105,7 @@ impl FusedNet {
             convs: self.convs.iter().map(conv).collect(),
             embed_scale: one(self.embed_scale.clone()),
             embed_bias: one(self.embed_bias.clone()),
-            head: one(self.head.clone()),
+            head: self.head.map(one),
         }
     }
 
@@ -119,10 +119,10 @@ impl FusedNet {
 
     fn head_of(&self, pooled: Tensor<2>) -> Features {
         let embedding = self.embed(pooled);
-        let [n, length] = embedding.dims();
-        let dot = (embedding.clone() * self.head.clone().reshape([1, length])).sum_dim(1);
-        let logit = (dot / l2_norm(embedding.clone())).reshape([n]);
-        Features { embedding, logit }
+        Features {
+            logit: self.head.forward(embedding.clone()),
+            embedding,
+        }
     }
 
     /// Mean of the last map, `[clips * frames, embedding]`.
@@ -147,12 +147,6 @@ impl FusedNet {
             };
         }
         mean_of_map(x)
-    }
-
-    /// Scale of the cosine head: the length of its vector.
-    pub fn scale(&self) -> f32 {
-        let square = self.head.clone() * self.head.clone();
-        square.sum().sqrt().into_scalar()
     }
 
     fn embed(&self, pooled: Tensor<2>) -> Tensor<2> {
@@ -191,13 +185,14 @@ impl FusedNet {
         }
         let [n, c, h, w] = x.dims();
         let embedding = self.embed(mean_of_map(x.clone()));
-        let norm = l2_norm(embedding.clone()); // [n, 1]
-        let weight = (self.head.clone() * self.embed_scale.clone()).reshape([1, c, 1, 1]);
-        let bias = (self.head.clone() * self.embed_bias.clone())
-            .sum()
-            .reshape([1, 1, 1]);
-        let evidence = (x * weight).sum_dim(1).reshape([n, h, w]) + bias;
-        let evidence = evidence / norm.reshape([n, 1, 1]);
+        let head = &self.head.weight;
+        let weight = (head.clone() * self.embed_scale.clone()).reshape([1, c, 1, 1]);
+        let bias = (head.clone() * self.embed_bias.clone()).sum();
+        let evidence = (x * weight).sum_dim(1).reshape([n, h, w]) + bias.reshape([1, 1, 1]);
+        let evidence = match &self.head.bias {
+            Some(bias) => evidence + bias.clone().reshape([1, 1, 1]),
+            None => evidence / l2_norm(embedding.clone()).reshape([n, 1, 1]),
+        };
         let logit = evidence
             .clone()
             .reshape([n, h * w])

@@ -6,10 +6,10 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::config::Layer;
 #[cfg(feature = "flex")]
 use super::flex::train_block;
 use super::fused::FusedConv;
+use super::stream_config::StreamLayer;
 #[cfg(feature = "flex")]
 use crate::kernel::{Block, Map};
 
@@ -39,7 +39,7 @@ fn convolution(input: usize, output: usize, kernel: usize, stride: usize) -> Con
 
 impl RepBlock {
     /// Builds the block for one layer of the network.
-    pub fn new(layer: &Layer, device: &Device) -> Self {
+    pub fn new(layer: &StreamLayer, device: &Device) -> Self {
         Self {
             wide: convolution(layer.input + layer.past, layer.output, 3, layer.stride).init(device),
             wide_norm: BatchNormConfig::new(layer.output).init(device),

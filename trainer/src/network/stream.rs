@@ -10,12 +10,12 @@ use super::config::NetworkConfig;
 #[cfg(feature = "flex")]
 use super::flex::{shuffled_stem, train_block};
 use super::fused::{FusedConv, FusedNet, mean_of_map};
-use super::head::{CosineHead, Features};
+use super::head::{Features, Head};
 use super::rep::{RepBlock, norm_affine, scale_rows};
 #[cfg(feature = "flex")]
 use crate::kernel::{Block, Map, SHUFFLED};
 
-/// Stem, RepVGG stages, average pooling, normalised embedding, cosine head.
+/// Stem, RepVGG stages, average pooling, normalised embedding, head.
 ///
 /// The stem is a 6x6 convolution of stride 2: a 2x2 pixel-unshuffle and a 3x3
 /// convolution in one.
@@ -25,7 +25,7 @@ pub struct StreamNet {
     stem_norm: BatchNorm,
     blocks: Vec<RepBlock>,
     embed_norm: BatchNorm,
-    head: CosineHead,
+    head: Head,
 }
 
 impl StreamNet {
@@ -48,7 +48,7 @@ impl StreamNet {
                 .map(|layer| RepBlock::new(layer, device))
                 .collect(),
             embed_norm: BatchNormConfig::new(config.embedding()).init(device),
-            head: CosineHead::new(config.embedding(), config.scale, device),
+            head: Head::new(config.embedding(), config.head, config.scale, device),
         }
     }
 
@@ -140,7 +140,7 @@ impl StreamNet {
             convs,
             embed_scale,
             embed_bias,
-            head: self.head.direction().inner(),
+            head: self.head.fold(),
         }
     }
 }

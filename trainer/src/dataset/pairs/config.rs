@@ -1,0 +1,162 @@
+//! How pairs are drawn, and what their fakes are called.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::fake::BlendKind;
+
+/// How pairs are drawn and degraded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PairConfig {
+    /// Share of pseudo-fakes that are swaps; the others are self-blends. In [0, 1].
+    pub swap_share: f32,
+    /// Share of pseudo-fakes that are swaps in the manner of Face X-ray, with a donor who
+    /// resembles the target; `swap_share` divides the others. In [0, 1]; with 0 every
+    /// pair is what it is without such swaps.
+    pub xray_share: f32,
+    /// Share of pseudo-fakes of clips of three frames or more that time gives away:
+    /// frames repeated, frames left out, or a blend that flickers, as often each. In
+    /// [0, 1]; with 0 every pair is what it is without them.
+    pub temporal_share: f32,
+    /// Share of pairs whose fake is a real fake of the data, when there are any. In [0, 1].
+    pub fake_share: f32,
+    /// How often a source of fakes counts beside the others; 1 where it is not named.
+    pub fake_weights: BTreeMap<String, u8>,
+    /// How often and how hard both classes are degraded, in [0, 1].
+    pub degradation: f32,
+    /// Share of groups held out for validation, in (0, 1).
+    pub validation_share: f32,
+    /// Source that gives pairs of its own fakes only, never pseudo-fakes.
+    pub paired_only: Vec<String>,
+}
+
+impl Default for PairConfig {
+    fn default() -> Self {
+        Self {
+            swap_share: 0.5,
+            xray_share: 0.0,
+            temporal_share: 0.0,
+            fake_share: 0.25,
+            fake_weights: BTreeMap::new(),
+            degradation: 0.7,
+            validation_share: 0.1,
+            paired_only: vec!["synthetic".into()],
+        }
+    }
+}
+
+impl PairConfig {
+    /// Refuses values that cannot work, naming the key.
+    ///
+    /// # Errors
+    /// The first share that is not in [0, 1].
+    pub fn check(&self) -> Result<()> {
+        for (key, share) in [
+            ("swap_share", self.swap_share),
+            ("xray_share", self.xray_share),
+            ("temporal_share", self.temporal_share),
+            ("fake_share", self.fake_share),
+            ("degradation", self.degradation),
+            ("validation_share", self.validation_share),
+        ] {
+            ensure!(
+                (0.0..=1.0).contains(&share),
+                "data.{key} is {share}: it must be 0 to 1"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What made the fake of a pair.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PairKind {
+    /// A self-blended image.
+    SelfBlend,
+    /// A swap between two real faces.
+    Swap,
+    /// A swap with a donor who resembles the target, blended as for Face X-ray.
+    XraySwap,
+    /// A blend of this kind whose strength or colour is unsteady from frame to frame.
+    Flicker(BlendKind),
+    /// Real frames, one of them repeated over a part of the clip.
+    Repeat,
+    /// Real frames, some of them left out.
+    Drop,
+    /// A fake from the data, by its source.
+    Data(String),
+}
+
+impl From<BlendKind> for PairKind {
+    fn from(kind: BlendKind) -> Self {
+        match kind {
+            BlendKind::SelfBlend => Self::SelfBlend,
+            BlendKind::Swap => Self::Swap,
+            BlendKind::XraySwap => Self::XraySwap,
+        }
+    }
+}
+
+impl fmt::Display for PairKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SelfBlend => BlendKind::SelfBlend.fmt(f),
+            Self::Swap => BlendKind::Swap.fmt(f),
+            Self::XraySwap => BlendKind::XraySwap.fmt(f),
+            Self::Flicker(kind) => write!(f, "{kind}-flicker"),
+            Self::Repeat => f.write_str("repeat"),
+            Self::Drop => f.write_str("drop"),
+            Self::Data(source) => f.write_str(source),
+        }
+    }
+}
+
+/// Size and difficulty of the pairs of one batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MakePlan {
+    /// Frames per clip.
+    pub frames: usize,
+    /// Side in pixels.
+    pub side: usize,
+    /// From 0, mostly swaps in good quality, to 1, the configured mix.
+    pub hardness: f32,
+}
+
+impl MakePlan {
+    /// Single frames of the configured mix.
+    pub fn frame(side: usize) -> Self {
+        Self {
+            frames: 1,
+            side,
+            hardness: 1.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_out_of_range_is_named() {
+        PairConfig::default().check().unwrap();
+        let config = PairConfig {
+            temporal_share: 1.5,
+            ..Default::default()
+        };
+        let error = config.check().unwrap_err().to_string();
+        assert!(
+            error.contains("temporal_share") && error.contains("1.5"),
+            "{error}"
+        );
+        let config = PairConfig {
+            xray_share: f32::NAN,
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}

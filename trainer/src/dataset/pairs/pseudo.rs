@@ -1,0 +1,151 @@
+//! The fake of a pair: made from real faces, or taken from the data.
+
+use anyhow::Result;
+use rand::RngExt;
+
+use super::{Clips, EASY, MakePlan, PairKind, Pairs, mixed};
+use crate::dataset::stored_crop;
+use crate::dataset::view::{clip, decoded};
+use crate::fake::{Blend, BlendKind, Flicker, Picture, Random, Retime};
+
+/// Largest mean change of a frame that may go unseen. Where retiming changes no frame by
+/// more, such as in a still scene, real and fake would be the same.
+const UNSEEN: f32 = 1.0 / 255.0;
+
+/// What only time gives away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Artefact {
+    Repeat,
+    Drop,
+    Flicker,
+}
+
+impl Pairs<'_> {
+    /// A pseudo-fake of a real record.
+    ///
+    /// What a share of zero switches off is decided by `extra`: a pair that is no X-ray
+    /// swap and has no temporal artefact is the same whatever their shares are.
+    pub(super) fn pseudo(
+        &self,
+        i: usize,
+        plan: &MakePlan,
+        random: &mut Random,
+        extra: &mut Random,
+    ) -> Result<Clips> {
+        let artefact = self.artefact(plan, extra);
+        if let Some(artefact @ (Artefact::Repeat | Artefact::Drop)) = artefact
+            && let Some(clips) = self.retimed(i, artefact, plan.frames, extra)?
+        {
+            return Ok(clips);
+        }
+        // Photographs and still scenes cannot be retimed, but they can flicker.
+        let flicker = artefact.map(|_| Flicker::sample(plan.frames, extra));
+        let targets = clip(&self.records[i], plan.frames, random)?;
+        let kind = self.blend_kind(plan, random, extra);
+        let blend = Blend::sample(kind, &stored_crop(), random);
+        let donors = match self.donor(i, kind, random) {
+            Some(donor) => clip(&self.records[donor], plan.frames, random)?,
+            None => vec![],
+        };
+        let (reals, fakes) = blend.apply_to_clip(&targets, &donors, flicker.as_ref());
+        let kind = match flicker {
+            Some(_) => PairKind::Flicker(kind),
+            None => kind.into(),
+        };
+        Ok((reals, fakes, kind))
+    }
+
+    fn artefact(&self, plan: &MakePlan, extra: &mut Random) -> Option<Artefact> {
+        let share = mixed(0.0, self.config.temporal_share, plan.hardness);
+        let drawn = plan.frames >= Retime::FRAMES_MIN && extra.random_bool(f64::from(share));
+        drawn.then(|| match extra.random_range(0..3) {
+            0 => Artefact::Repeat,
+            1 => Artefact::Drop,
+            _ => Artefact::Flicker,
+        })
+    }
+
+    fn blend_kind(&self, plan: &MakePlan, random: &mut Random, extra: &mut Random) -> BlendKind {
+        let swap_share = mixed(EASY.0, self.config.swap_share, plan.hardness);
+        let xray_share = mixed(0.0, self.config.xray_share, plan.hardness);
+        let several = self.blendable.len() > 1;
+        let swap = several && random.random_bool(f64::from(swap_share));
+        if several && extra.random_bool(f64::from(xray_share)) {
+            BlendKind::XraySwap
+        } else if swap {
+            BlendKind::Swap
+        } else {
+            BlendKind::SelfBlend
+        }
+    }
+
+    /// Whose face is pasted; nobody's for a self-blend.
+    fn donor(&self, i: usize, kind: BlendKind, random: &mut Random) -> Option<usize> {
+        match (kind, &self.donors) {
+            (BlendKind::SelfBlend, _) => None,
+            (BlendKind::XraySwap, Some(donors)) => donors
+                .nearest(self.records, i, random)
+                .or_else(|| Some(self.other(i, random))),
+            _ => Some(self.other(i, random)),
+        }
+    }
+
+    /// Real frames in another order; `None` where the record has too few of them, or they
+    /// differ too little, for anybody to see it.
+    fn retimed(
+        &self,
+        i: usize,
+        artefact: Artefact,
+        frames: usize,
+        extra: &mut Random,
+    ) -> Result<Option<Clips>> {
+        let record = &self.records[i];
+        let Some(spare) = record.frames.len().checked_sub(frames) else {
+            return Ok(None);
+        };
+        let (retime, kind) = if artefact == Artefact::Repeat {
+            (Retime::repeat(frames, extra), PairKind::Repeat)
+        } else {
+            (Retime::drop(frames, spare, extra), PairKind::Drop)
+        };
+        let last = retime.order().iter().copied().max().unwrap_or(0);
+        let needed = frames.max(last + 1);
+        let first = extra.random_range(0..=record.frames.len().saturating_sub(needed));
+        let mut reals = decoded(record, first, needed)?;
+        let shown = retime.order().iter().filter_map(|place| reals.get(*place));
+        let fakes: Vec<Picture> = shown.cloned().collect();
+        reals.truncate(frames);
+        let seen = reals.iter().zip(&fakes).any(|(a, b)| change(a, b) > UNSEEN);
+        Ok(seen.then_some((reals, fakes, kind)))
+    }
+
+    /// A fake of the data beside its twin, or beside any real face.
+    pub(super) fn data(&self, i: usize, frames: usize, random: &mut Random) -> Result<Clips> {
+        let fake = &self.records[i];
+        let real = match self.twins.get(&i) {
+            Some(twin) => *twin,
+            None => self.blendable[random.random_range(0..self.blendable.len())],
+        };
+        // Twins show the same frames: the same draw of the first one.
+        let mut again = random.clone();
+        let fakes = clip(fake, frames, random)?;
+        let reals = clip(&self.records[real], frames, &mut again)?;
+        Ok((reals, fakes, PairKind::Data(fake.meta.source.clone())))
+    }
+
+    fn other(&self, not: usize, random: &mut Random) -> usize {
+        for _ in 0..8 {
+            let i = self.blendable[random.random_range(0..self.blendable.len())];
+            if i != not && self.records[i].meta.group != self.records[not].meta.group {
+                return i;
+            }
+        }
+        self.blendable[random.random_range(0..self.blendable.len())]
+    }
+}
+
+/// Mean absolute difference of two pictures.
+fn change(a: &Picture, b: &Picture) -> f32 {
+    let sum: f32 = a.rgb.iter().zip(&b.rgb).map(|(a, b)| (a - b).abs()).sum();
+    sum / a.rgb.len().max(1) as f32
+}

@@ -1,0 +1,358 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use rayon::prelude::*;
+use unmask_shared::geometry::Point;
+use unmask_shared::media::Frame;
+use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+
+use super::*;
+use crate::dataset::align::{Aligner, Hint, Search, stored_png};
+use crate::dataset::record::Meta;
+use crate::dataset::stored_crop;
+use crate::dataset::synthetic::person;
+use crate::dataset::view::{decoded, first_frame};
+use crate::fake::{Blend, BlendKind};
+
+/// Four synthetic people as if they were photographed, six frames each, and two of their
+/// twins as fakes.
+static PEOPLE: LazyLock<Vec<Record>> = LazyLock::new(|| {
+    let model = FaceModel::builtin().unwrap();
+    let mut aligner = Aligner::new(60).unwrap();
+    let mut records = Vec::new();
+    for number in 0..4 {
+        let mut made = person(&model, number, 6, &mut aligner).unwrap().records;
+        made.truncate(if number < 2 { 2 } else { 1 });
+        for record in &mut made {
+            record.meta.source = "people".into();
+        }
+        records.extend(made);
+    }
+    records
+});
+
+/// FNV-1a.
+fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Hashed as bytes, so that the last bit of an exponential does not count.
+fn hash_pixels(values: &[f32]) -> u64 {
+    hash(values.iter().map(|v| (v * 255.0).round() as u8))
+}
+
+/// Released detectors were trained on these very pairs: shares of zero must leave them
+/// as they are.
+#[test]
+fn the_default_configuration_draws_what_it_always_drew() {
+    const KNOWN: [(&str, u64, u64); 12] = [
+        ("swap", 0x54b9_89e8_4c2b_f123, 0x9159_f5c8_7063_988c),
+        ("self-blend", 0xd4e3_5206_9bf3_a352, 0x6e21_a2c2_46a2_efe9),
+        ("people", 0x2261_a16a_b865_8ab9, 0x9843_fa3b_eb2e_2c77),
+        ("swap", 0x67e4_a08c_f2db_383a, 0xc455_db4e_ca1a_5e28),
+        ("swap", 0x0f01_c2f1_413e_c0cf, 0x82d9_e7ec_e110_f1e3),
+        ("swap", 0xa3ca_84bc_40b7_e369, 0x2d88_f71f_cb04_7b93),
+        ("people", 0x1f66_7f3c_e80a_521c, 0x7a42_cdfa_f7a1_e09f),
+        ("swap", 0x839d_6bb1_3b07_c64f, 0x2733_bafe_a865_ca2e),
+        ("self-blend", 0x8fce_77f2_936d_5c54, 0x3275_9a2c_9730_b71b),
+        ("swap", 0x8c86_3d76_2ae3_178f, 0x592e_c082_e8d3_68a8),
+        ("people", 0xc07b_5236_b976_5a83, 0x6c56_b580_06f3_0d4c),
+        ("self-blend", 0x5891_0c14_beb8_e68b, 0xc69e_d4c7_df82_4e26),
+    ];
+    let records = &*PEOPLE;
+    let stored = records.iter().flat_map(|record| &record.frames);
+    let decoded = stored.map(|png| {
+        hash(
+            image::load_from_memory(png)
+                .unwrap()
+                .into_bytes()
+                .into_iter(),
+        )
+    });
+    let stored = hash(decoded.flat_map(u64::to_le_bytes));
+    assert_eq!(
+        stored, 0x6d44_29c4_d27b_6189,
+        "the stored crops themselves have changed: {stored:#x}"
+    );
+    let pairs = Pairs::new(records, &PairConfig::default(), false).unwrap();
+    let mut known = KNOWN.iter();
+    for (frames, side, hardness) in [(1, 112, 1.0), (1, 64, 0.0), (3, 80, 0.7)] {
+        let plan = MakePlan {
+            frames,
+            side,
+            hardness,
+        };
+        let epoch = pairs.epoch(7, frames as u64);
+        for index in 0..epoch.len() {
+            let pair = pairs.make(&epoch, index, &plan).unwrap();
+            let made = (
+                pair.kind.to_string(),
+                hash_pixels(&pair.real),
+                hash_pixels(&pair.fake),
+            );
+            let (kind, real, fake) = known.next().unwrap();
+            assert_eq!(
+                (made.0.as_str(), made.1, made.2),
+                (*kind, *real, *fake),
+                "{plan:?} {index}"
+            );
+        }
+    }
+    assert!(known.next().is_none());
+}
+
+fn all_shares() -> PairConfig {
+    PairConfig {
+        xray_share: 0.4,
+        temporal_share: 0.6,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn every_kind_is_made_and_the_others_stay_as_they_are() {
+    let records = &*PEOPLE;
+    let plain = Pairs::new(records, &PairConfig::default(), false).unwrap();
+    let mixed = Pairs::new(records, &all_shares(), false).unwrap();
+    let plan = MakePlan {
+        frames: 3,
+        side: 32,
+        hardness: 1.0,
+    };
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for number in 0..40 {
+        let epoch = mixed.epoch(3, number);
+        for index in 0..epoch.len() {
+            let pair = mixed.make(&epoch, index, &plan).unwrap();
+            *kinds.entry(pair.kind.to_string()).or_default() += 1;
+            assert_ne!(pair.real, pair.fake, "{}", pair.kind);
+            let same = match pair.kind {
+                PairKind::SelfBlend | PairKind::Swap | PairKind::Data(_) => true,
+                PairKind::XraySwap | PairKind::Flicker(_) => false,
+                PairKind::Repeat | PairKind::Drop => false,
+            };
+            let usual = plain.make(&epoch, index, &plan).unwrap();
+            assert_eq!(usual.fake == pair.fake, same, "{}", pair.kind);
+        }
+    }
+    let known = [
+        "drop",
+        "people",
+        "repeat",
+        "self-blend",
+        "self-blend-flicker",
+        "swap",
+        "swap-flicker",
+        "xray-swap",
+        "xray-swap-flicker",
+    ];
+    assert_eq!(kinds.keys().collect::<Vec<_>>(), known);
+    // Of 120 pseudo-fakes: 60 % temporal, a third of those each; 40 % of the rest X-ray.
+    assert!((14..=34).contains(&kinds["repeat"]), "{kinds:?}");
+    assert!((14..=34).contains(&kinds["drop"]), "{kinds:?}");
+    assert!((9..=30).contains(&kinds["xray-swap"]), "{kinds:?}");
+}
+
+#[test]
+fn temporal_artefacts_need_three_frames_and_hardness() {
+    let records = &*PEOPLE;
+    let pairs = Pairs::new(records, &all_shares(), false).unwrap();
+    for (frames, hardness) in [(1, 1.0), (2, 1.0), (3, 0.0)] {
+        let plan = MakePlan {
+            frames,
+            side: 32,
+            hardness,
+        };
+        for number in 0..10 {
+            let epoch = pairs.epoch(3, number);
+            for index in 0..epoch.len() {
+                let kind = pairs.make(&epoch, index, &plan).unwrap().kind;
+                let still = !matches!(
+                    kind,
+                    PairKind::Repeat | PairKind::Drop | PairKind::Flicker(_)
+                );
+                assert!(still, "{kind} of {frames} frames at hardness {hardness}");
+            }
+        }
+    }
+}
+
+/// Fakes by retiming show frames of the record and nothing else.
+#[test]
+fn retimed_frames_are_real_ones() {
+    let records = &*PEOPLE;
+    let config = PairConfig {
+        temporal_share: 1.0,
+        ..Default::default()
+    };
+    let pairs = Pairs::new(records, &config, false).unwrap();
+    let mut seen = 0;
+    for frames in [3, 4, 6] {
+        let plan = MakePlan {
+            frames,
+            side: 32,
+            hardness: 1.0,
+        };
+        for seed in 0..24 {
+            let i = pairs.blendable[seed as usize % pairs.blendable.len()];
+            let stored = decoded(&records[i], 0, 6).unwrap();
+            let mut random = Random::seed_from_u64(seed);
+            let mut extra = Random::seed_from_u64(seed + 1000);
+            let (reals, fakes, kind) = pairs.pseudo(i, &plan, &mut random, &mut extra).unwrap();
+            assert_eq!((reals.len(), fakes.len()), (frames, frames));
+            if !matches!(kind, PairKind::Repeat | PairKind::Drop) {
+                continue;
+            }
+            seen += 1;
+            let first = stored.iter().position(|frame| *frame == reals[0]).unwrap();
+            assert_eq!(reals, stored[first..first + frames], "{kind}");
+            assert!(fakes.iter().all(|fake| stored.contains(fake)), "{kind}");
+            assert_ne!(reals, fakes);
+        }
+    }
+    assert!(seen > 24, "{seen}");
+}
+
+/// A photograph has no time to be wrong about, but its blends can flicker.
+#[test]
+fn photographs_are_never_retimed() {
+    let mut records = PEOPLE.clone();
+    records
+        .iter_mut()
+        .for_each(|record| record.frames.truncate(1));
+    let config = PairConfig {
+        temporal_share: 1.0,
+        fake_share: 0.0,
+        ..Default::default()
+    };
+    let pairs = Pairs::new(&records, &config, false).unwrap();
+    let plan = MakePlan {
+        frames: 3,
+        side: 32,
+        hardness: 1.0,
+    };
+    for number in 0..6 {
+        let epoch = pairs.epoch(1, number);
+        for index in 0..epoch.len() {
+            let kind = pairs.make(&epoch, index, &plan).unwrap().kind;
+            assert!(matches!(kind, PairKind::Flicker(_)), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn perturbed_pairs_keep_their_kind_and_a_share_out_of_range_is_refused() {
+    let records = &*PEOPLE;
+    let config = PairConfig {
+        degradation: 0.0,
+        ..Default::default()
+    };
+    let pairs = Pairs::new(records, &config, false).unwrap();
+    let (epoch, plan) = (pairs.epoch(7, 0), MakePlan::frame(48));
+    let clean = pairs.make(&epoch, 0, &plan).unwrap();
+    let blurred = |code: &str| {
+        let perturbation = code.parse().unwrap();
+        pairs.make_perturbed(&epoch, 0, &plan, &perturbation)
+    };
+    let roughness = |planes: &[f32]| {
+        let steps = planes.windows(2).map(|pair| (pair[0] - pair[1]).abs());
+        steps.sum::<f32>()
+    };
+    let pair = blurred("gb_5").unwrap();
+    assert_eq!(pair.kind, clean.kind);
+    assert!(roughness(&pair.real) < 0.9 * roughness(&clean.real));
+    assert!(roughness(&pair.fake) < 0.9 * roughness(&clean.fake));
+    assert!(blurred("bw_5").unwrap_err().to_string().contains("prepare"));
+    let wrong = PairConfig {
+        xray_share: 2.0,
+        ..config
+    };
+    let error = Pairs::new(records, &wrong, false).err().unwrap();
+    assert!(error.to_string().contains("xray_share"), "{error}");
+}
+
+/// People with the places of their eyes in the stored crop.
+fn portraits(count: u64) -> (Vec<Record>, Vec<[Point; 2]>) {
+    let model = FaceModel::builtin().unwrap();
+    let portrait = |aligner: &mut Aligner, seed: u64| {
+        let config = SceneConfig {
+            seed,
+            ..Default::default()
+        };
+        let frame = Scene::new(&model, config).unwrap().frame(seed as u32);
+        let picture = Frame {
+            width: frame.width,
+            height: frame.height,
+            rgb: frame.rgb,
+            ..Default::default()
+        };
+        let Search::Found(face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
+            return None;
+        };
+        let to_crop = stored_crop().from_box(&face);
+        let meta = Meta {
+            label: Label::Real,
+            source: "people".into(),
+            group: format!("person-{seed}"),
+            file: "person.png".into(),
+            frames: 1,
+            ..Default::default()
+        };
+        let frames = vec![stored_png(&picture, &face).unwrap()];
+        let eyes = frame.truth.eyes.map(|eye| to_crop.apply(eye));
+        Some((Record { meta, frames }, eyes))
+    };
+    (0..count)
+        .into_par_iter()
+        .map_init(|| Aligner::new(60).unwrap(), portrait)
+        .flatten()
+        .unzip()
+}
+
+/// Donors stand in for the paper's nearest landmarks: their eyes must be nearer than those
+/// of anybody, and their blends must have smaller seams.
+#[test]
+fn nearest_donors_have_nearer_eyes_and_smaller_seams() {
+    let (records, eyes) = portraits(32);
+    let all: Vec<usize> = (0..records.len()).collect();
+    let donors = Donors::new(&records, &all).unwrap();
+    let mut random = Random::seed_from_u64(1);
+    let faces: Vec<Picture> = records.iter().map(|r| first_frame(r).unwrap()).collect();
+    let (mut distance, mut seam) = ([0.0f32; 2], [0.0f32; 2]);
+    for i in &all {
+        let nearest = donors.nearest(&records, *i, &mut random).unwrap();
+        assert_ne!(nearest, *i);
+        let anybody = (i + 11) % all.len();
+        let blend = Blend::sample(BlendKind::XraySwap, &stored_crop(), &mut random);
+        for (k, donor) in [nearest, anybody].into_iter().enumerate() {
+            let apart = |eye: usize| eyes[*i][eye].distance(eyes[donor][eye]);
+            distance[k] += apart(0) + apart(1);
+            seam[k] += blend.seam(&faces[*i], &faces[donor]).unwrap();
+        }
+    }
+    assert!(distance[0] < 0.9 * distance[1], "{distance:?}");
+    assert!(seam[0] < 0.9 * seam[1], "{seam:?}");
+}
+
+#[test]
+fn nobody_lends_a_face_within_a_group() {
+    let mut records = PEOPLE.clone();
+    records.retain(|record| record.meta.label == Label::Real);
+    let donors = Donors::new(&records, &[0, 1, 3]).unwrap();
+    let mut random = Random::seed_from_u64(2);
+    for _ in 0..40 {
+        let found = donors.nearest(&records, 1, &mut random);
+        assert!(matches!(found, None | Some(0 | 3)), "{found:?}");
+        assert_eq!(donors.nearest(&records, 2, &mut random), None);
+    }
+    let group = records[0].meta.group.clone();
+    records
+        .iter_mut()
+        .for_each(|record| record.meta.group.clone_from(&group));
+    assert_eq!(donors.nearest(&records, 1, &mut random), None);
+    records[3].frames[0].truncate(40);
+    let error = format!("{:#}", Donors::new(&records, &[0, 3]).err().unwrap());
+    assert!(error.contains("prepare it again"), "{error}");
+}
