@@ -44,6 +44,15 @@ impl FusedConv {
     }
 }
 
+/// Mean over the pixels.
+///
+/// # Shapes
+/// - `map`: `[n, channels, height, width]`, output: `[n, channels]`
+pub(super) fn mean_of_map(map: Tensor<4>) -> Tensor<2> {
+    let [n, channels, _, _] = map.dims();
+    map.mean_dim(3).mean_dim(2).reshape([n, channels])
+}
+
 /// A trained network with all branches and normalisations folded away.
 #[derive(Clone, Debug)]
 pub struct FusedNet {
@@ -105,6 +114,27 @@ impl FusedNet {
     /// # Shapes
     /// - `images`: `[clips * frames, 3, side, side]`, RGB in [0, 1]
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
+        self.head_of(self.pooled(images, frames))
+    }
+
+    fn head_of(&self, pooled: Tensor<2>) -> Features {
+        let embedding = self.embed(pooled);
+        Features {
+            logit: self.head.forward(embedding.clone()),
+            embedding,
+        }
+    }
+
+    /// Mean of the last map, `[clips * frames, embedding]`.
+    fn pooled(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        if let Some(pooled) = super::flex::pooled_features(&self.convs, &images, frames) {
+            return pooled;
+        }
+        self.pooled_by_operations(images, frames)
+    }
+
+    fn pooled_by_operations(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
         let mut x = images - 0.5;
         for conv in &self.convs {
             x = if conv.past == 0 {
@@ -116,16 +146,11 @@ impl FusedNet {
                 conv.forward(Tensor::cat(vec![x, past], 1))
             };
         }
-        let embedding = self.embed(x);
-        Features {
-            logit: self.head.forward(embedding.clone()),
-            embedding,
-        }
+        mean_of_map(x)
     }
 
-    fn embed(&self, features: Tensor<4>) -> Tensor<2> {
-        let [n, channels, _, _] = features.dims();
-        let pooled = features.mean_dim(3).mean_dim(2).reshape([n, channels]);
+    fn embed(&self, pooled: Tensor<2>) -> Tensor<2> {
+        let [_, channels] = pooled.dims();
         pooled * self.embed_scale.clone().reshape([1, channels])
             + self.embed_bias.clone().reshape([1, channels])
     }
@@ -159,7 +184,7 @@ impl FusedNet {
             x = conv.forward(x);
         }
         let [n, c, h, w] = x.dims();
-        let embedding = self.embed(x.clone());
+        let embedding = self.embed(mean_of_map(x.clone()));
         let head = &self.head.weight;
         let weight = (head.clone() * self.embed_scale.clone()).reshape([1, c, 1, 1]);
         let bias = (head.clone() * self.embed_bias.clone()).sum();
@@ -254,6 +279,39 @@ mod tests {
                 "evidence of frame {frame}"
             );
             states = out.states;
+        }
+    }
+
+    /// The kernels of the `flex` device against single tensor operations, whose gradients
+    /// the engine's own tests hold to PyTorch's.
+    #[test]
+    fn kernels_agree_with_operations() {
+        let device = Device::flex();
+        let net = trained(&device).fuse().autodiff();
+        for frames in [1, FRAMES] {
+            let images = Tensor::random(
+                [2 * FRAMES, 3, 64, 64],
+                Distribution::Uniform(0.0, 1.0),
+                &device,
+            );
+            let run = |by_operations: bool| {
+                let leaf = images.clone().autodiff().require_grad();
+                let features = net.head_of(if by_operations {
+                    net.pooled_by_operations(leaf.clone(), frames)
+                } else {
+                    net.pooled(leaf.clone(), frames)
+                });
+                let goal = features.logit.clone().sum() + features.embedding.sum() * 0.1;
+                let gradient = leaf.grad_remove(&mut goal.backward()).unwrap();
+                (features.logit.inner(), gradient)
+            };
+            let (want, got) = (run(true), run(false));
+            assert!(largest_difference(want.0.clone(), got.0.clone()) < 1e-4);
+            let size: f32 = want.1.clone().abs().max().into_scalar();
+            let off = largest_difference(want.1, got.1.clone());
+            assert!(off < 1e-4 * size, "{frames} frames: {off} of {size}");
+            let plain = net.forward(images.clone(), frames).logit.inner();
+            assert_eq!(largest_difference(plain, got.0), 0.0);
         }
     }
 

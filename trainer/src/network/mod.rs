@@ -13,6 +13,8 @@ mod blueprint;
 mod config;
 mod csn;
 mod detector;
+#[cfg(feature = "flex")]
+mod flex;
 mod fused;
 mod head;
 mod layered;
