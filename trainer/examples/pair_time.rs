@@ -1,10 +1,10 @@
-//! Times making pairs in one thread, by kind:
+//! Times making pairs in one thread, by kind, as the median and the mean:
 //! `cargo run --release -p unmask-trainer --example pair_time [SHARDS]`, without a folder
 //! of shards on synthetic people.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use unmask_trainer::dataset::{
     MakePlan, PairConfig, Pairs, PrepareOptions, Record, prepare, read_shards,
@@ -21,6 +21,8 @@ fn main() -> anyhow::Result<()> {
     let config = PairConfig {
         paired_only: vec![],
         fake_share: 0.0,
+        xray_share: 0.3,
+        temporal_share: 0.3,
         ..Default::default()
     };
     let pairs = Pairs::new(&records, &config, false)?;
@@ -30,25 +32,31 @@ fn main() -> anyhow::Result<()> {
             side,
             hardness: 1.0,
         };
-        let mut spent: BTreeMap<String, (Duration, u32)> = BTreeMap::new();
+        let mut spent: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut made = 0;
         for number in 0.. {
             let epoch = pairs.epoch(1, number);
             for index in 0..epoch.len().min(PAIRS_MAX - made) {
                 let begun = Instant::now();
                 let pair = pairs.make(&epoch, index, &plan)?;
-                let place = spent.entry(pair.kind.to_string()).or_default();
-                *place = (place.0 + begun.elapsed(), place.1 + 1);
+                let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
+                spent
+                    .entry(pair.kind.to_string())
+                    .or_default()
+                    .push(milliseconds);
                 made += 1;
             }
             if made >= PAIRS_MAX {
                 break;
             }
         }
-        for (kind, (time, count)) in spent {
+        for (kind, mut times) in spent {
+            times.sort_by(f64::total_cmp);
+            let mean = times.iter().sum::<f64>() / times.len() as f64;
             println!(
-                "{frames} x {side} px  {kind:24} {:.2} ms a pair ({count})",
-                time.as_secs_f64() * 1e3 / f64::from(count)
+                "{frames} x {side} px  {kind:24} {:6.2} ms a pair, mean {mean:6.2} ({})",
+                times[times.len() / 2],
+                times.len()
             );
         }
     }
