@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check;
+mod distort;
 mod evaluate;
 mod export;
 mod keygen;
@@ -38,6 +39,8 @@ enum Command {
     Prepare(prepare::Args),
     /// Show pairs of real and pseudo-fake faces as the network sees them
     Preview(preview::Args),
+    /// Perturb pictures and videos as DeeperForensics does
+    Distort(distort::Args),
     /// Train a detector, defended or not
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
@@ -62,6 +65,7 @@ impl Cli {
             Command::Synthetic(args) => Ok(crate::synthetic::run(&args)?),
             Command::Prepare(args) => args.run(),
             Command::Preview(args) => args.run(),
+            Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Export(args) => args.run(),
