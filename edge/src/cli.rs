@@ -11,6 +11,7 @@ use crate::analyze::{AnalyzeOptions, Format, analyze};
 use crate::bench::{self, BenchFormat};
 use crate::demo::{DemoFormat, DemoOptions, demo};
 use crate::error::EdgeError;
+use crate::log::{LogArgs, LogCommand};
 use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
 use crate::report::terminal::EventFormat;
@@ -24,12 +25,13 @@ Examples:
   unmask-edge analyze evidence/ --format jsonl > report.jsonl
   unmask-edge run --source clip.mp4         watch a video as if it were live
   unmask-edge run --source synthetic --max-frames 500
+  unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
   unmask-edge bench                         how fast is this machine?
   unmask-edge model install bundle --models /var/lib/unmask --trusted-key maker.pub
 
 Exit codes:
-  0  no manipulated face was found; for demo, bench and model: all went well
-  1  a manipulated face was found
+  0  no manipulated face was found; for demo, bench, log and model: all went well
+  1  a manipulated face was found; for log: the log is not intact
   2  something could not be read or done
 
 Videos are read by the ffmpeg command (Debian, Ubuntu: apt-get install ffmpeg).
@@ -57,6 +59,12 @@ pub enum Command {
     Bench(BenchArgs),
     /// Show the detector at work on synthetic people
     Demo(DemoArgs),
+    /// Check, show and export the event log that `run --log` writes
+    Log {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: LogCommand,
+    },
     /// Tell about models, verify and install them
     Model {
         /// What to do with it.
@@ -86,6 +94,9 @@ pub struct RunArgs {
     /// Look for faces in every so many frames and follow them in between
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub every: u32,
+    #[command(flatten)]
+    /// The event log.
+    pub log: LogArgs,
 }
 
 /// Arguments of `analyze`.
@@ -153,6 +164,7 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
                 frames_max: args.max_frames,
                 realtime: args.realtime,
                 every: args.every,
+                log: args.log.config(),
             };
             run(&bundle, &options, &*stop_on_signal()?, out)
         }
@@ -182,6 +194,7 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             };
             demo(&bundle, &options, out)
         }
+        Command::Log { command } => command.run(out),
         Command::Model { command } => {
             command.run(out)?;
             Ok(ExitStatus::Nothing)

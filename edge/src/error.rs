@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use unmask_shared::bundle::BundleError;
 use unmask_shared::engine::EngineError;
 
+use crate::log::RecordError;
 use crate::model::ModelError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
@@ -23,6 +24,9 @@ pub enum EdgeError {
     /// The network cannot be loaded or run.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Events cannot be logged, or a log cannot be read.
+    #[error(transparent)]
+    Log(#[from] RecordError),
     /// Frames cannot be had.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -62,8 +62,14 @@ pub fn self_test(bundle: &Bundle) -> Result<SelfTest, SelfTestError> {
         let frames = clip.frames.into();
         let crops = golden_clip(&people, &manifest.crop, clip.seed, clip.swapped, frames);
         let mut session = engine.session()?;
-        for (frame, (crop, &wanted)) in crops.iter().zip(&clip.logits).enumerate() {
-            let found = session.step(crop)?.logit;
+        let mut logits = clip.logits.iter();
+        for (frame, crop) in crops.iter().enumerate() {
+            let Some(step) = session.step(crop)? else {
+                continue; // the clip is not full yet
+            };
+            // A decision more than the manifest has differs from everything.
+            let wanted = logits.next().copied().unwrap_or(f32::NAN);
+            let found = step.logit;
             let difference = (found - wanted).abs();
             if difference.is_nan() || difference > LOGIT_TOLERANCE {
                 return Err(SelfTestError::Differs {
