@@ -11,7 +11,7 @@ fn a_run_is_configured_in_layers() {
     let settings = Layers::<RunConfig>::new()
         .text("run.toml", "[data.fake_weights]\nsynthetic = 3")
         .variables("UNMASK_TRAINER", [variable])
-        .set("afsl.epsilon=8/255")
+        .set("attack.epsilon=8/255")
         .flag("--epochs", "train.epochs", Some(&0.5_f32))
         .build()
         .unwrap();
