@@ -40,6 +40,8 @@ pub struct BenchReport {
     pub frames_per_second: f64,
     /// Faces are looked for in every so many frames.
     pub detect_every: u32,
+    /// Frames of a face that the network decides on at once.
+    pub frames_per_decision: u16,
     /// Size of a frame in pixels.
     pub frame: [usize; 2],
     /// Frames that were measured.
@@ -64,7 +66,7 @@ pub struct StagesMs {
     pub track: f32,
     /// Cutting out one face.
     pub crop: f32,
-    /// One network step on one face.
+    /// One decision of the network on one face: on a frame, or on a clip.
     pub network: f32,
     /// Quality measures and sequential test on one face.
     pub verdict: f32,
@@ -118,9 +120,11 @@ pub fn measure(bundle: &Bundle, seconds: f64) -> Result<BenchReport, EdgeError> 
         count += 1;
     }
     let stages_ms = medians(&pipeline.stopwatch);
+    let per_decision = bundle.manifest.kind.frames_per_decision();
     Ok(BenchReport {
-        frames_per_second: frames_per_second(&stages_ms, config.detect_every),
+        frames_per_second: frames_per_second(&stages_ms, config.detect_every, per_decision),
         stages_ms,
+        frames_per_decision: per_decision,
         detect_every: config.detect_every,
         frame: [frame.width, frame.height],
         frames: (count - WARM_UP_FRAMES) as u64,
@@ -156,12 +160,16 @@ pub fn write(
         report.frame[0], report.frame[1], report.frames
     )?;
     let every = format!("every {} frames", report.detect_every);
+    let decision = match report.frames_per_decision {
+        0 | 1 => "face".to_owned(),
+        frames => format!("{frames} frames of a face"),
+    };
     for (name, value, per) in [
         ("decode", stages.decode, "frame (JPEG)"),
         ("detect", stages.detect, every.as_str()),
         ("track", stages.track, "frame"),
         ("crop", stages.crop, "face"),
-        ("network", stages.network, "face"),
+        ("network", stages.network, decision.as_str()),
         ("verdict", stages.verdict, "face"),
     ] {
         writeln!(out, "{name:<10}{value:>9.3} ms   {per}")?;
@@ -219,8 +227,9 @@ fn medians(stopwatch: &Stopwatch) -> StagesMs {
     }
 }
 
-fn frames_per_second(stages: &StagesMs, detect_every: u32) -> f64 {
-    let each = stages.decode + stages.track + stages.crop + stages.network + stages.verdict;
+fn frames_per_second(stages: &StagesMs, detect_every: u32, per_decision: u16) -> f64 {
+    let network = stages.network / f32::from(per_decision.max(1));
+    let each = stages.decode + stages.track + stages.crop + network + stages.verdict;
     1e3 / f64::from(each + stages.detect / detect_every as f32)
 }
 

@@ -1,7 +1,5 @@
 //! The model that is built into the program.
 
-use std::path::Path;
-
 use unmask_shared::bundle::{Bundle, BundleError};
 
 /// Where the built-in model comes from, for messages.
@@ -16,11 +14,6 @@ pub fn builtin() -> Result<Bundle, BundleError> {
     )
 }
 
-/// The bundle in a folder, or the built-in one where no folder is named.
-pub fn bundle_or_builtin(folder: Option<&Path>) -> Result<Bundle, BundleError> {
-    folder.map_or_else(builtin, Bundle::open)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,7 +26,7 @@ mod tests {
         let step = engine
             .session()
             .unwrap()
-            .step(&vec![0.5; 3 * side * side])
+            .picture(&vec![0.5; 3 * side * side])
             .unwrap();
         assert!(step.logit.is_finite());
         let mean = step.evidence.iter().sum::<f32>() / step.evidence.len() as f32;

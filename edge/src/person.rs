@@ -1,7 +1,7 @@
 //! What is known about one person in front of the camera.
 
 use unmask_shared::calibration::sigmoid;
-use unmask_shared::engine::{Engine, EngineError, Session};
+use unmask_shared::engine::{Engine, EngineError, Session, Step};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
@@ -20,18 +20,25 @@ pub struct Person {
     pub first_frame: u64,
     /// Last frame in which it was seen.
     pub last_frame: u64,
-    /// Frames that the network has judged.
+    /// Frames that were shown to the network.
     pub frames: u32,
     /// Where the face is, in pixels of the frame.
     pub bbox: FaceBox,
-    /// Raw score of the latest frame.
+    /// Raw score of the latest decision: of the latest frame, or of the latest
+    /// clip for a network that judges clips.
     pub logit: f32,
-    /// Evidence map of the latest frame, logit units, row by row.
+    /// Evidence map of the latest decision, logit units, row by row.
     pub evidence: Vec<f32>,
     pub(crate) key: u64,
     session: Session,
     test: SequentialTest,
-    /// Sum of the evidence of all frames, whatever their quality.
+    /// Whether the latest look gave a decision.
+    is_decided: bool,
+    /// Of the frames since the last decision.
+    quality: QualityMean,
+    /// Decisions that were numbers.
+    decisions: u32,
+    /// Sum of their evidence, whatever the quality of their frames.
     llr_sum: f64,
     frames_manipulated: u32,
 }
@@ -67,33 +74,69 @@ impl Person {
             key,
             session: engine.session()?,
             test: SequentialTest::new(manifest.verdict, manifest.calibration)?,
+            is_decided: false,
+            quality: QualityMean::default(),
+            decisions: 0,
             llr_sum: 0.0,
             frames_manipulated: 0,
         })
     }
 
-    /// Shows the network the next crop of the face.
+    /// Shows the network the next crop of the face; tells whether it decided on
+    /// it, which a clip network does once per clip.
     ///
     /// # Shapes
     /// crop: [3, side, side], RGB in [0, 1]
-    pub(crate) fn look(&mut self, crop: &[f32]) -> Result<(), JudgeError> {
+    pub(crate) fn look(&mut self, crop: &[f32]) -> Result<bool, JudgeError> {
         let step = self.session.step(crop)?;
-        self.logit = step.logit;
-        self.evidence = step.evidence;
-        Ok(())
+        self.frames = self.frames.saturating_add(1);
+        Ok(self.take(step))
     }
 
     /// Adds the latest look to the case.
     pub(crate) fn judge(&mut self, quality: &Quality, manifest: &Manifest) -> Verdict {
-        let verdict = self.test.push(self.logit, quality);
-        if self.logit.is_finite() {
-            self.frames = self.frames.saturating_add(1);
-            self.llr_sum += f64::from(manifest.calibration.llr(self.logit));
-        }
+        self.quality.add(quality);
+        self.count(manifest);
+        let verdict = self.verdict();
         if verdict == Verdict::Manipulated {
             self.frames_manipulated = self.frames_manipulated.saturating_add(1);
         }
         verdict
+    }
+
+    /// Ends the case: somebody who left before a clip was full is judged by
+    /// what was seen.
+    pub(crate) fn finish(&mut self, manifest: &Manifest) -> Result<(), JudgeError> {
+        if self.decisions == 0 {
+            let step = self.session.finish()?;
+            self.take(step);
+            self.count(manifest);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, step: Option<Step>) -> bool {
+        self.is_decided = step.is_some();
+        if let Some(step) = step {
+            self.logit = step.logit;
+            self.evidence = step.evidence;
+        }
+        self.is_decided
+    }
+
+    /// Weighs a new decision by the mean quality of the frames that it rests on.
+    fn count(&mut self, manifest: &Manifest) {
+        if !std::mem::take(&mut self.is_decided) {
+            return;
+        }
+        let Some(quality) = std::mem::take(&mut self.quality).mean() else {
+            return;
+        };
+        self.test.push(self.logit, &quality);
+        if self.logit.is_finite() {
+            self.decisions = self.decisions.saturating_add(1);
+            self.llr_sum += f64::from(manifest.calibration.llr(self.logit));
+        }
     }
 
     /// The verdict as of the latest frame.
@@ -112,7 +155,11 @@ impl Person {
 
     /// Why there is no verdict; `None` where there is one.
     pub fn reason(&self) -> Option<Reason> {
-        self.test.reason()
+        match self.test.reason() {
+            // The face is seen, its first clip is not full yet.
+            Some(Reason::NoFace) if self.frames > 0 => Some(Reason::TooShort),
+            reason => reason,
+        }
     }
 
     /// Evidence collected for the verdict, nats.
@@ -122,19 +169,47 @@ impl Person {
 
     /// Calibrated score, 0 (genuine) to 1 (manipulated), from the mean evidence
     /// of the frames that were good enough, or of all frames where none was.
-    /// `None` before the first frame.
+    /// `None` before the first decision.
     pub fn score(&self) -> Option<f32> {
-        if self.frames == 0 {
+        if self.decisions == 0 {
             return None;
         }
         if self.test.frames() > 0 {
             return Some(self.test.score().value());
         }
-        Some(sigmoid((self.llr_sum / f64::from(self.frames)) as f32))
+        Some(sigmoid((self.llr_sum / f64::from(self.decisions)) as f32))
     }
 
     /// Whether the face was followed and judged at all.
     pub(crate) fn is_announced(&self) -> bool {
         self.id != 0
+    }
+}
+
+/// Mean quality of some frames.
+#[derive(Debug, Clone, Copy, Default)]
+struct QualityMean {
+    frames: u32,
+    sharpness: f32,
+    luma: f32,
+    face_px: f32,
+}
+
+impl QualityMean {
+    fn add(&mut self, quality: &Quality) {
+        self.frames += 1;
+        let share = 1.0 / self.frames as f32;
+        self.sharpness += share * (quality.sharpness - self.sharpness);
+        self.luma += share * (quality.luma - self.luma);
+        self.face_px += share * (quality.face_px - self.face_px);
+    }
+
+    /// `None` without a frame.
+    fn mean(self) -> Option<Quality> {
+        (self.frames > 0).then_some(Quality {
+            sharpness: self.sharpness,
+            luma: self.luma,
+            face_px: self.face_px,
+        })
     }
 }

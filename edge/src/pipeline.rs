@@ -1,5 +1,7 @@
 //! The way of a frame: faces, tracks, crop, network, verdict.
 
+use std::time::Instant;
+
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::{Engine, EngineError};
 use unmask_shared::event::EventKind;
@@ -107,7 +109,7 @@ impl Pipeline {
     /// Takes in the next frame of the stream.
     pub fn push(&mut self, frame: &Frame, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
         if (frame.width, frame.height) != self.size {
-            self.end_all(on_event);
+            self.end_all(on_event)?;
             self.size = (frame.width, frame.height);
         }
         self.frames_since_search = self.frames_since_search.saturating_add(1);
@@ -130,17 +132,21 @@ impl Pipeline {
     }
 
     /// Ends the stream: everybody leaves, and the next frame starts a new one.
-    pub fn finish(&mut self, on_event: &mut OnEvent<'_>) {
+    ///
+    /// # Errors
+    /// When the network fails on a last clip; the stream is ended all the same.
+    pub fn finish(&mut self, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
         if self.next_id == 1 {
             // Too short a stream to see anybody twice: better one look than none.
             for person in &mut self.people {
                 announce(person, &mut self.next_id, on_event);
             }
         }
-        self.end_all(on_event);
+        let ended = self.end_all(on_event);
         self.search.reset();
         self.next_id = 1;
         self.size = (0, 0);
+        ended
     }
 
     fn follow(&mut self, faces: Option<&[Face]>) {
@@ -160,13 +166,19 @@ impl Pipeline {
         on_event: &mut OnEvent<'_>,
     ) -> Result<(), PipelineError> {
         let tracks = self.tracker.tracks();
-        self.people.retain(|person| {
+        let manifest = &self.manifest;
+        let mut left = Ok(());
+        self.people.retain_mut(|person| {
             let stays = tracks.iter().any(|track| track.key == person.key);
             if !stays && person.is_announced() {
-                on_event(EventKind::TrackEnded, person);
+                let judged = part(person, manifest, on_event);
+                if left.is_ok() {
+                    left = judged;
+                }
             }
             stays
         });
+        left?;
         for track in tracks {
             if !self.people.iter().any(|person| person.key == track.key) {
                 let person =
@@ -203,7 +215,10 @@ impl Pipeline {
             person.last_frame = frame.index;
             let to_crop = self.manifest.crop.from_box(&person.bbox);
             watch.time(Stage::Crop, || crop_planar(&view, &to_crop, side, crop))?;
-            watch.time(Stage::Network, || person.look(crop))?;
+            let start = Instant::now();
+            if person.look(crop)? {
+                watch.note(Stage::Network, start.elapsed().as_secs_f32() * 1e3);
+            }
             let before = person.verdict();
             let verdict = watch.time(Stage::Verdict, || {
                 let quality = Quality::of_crop(crop, side, person.bbox.width);
@@ -216,13 +231,26 @@ impl Pipeline {
         Ok(())
     }
 
-    fn end_all(&mut self, on_event: &mut OnEvent<'_>) {
-        for person in self.people.drain(..).filter(Person::is_announced) {
-            on_event(EventKind::TrackEnded, &person);
+    fn end_all(&mut self, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
+        let mut ended = Ok(());
+        for mut person in self.people.drain(..).filter(Person::is_announced) {
+            ended = ended.and(part(&mut person, &self.manifest, on_event));
         }
         self.tracker.clear();
         self.frames_since_search = u32::MAX;
+        Ok(ended?)
     }
+}
+
+/// Tells that somebody has left, who is also judged if that was not done before.
+fn part(
+    person: &mut Person,
+    manifest: &Manifest,
+    on_event: &mut OnEvent<'_>,
+) -> Result<(), JudgeError> {
+    let judged = person.finish(manifest);
+    on_event(EventKind::TrackEnded, person);
+    judged
 }
 
 /// Gives a face its number. A verdict that was reached before is told too.

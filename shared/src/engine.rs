@@ -1,6 +1,8 @@
 //! Runs a bundle's graph with tract, one face crop per step.
 
 mod inspect;
+mod layout;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +14,8 @@ use tract_onnx::prelude::*;
 
 use crate::bundle::Bundle;
 use crate::manifest::Manifest;
+use layout::Layout;
+pub use session::Session;
 
 /// Why a graph cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +39,7 @@ pub enum EngineError {
     },
 }
 
-/// What one step says about one face crop.
+/// What the network says about a face crop, or a clip of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// Raw score before calibration; grows with manipulation.
@@ -53,25 +57,6 @@ pub struct Step {
 pub struct Engine {
     plan: Arc<TypedRunnableModel>,
     layout: Arc<Layout>,
-}
-
-/// Which input and output of the plan is which.
-#[derive(Debug)]
-struct Layout {
-    crop_side: usize,
-    inputs: Vec<Input>,
-    logit: usize,
-    embedding: usize,
-    evidence: usize,
-    /// Output that feeds state `i` of the next step.
-    next_states: Vec<usize>,
-    state_shapes: Vec<[usize; 4]>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Input {
-    Image,
-    State(usize),
 }
 
 impl Engine {
@@ -100,176 +85,15 @@ impl Engine {
         })
     }
 
-    /// Starts a stream of frames without a past.
+    /// Starts a stream of one person's crops, without a past.
     pub fn session(&self) -> Result<Session, EngineError> {
-        let state = guarded(|| self.plan.spawn())?;
-        let past = self.layout.no_past()?;
-        Ok(Session {
-            state,
-            past,
-            layout: Arc::clone(&self.layout),
-        })
+        Session::new(&self.plan, &self.layout)
     }
 
     /// Side of the face crop in pixels.
     pub fn crop_side(&self) -> usize {
         self.layout.crop_side
     }
-}
-
-/// One person's frames: the network and what it remembers of earlier ones.
-#[derive(Debug)]
-pub struct Session {
-    state: TypedSimpleState,
-    past: TVec<TValue>,
-    layout: Arc<Layout>,
-}
-
-impl Session {
-    /// Shows the next frame of the stream to the network.
-    ///
-    /// `image` is the face crop as planar RGB in [0, 1].
-    ///
-    /// # Shapes
-    /// image: [3, side, side]
-    pub fn step(&mut self, image: &[f32]) -> Result<Step, EngineError> {
-        let side = self.layout.crop_side;
-        let wanted = 3 * side * side;
-        if image.len() != wanted {
-            return Err(EngineError::CropSize {
-                found: image.len(),
-                wanted,
-            });
-        }
-        let layout = Arc::clone(&self.layout);
-        let (state, past) = (&mut self.state, &self.past);
-        let outputs = guarded(|| {
-            let image = Tensor::from_shape(&[1, 3, side, side], image)?.into_tvalue();
-            let inputs = layout.inputs.iter().map(|input| match *input {
-                Input::Image => image.clone(),
-                Input::State(index) => past[index].clone(),
-            });
-            state.run(inputs.collect())
-        })?;
-        let step = Step {
-            logit: values(&outputs, layout.logit)?
-                .first()
-                .copied()
-                .unwrap_or(f32::NAN),
-            embedding: values(&outputs, layout.embedding)?.to_vec(),
-            evidence: values(&outputs, layout.evidence)?.to_vec(),
-        };
-        self.past = layout
-            .next_states
-            .iter()
-            .map(|&index| outputs[index].clone())
-            .collect();
-        Ok(step)
-    }
-
-    /// Forgets the past, as for another person.
-    pub fn reset(&mut self) -> Result<(), EngineError> {
-        self.past = self.layout.no_past()?;
-        Ok(())
-    }
-}
-
-impl Layout {
-    fn new(graph: &pb::GraphProto, manifest: &Manifest) -> Result<Self, EngineError> {
-        let spec = &manifest.graph;
-        let initialised = |name: &str| graph.initializer.iter().any(|t| t.name == name);
-        let mut inputs = Vec::new();
-        for input in graph.input.iter().filter(|i| !initialised(&i.name)) {
-            if input.name == spec.image.as_str() {
-                inputs.push(Input::Image);
-            } else if let Some(at) = spec
-                .states
-                .iter()
-                .position(|s| s.input == input.name.as_str())
-            {
-                inputs.push(Input::State(at));
-            } else {
-                return Err(disagree(format!("input {:.40} is unknown", input.name)));
-            }
-        }
-        if inputs.len() != spec.states.len() + 1 {
-            return Err(disagree(format!(
-                "the graph has {} inputs, the manifest names {}",
-                inputs.len(),
-                spec.states.len() + 1
-            )));
-        }
-        let output = |name: &str| {
-            let found = graph.output.iter().position(|o| o.name == name);
-            found.ok_or_else(|| disagree(format!("output {name} is missing")))
-        };
-        let next_states = spec
-            .states
-            .iter()
-            .map(|s| output(&s.output))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            crop_side: usize::from(manifest.crop.size),
-            inputs,
-            logit: output(&spec.logit)?,
-            embedding: output(&spec.embedding)?,
-            evidence: output(&spec.evidence)?,
-            next_states,
-            state_shapes: spec
-                .states
-                .iter()
-                .map(|s| s.shape.map(usize::from))
-                .collect(),
-        })
-    }
-
-    /// Compares the shapes that tract found with those of the manifest.
-    fn check(&self, plan: &TypedRunnableModel, manifest: &Manifest) -> Result<(), EngineError> {
-        let model = plan.model();
-        for (at, input) in self.inputs.iter().enumerate() {
-            let fact = model.input_fact(at).map_err(|e| tract_error(&e))?;
-            let wanted = match *input {
-                Input::Image => [1, 3, self.crop_side, self.crop_side],
-                Input::State(index) => self.state_shapes[index],
-            };
-            expect_shape("an input", fact, &wanted)?;
-        }
-        let side = usize::from(manifest.graph.evidence_side);
-        let length = usize::from(manifest.graph.embedding_len);
-        let mut outputs: Vec<(&str, usize, Vec<usize>)> = Vec::from([
-            ("the logit", self.logit, Vec::from([1, 1])),
-            ("the embedding", self.embedding, Vec::from([1, length])),
-            ("the evidence", self.evidence, Vec::from([1, 1, side, side])),
-        ]);
-        for (&at, shape) in self.next_states.iter().zip(&self.state_shapes) {
-            outputs.push(("a next state", at, shape.to_vec()));
-        }
-        for (what, at, wanted) in outputs {
-            let fact = model.output_fact(at).map_err(|e| tract_error(&e))?;
-            expect_shape(what, fact, &wanted)?;
-        }
-        Ok(())
-    }
-
-    fn no_past(&self) -> Result<TVec<TValue>, EngineError> {
-        let zeros = |shape: &[usize; 4]| Tensor::zero::<f32>(shape).map(IntoTValue::into_tvalue);
-        self.state_shapes
-            .iter()
-            .map(zeros)
-            .collect::<TractResult<_>>()
-            .map_err(|e| tract_error(&e))
-    }
-}
-
-fn expect_shape(what: &str, fact: &TypedFact, wanted: &[usize]) -> Result<(), EngineError> {
-    let found = fact.shape.as_concrete();
-    if fact.datum_type != f32::datum_type() || found != Some(wanted) {
-        return Err(disagree(format!(
-            "{what} is {:?} {:?}, the manifest says f32 {wanted:?}",
-            fact.datum_type, fact.shape
-        )));
-    }
-    Ok(())
 }
 
 fn values(outputs: &TVec<TValue>, at: usize) -> Result<&[f32], EngineError> {

@@ -4,7 +4,8 @@
 //!
 //! Without features the crate is `no_std` and never allocates. The feature
 //! `std` adds the face finder and bundles on disk; `media` reads pictures and
-//! videos; `tract` adds the engine that runs a bundle.
+//! videos; `tract` adds the engine that runs a bundle; `settings` reads settings in
+//! layers.
 //!
 //! The way of a frame: [`face`] finds boxes, [`geometry`] turns a box into a
 //! similarity transform, [`sample`] draws the crop, the network returns a
@@ -30,6 +31,10 @@ pub mod meanface;
 pub mod media;
 pub mod quality;
 pub mod sample;
+#[cfg(feature = "settings")]
+pub mod settings;
+#[cfg(feature = "std")]
+pub mod signature;
 #[cfg(feature = "std")]
 pub mod synthetic;
 pub mod verdict;

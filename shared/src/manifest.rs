@@ -13,6 +13,8 @@ use crate::verdict::VerdictConfig;
 pub const MANIFEST_FORMAT: u16 = 1;
 /// The only name that a bundle's network may have.
 pub const MODEL_FILE: &str = "model.onnx";
+/// Most crops of one clip.
+pub const CLIP_FRAMES_MAX: u16 = 64;
 /// Most values of one state tensor.
 const STATE_VALUES_MAX: u32 = 1 << 22;
 
@@ -53,6 +55,24 @@ pub struct Manifest {
 pub enum ModelKind {
     /// One crop per step, with a memory carried from step to step.
     Stream,
+    /// One crop per step, each judged on its own.
+    Frame,
+    /// Crops of one person are judged together, so many at a time; clips do not
+    /// overlap.
+    Clip {
+        /// Crops of a clip, 1 to [`CLIP_FRAMES_MAX`].
+        frames: u16,
+    },
+}
+
+impl ModelKind {
+    /// Crops that the network sees for each decision.
+    pub fn frames_per_decision(self) -> u16 {
+        match self {
+            Self::Stream | Self::Frame => 1,
+            Self::Clip { frames } => frames,
+        }
+    }
 }
 
 /// Names and shapes of what goes in and out of the network.
@@ -60,22 +80,24 @@ pub enum ModelKind {
 pub struct GraphSpec {
     /// File in the bundle, [`MODEL_FILE`].
     pub file: String<64>,
-    /// Input `[1, 3, size, size]`: RGB in [0, 1].
+    /// Input `[1, 3, size, size]`, of a clip network `[1, 3, frames, size, size]`:
+    /// RGB in [0, 1].
     pub image: String<32>,
     /// Output `[1, 1]`: the logit; grows with manipulation.
     pub logit: String<32>,
     /// Output `[1, embedding_len]`.
     pub embedding: String<32>,
     /// Output `[1, 1, evidence_side, evidence_side]` in logit units; its mean
-    /// is the logit.
+    /// is the logit. A network that mixes all places before its embedding has
+    /// one value, the logit.
     pub evidence: String<32>,
-    /// The memory.
+    /// The memory; only streams have one.
     pub states: Vec<StateSpec, 16>,
     /// Values of the embedding, at least 1.
     pub embedding_len: u16,
     /// Side of the evidence map, at least 1.
     pub evidence_side: u16,
-    /// Multiply-accumulates of one step.
+    /// Multiply-accumulates of one decision.
     pub macs: u64,
     /// Trained numbers.
     pub parameters: u64,
@@ -114,9 +136,9 @@ pub struct GoldenClip {
     pub seed: u64,
     /// Whether the face is swapped.
     pub swapped: bool,
-    /// Number of frames; as many as `logits`.
+    /// Number of frames; as many as `logits`, or that many clips of frames.
     pub frames: u16,
-    /// The logit after each frame.
+    /// The logit of each decision.
     pub logits: Vec<f32, 32>,
 }
 
@@ -228,6 +250,17 @@ impl Manifest {
             "must be letters, digits, '-', '_' and '.', and begin with a letter or digit",
         )?;
         self.check_crop()?;
+        let per_decision = self.kind.frames_per_decision();
+        require(
+            (1..=CLIP_FRAMES_MAX).contains(&per_decision),
+            "kind.clip.frames",
+            "must be 1 to 64",
+        )?;
+        require(
+            self.kind == ModelKind::Stream || self.graph.states.is_empty(),
+            "graph.states",
+            "must be empty for networks that judge single frames or clips",
+        )?;
         self.graph.check(self.crop.size)?;
         require(
             self.calibration.check().is_ok(),
@@ -242,10 +275,10 @@ impl Manifest {
         )?;
         for clip in &self.golden {
             require(
-                clip.logits.len() == usize::from(clip.frames)
+                clip.logits.len() * usize::from(per_decision) == usize::from(clip.frames)
                     && clip.logits.iter().all(|logit| logit.is_finite()),
                 "golden",
-                "must hold one finite logit per frame",
+                "must hold one finite logit per decision",
             )?;
         }
         let hash = &self.provenance.config_sha256;

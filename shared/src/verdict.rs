@@ -116,7 +116,8 @@ pub struct VerdictConfig {
     /// frames resemble each other, so that ten of them say less than ten
     /// independent ones would.
     pub frame_weight: f32,
-    /// Fewest frames before a verdict, at least 1.
+    /// Fewest frames before a verdict, at least 1. To a network that judges
+    /// clips, a clip is one frame here and below.
     pub frames_min: u16,
     /// What a frame must offer to count.
     pub quality: QualityLimits,

@@ -6,6 +6,7 @@ mod common;
 use common::manifest;
 use proptest::prelude::*;
 use unmask_shared::event::EVENT_FORMAT;
+use unmask_shared::manifest::ModelKind;
 use unmask_shared::{Event, EventKind, Manifest, ManifestError, Reason, Verdict};
 
 fn verdict() -> impl Strategy<Value = (Verdict, Option<Reason>)> {
@@ -146,6 +147,19 @@ fn values_out_of_range_are_named() {
         (|m| m.graph.states[0].shape = [2, 1, 1, 1], "graph.states"),
         (|m| m.graph.states[1].input = m.graph.image.clone(), "graph"),
         (|m| m.graph.logit = "".try_into().expect("fits"), "graph"),
+        (|m| m.kind = ModelKind::Frame, "graph.states"),
+        (
+            |m| m.kind = ModelKind::Clip { frames: 0 },
+            "kind.clip.frames",
+        ),
+        (|m| *m = of_clips(65), "kind.clip.frames"),
+        (
+            |m| {
+                *m = of_clips(25);
+                m.golden[0].frames = 49;
+            },
+            "golden",
+        ),
         (|m| m.calibration.scale = -1.0, "calibration"),
         (|m| m.operating_point.genuine_below = 0.9, "operating_point"),
         (|m| m.operating_point.bpcer = f32::NAN, "operating_point"),
@@ -171,4 +185,27 @@ fn values_out_of_range_are_named() {
     let mut newer = manifest();
     newer.format = 2;
     assert_eq!(newer.check(), Err(ManifestError::Format(2)));
+}
+
+/// A manifest of a network that judges clips of so many frames.
+fn of_clips(frames: u16) -> Manifest {
+    let mut manifest = manifest();
+    manifest.kind = ModelKind::Clip { frames };
+    manifest.graph.states.clear();
+    manifest.golden[0].frames = 2 * frames;
+    manifest
+}
+
+#[test]
+fn kinds_are_written_by_name() {
+    for (kind, json) in [
+        (ModelKind::Stream, "\"stream\""),
+        (ModelKind::Frame, "\"frame\""),
+        (ModelKind::Clip { frames: 25 }, "{\"clip\":{\"frames\":25}}"),
+    ] {
+        assert_eq!(serde_json::to_string(&kind).expect("plain data"), json);
+    }
+    let written = of_clips(25);
+    let json = written.to_json().expect("valid");
+    assert_eq!(Manifest::from_json(&json).expect("own JSON"), written);
 }

@@ -68,13 +68,11 @@ fn main() -> anyhow::Result<()> {
 fn people() -> anyhow::Result<Vec<Record>> {
     let folder = tempfile::tempdir()?;
     prepare(&PrepareOptions {
-        inputs: vec![],
         output: folder.path().to_path_buf(),
         frames: 6,
         windows: 1,
-        min_face_px: 60,
-        groups: None,
         synthetic: PEOPLE,
+        ..Default::default()
     })?;
     read_shards(folder.path())
 }

@@ -8,7 +8,8 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
 use unmask_shared::synthetic::{FaceModel, golden_clip};
 
-use crate::network::FusedNet;
+use crate::export::clip_logits;
+use crate::network::{Frozen, NetworkConfig};
 
 /// Largest difference of a logit between burn's clip and tract's stream.
 pub const ENGINE_TOLERANCE: f32 = 1e-3;
@@ -19,8 +20,8 @@ pub const STREAM_TOLERANCE: f32 = 1e-4;
 /// Differences found.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CheckReport {
-    /// Frames compared.
-    pub frames: usize,
+    /// Decisions compared: one per frame, or per clip for a clip network.
+    pub decisions: usize,
     /// Largest |burn clip - tract stream| over the golden clips.
     pub engine_difference: f32,
     /// Largest |logit - mean evidence| in tract.
@@ -51,10 +52,19 @@ pub fn check_bundle(folder: &Path) -> Result<CheckReport> {
             clip.frames.into(),
         );
         let mut session = engine.session()?;
-        for (frame, want) in frames.iter().zip(&clip.logits) {
-            let step = session.step(frame)?;
+        let mut steps = Vec::with_capacity(clip.logits.len());
+        for frame in &frames {
+            steps.extend(session.step(frame)?);
+        }
+        ensure!(
+            steps.len() == clip.logits.len(),
+            "tract decided {} times on a golden clip, burn {} times: export the bundle again",
+            steps.len(),
+            clip.logits.len()
+        );
+        for (step, want) in steps.iter().zip(&clip.logits) {
             let mean = step.evidence.iter().sum::<f32>() / step.evidence.len().max(1) as f32;
-            report.frames += 1;
+            report.decisions += 1;
             report.engine_difference = report.engine_difference.max((step.logit - want).abs());
             report.evidence_difference = report.evidence_difference.max((step.logit - mean).abs());
         }
@@ -69,34 +79,41 @@ pub fn check_bundle(folder: &Path) -> Result<CheckReport> {
     Ok(report)
 }
 
-/// Largest difference between burn's logits of a clip and of the same frames one by one.
+/// Largest difference between burn's logits of a clip and of the same frames one by one;
+/// `None` for a clip network, which has no frames one by one.
 ///
 /// # Shapes
-/// - `frames`: `[3, side, side]` each; `states`: as the network configuration gives them
+/// - `frames`: `[3, side, side]` each
 ///
 /// # Errors
 /// When the backend does not give f32.
 pub fn stream_difference(
-    net: &FusedNet,
+    net: &Frozen,
     frames: &[Vec<f32>],
-    side: usize,
-    states: &[[usize; 3]],
+    config: &NetworkConfig,
     device: &Device,
-) -> Result<f32> {
-    let image = |frame: &[f32]| {
-        Tensor::<4>::from_data(TensorData::new(frame.to_vec(), [1, 3, side, side]), device)
-    };
-    let clip = Tensor::cat(frames.iter().map(|frame| image(frame)).collect(), 0);
-    let whole = net.forward(clip, frames.len()).logit.into_data();
-    let whole = whole
-        .try_to_vec::<f32>()
-        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-    let mut memory = net.empty_states(1, states, device);
-    let mut largest = 0f32;
-    for (frame, want) in frames.iter().zip(whole) {
-        let out = net.step(image(frame), &memory);
-        memory = out.states;
-        largest = largest.max((out.logit.into_scalar::<f32>() - want).abs());
+) -> Result<Option<f32>> {
+    if config.clip_frames().is_some() {
+        return Ok(None);
     }
-    Ok(largest)
+    let shape = [1, 3, config.input, config.input];
+    let mut memory = match net {
+        Frozen::Stream(net) => net.empty_states(1, &config.state_shapes(), device),
+        Frozen::Plain(_) => Vec::new(),
+    };
+    let mut largest = 0f32;
+    let whole = clip_logits(net, config, frames, device)?;
+    for (frame, want) in frames.iter().zip(whole) {
+        let image = Tensor::<4>::from_data(TensorData::new(frame.clone(), shape), device);
+        let logit = match net {
+            Frozen::Stream(net) => {
+                let out = net.step(image, &memory);
+                memory = out.states;
+                out.logit
+            }
+            Frozen::Plain(net) => net.forward(image, 1).logit,
+        };
+        largest = largest.max((logit.into_scalar::<f32>() - want).abs());
+    }
+    Ok(Some(largest))
 }

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
 use crate::attack::{Pgd, Target};
 use crate::dataset::{Batch, MakePlan, Pairs, PreparedPair};
 use crate::metric::roc_auc;
-use crate::network::Frozen;
+use crate::network::{Frozen, NetworkConfig};
+use crate::train::to_tensors;
 
 /// Order and pseudo-fakes of validation, the same for every run.
 const VALIDATION_SEED: u64 = 0x5EED;
-const BATCH_PAIRS: usize = 32;
+/// Real frames at a time, and as many fake ones.
+const BATCH_FRAMES: usize = 32;
 
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,11 +24,26 @@ pub struct Validation {
     pub pairs: usize,
     /// Side of the crops in pixels.
     pub side: usize,
+    /// Frames of a clip; its score is the mean logit.
+    pub frames: usize,
     /// Radius of PGD-10 in [0, 1]; `None` = clean only.
     pub epsilon: Option<f32>,
 }
 
-/// Logits of held-out frames.
+impl Validation {
+    /// For a network as it is shipped: single frames, or clips for a clip network. An
+    /// `epsilon` of zero means clean only.
+    pub fn of(network: &NetworkConfig, pairs: usize, epsilon: f32) -> Self {
+        Self {
+            pairs,
+            side: network.input,
+            frames: network.clip_frames().unwrap_or(1),
+            epsilon: (epsilon > 0.0).then_some(epsilon),
+        }
+    }
+}
+
+/// Logits of held-out frames or clips.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
     /// Without attack.
@@ -101,7 +118,7 @@ impl Scores {
     }
 }
 
-/// Scores held-out pairs, frame by frame.
+/// Scores held-out pairs, each a real and a fake frame or clip.
 ///
 /// # Errors
 /// When a stored face is damaged, or an attack changed nothing.
@@ -118,17 +135,22 @@ pub fn validate(
         ..Default::default()
     };
     device.seed(VALIDATION_SEED);
-    for first in (0..count).step_by(BATCH_PAIRS) {
-        let made: Vec<PreparedPair> = (first..(first + BATCH_PAIRS).min(count))
+    let plan = MakePlan {
+        frames: request.frames,
+        ..MakePlan::frame(request.side)
+    };
+    let batch_pairs = (BATCH_FRAMES / request.frames.max(1)).max(1);
+    for first in (0..count).step_by(batch_pairs) {
+        let made: Vec<PreparedPair> = (first..(first + batch_pairs).min(count))
             .into_par_iter()
-            .map(|index| pairs.make(&epoch, index, &MakePlan::frame(request.side)))
+            .map(|index| pairs.make(&epoch, index, &plan))
             .collect::<Result<_>>()?;
         scores
             .kinds
             .extend(made.iter().map(|pair| pair.kind.to_string()));
         score_batch(
             net,
-            &Batch::collect(&made, 1, request.side),
+            &Batch::collect(&made, request.frames, request.side),
             request,
             device,
             &mut scores,
@@ -144,22 +166,21 @@ fn score_batch(
     device: &Device,
     scores: &mut Scores,
 ) -> Result<()> {
-    let shape = [batch.clips(), 3, batch.side, batch.side];
-    let images = Tensor::<4>::from_data(TensorData::new(batch.images.clone(), shape), device);
-    let labels = Tensor::from_data(
-        TensorData::new(batch.labels.clone(), [batch.clips()]),
-        device,
-    );
+    let (clips, frames) = (batch.clips(), batch.frames);
+    let (images, labels) = to_tensors(batch, device);
     let logits = |images: Tensor<4>| -> Result<Vec<f32>> {
-        let logits = net.forward(images, 1).logit.into_data().try_to_vec::<f32>();
-        logits.map_err(|error| anyhow::anyhow!("logits are not f32: {error:?}"))
+        let logit = net.forward(images, frames).logit;
+        let [scores] = logit.dims();
+        let per_clip = logit.reshape([clips, scores / clips]).mean_dim(1);
+        let values = per_clip.into_data().try_to_vec::<f32>();
+        values.map_err(|error| anyhow::anyhow!("logits are not f32: {error:?}"))
     };
     scores.clean.extend(logits(images.clone())?);
     scores
         .fake
         .extend(batch.labels.iter().map(|label| *label > 0.5));
     if let Some(epsilon) = request.epsilon {
-        let attacked = Pgd::ten(epsilon, Target::Both).attack(net, images.clone(), labels, 1);
+        let attacked = Pgd::ten(epsilon, Target::Both).attack(net, images.clone(), labels, frames);
         let moved: f32 = (attacked.images.clone() - images).abs().max().into_scalar();
         ensure!(
             moved > epsilon / 2.0,

@@ -10,6 +10,7 @@ pub mod distortion;
 pub mod evaluate;
 pub mod export;
 pub mod fake;
+pub mod kernel;
 pub mod loss;
 pub mod metric;
 pub mod network;

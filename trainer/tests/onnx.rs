@@ -2,8 +2,8 @@
 
 use burn::tensor::Device;
 use burn::tensor::{Tensor, TensorData};
-use unmask_trainer::export::{QuantisedNet, clip_logits, quantise, write_onnx};
-use unmask_trainer::network::{NetworkConfig, Size, StreamNet};
+use unmask_trainer::export::{Quantised, clip_logits, quantise, write_onnx};
+use unmask_trainer::network::{Detector, NetworkConfig, Size};
 
 const FRAMES: usize = 3;
 
@@ -21,20 +21,20 @@ const FRAMES: usize = 3;
 ///         if n.startswith("next_"): feed[n[5:]] = out[n]
 const ONNXRUNTIME: [f32; FRAMES] = [4.561_48, 2.213_069, 2.247_876];
 
-fn network(device: &Device) -> (NetworkConfig, QuantisedNet) {
+fn network(device: &Device) -> (NetworkConfig, Quantised) {
     device.seed(7);
     let config = NetworkConfig {
         size: Size::Tiny,
         input: 48,
         ..Default::default()
     };
-    let net = StreamNet::new(&config, &device.clone().autodiff());
+    let net = Detector::new(&config, &device.clone().autodiff());
     // Running statistics away from their start, so that fusing has something to fold.
     for frame in 0..FRAMES {
         let shape = TensorData::new(image(frame), [1, 3, 48, 48]);
         net.forward(Tensor::from_data(shape, device).autodiff(), 1);
     }
-    let fused = quantise(&net.fuse()).unwrap();
+    let fused = quantise(&net.fold()).unwrap();
     (config, fused)
 }
 

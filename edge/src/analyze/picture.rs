@@ -67,8 +67,7 @@ impl PictureJudge {
 
     fn face(&mut self, frame: &Frame, face: &Face, id: u32) -> Result<TrackReport, EdgeError> {
         let quality = self.cut(frame, face).map_err(PipelineError::from)?;
-        self.session.reset()?;
-        let logit = self.session.step(&self.crop)?.logit;
+        let logit = self.session.picture(&self.crop)?.logit;
         let score = self.manifest.calibration.probability(logit);
         let unfit = self.manifest.verdict.quality.check(&quality);
         let (verdict, reason) = judge(score, unfit, &self.manifest.operating_point);

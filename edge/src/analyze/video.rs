@@ -20,9 +20,11 @@ impl Analyzer {
         let mut found = Found::default();
         let read = self.watch(&mut source, &mut found);
         // Also after an error, so that the next file starts from nothing.
-        self.pipeline
+        let ended = self
+            .pipeline
             .finish(&mut |kind, person| found.note(kind, person));
         let frames = read?;
+        ended?;
         found.tracks.sort_by_key(|track| track.id);
         Ok(MediaReport::new(
             path,

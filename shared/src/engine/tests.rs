@@ -125,11 +125,11 @@ fn red(level: f32) -> Vec<f32> {
 fn a_session_remembers_and_a_reset_forgets() {
     let mut session = engine().session().unwrap();
     let logits: Vec<f32> = (0..3)
-        .map(|_| session.step(&red(0.5)).unwrap().logit)
+        .map(|_| session.step(&red(0.5)).unwrap().unwrap().logit)
         .collect();
     assert_eq!(logits, [0.5, 1.0, 1.5]);
     session.reset().unwrap();
-    let step = session.step(&red(0.25)).unwrap();
+    let step = session.step(&red(0.25)).unwrap().unwrap();
     assert_eq!((step.logit, step.embedding.as_slice()), (0.25, &[0.25][..]));
     assert_eq!(step.evidence, vec![0.25; 16]);
 }
@@ -139,8 +139,8 @@ fn sessions_of_one_engine_do_not_mix() {
     let engine = engine();
     let (mut first, mut second) = (engine.session().unwrap(), engine.session().unwrap());
     first.step(&red(1.0)).unwrap();
-    assert_eq!(second.step(&red(0.5)).unwrap().logit, 0.5);
-    assert_eq!(first.step(&red(1.0)).unwrap().logit, 2.0);
+    assert_eq!(second.step(&red(0.5)).unwrap().unwrap().logit, 0.5);
+    assert_eq!(first.step(&red(1.0)).unwrap().unwrap().logit, 2.0);
 }
 
 #[test]
@@ -186,4 +186,105 @@ fn bytes_that_are_no_network_are_refused() {
         let error = Engine::load(&bundle).unwrap_err();
         assert!(matches!(error, EngineError::Refused(_)), "{error}");
     }
+}
+
+/// Red of frame `t` counts `t + 1` times: the logit tells order and number of the frames.
+fn clip_graph(frames: i64) -> pb::ModelProto {
+    let mut weighed = node("Conv", &["image", "weights"], "weighed");
+    weighed.attribute = vec![pb::AttributeProto {
+        name: "kernel_shape".into(),
+        r#type: AttributeType::Ints as i32,
+        ints: vec![frames, 16, 16],
+        ..Default::default()
+    }];
+    let mut weights = vec![0.0; 3 * 256 * frames as usize];
+    for (frame, plane) in weights.chunks_mut(256).take(frames as usize).enumerate() {
+        plane.fill((frame + 1) as f32 / 256.0);
+    }
+    let mut shape = floats("shape", &[2], vec![]);
+    (shape.data_type, shape.int64_data) = (DataType::Int64 as i32, vec![1, 1]);
+    let mut map = floats("map", &[4], vec![]);
+    (map.data_type, map.int64_data) = (DataType::Int64 as i32, vec![1, 1, 1, 1]);
+    let inside = pb::GraphProto {
+        name: "clip".into(),
+        input: vec![value("image", &[1, 3, frames, 16, 16])],
+        output: vec![
+            value("logit", &[1, 1]),
+            value("embedding", &[1, 1]),
+            value("evidence", &[1, 1, 1, 1]),
+        ],
+        initializer: vec![
+            floats("weights", &[1, 3, frames, 16, 16], weights),
+            shape,
+            map,
+        ],
+        node: vec![
+            weighed,
+            node("Reshape", &["weighed", "shape"], "logit"),
+            node("Identity", &["logit"], "embedding"),
+            node("Reshape", &["weighed", "map"], "evidence"),
+        ],
+        ..Default::default()
+    };
+    pb::ModelProto {
+        graph: Some(inside),
+        ..graph()
+    }
+}
+
+fn clip_manifest(frames: u16) -> Manifest {
+    let mut manifest = manifest();
+    manifest.kind = crate::manifest::ModelKind::Clip { frames };
+    manifest.graph.states.clear();
+    manifest.graph.evidence_side = 1;
+    manifest
+}
+
+fn clip_session() -> Session {
+    let engine = Engine::from_proto(&clip_graph(3), &clip_manifest(3)).unwrap();
+    engine.session().unwrap()
+}
+
+fn logit(step: Option<Step>) -> Option<f32> {
+    step.map(|step| (step.logit * 1e3).round() / 1e3)
+}
+
+#[test]
+fn a_clip_network_decides_on_every_full_clip() {
+    let mut session = clip_session();
+    let said: Vec<Option<f32>> = (1..=7)
+        .map(|frame| logit(session.step(&red(frame as f32)).unwrap()))
+        .collect();
+    let first = 1.0 + 2.0 * 2.0 + 3.0 * 3.0;
+    let second = 4.0 + 2.0 * 5.0 + 3.0 * 6.0;
+    assert_eq!(
+        said,
+        [None, None, Some(first), None, None, Some(second), None]
+    );
+    // One crop is left: it is judged with the two before it, once.
+    let last = 5.0 + 2.0 * 6.0 + 3.0 * 7.0;
+    assert_eq!(logit(session.finish().unwrap()), Some(last));
+    assert_eq!(session.finish().unwrap(), None);
+}
+
+#[test]
+fn a_short_track_and_a_picture_stand_still() {
+    let mut session = clip_session();
+    assert_eq!(session.finish().unwrap(), None);
+    session.step(&red(1.0)).unwrap();
+    session.step(&red(2.0)).unwrap();
+    // 1, 1, 2
+    assert_eq!(logit(session.finish().unwrap()), Some(9.0));
+    assert_eq!(session.picture(&red(0.5)).unwrap().logit, 3.0);
+    assert_eq!(
+        session.step(&red(1.0)).unwrap(),
+        None,
+        "the picture is forgotten"
+    );
+}
+
+#[test]
+fn a_clip_of_another_length_is_refused() {
+    let error = Engine::from_proto(&clip_graph(3), &clip_manifest(4)).unwrap_err();
+    assert!(matches!(error, EngineError::Disagree(_)), "{error}");
 }

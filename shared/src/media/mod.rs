@@ -15,6 +15,7 @@ use crate::sample::{ImageError, RgbView};
 pub use ffmpeg::FfmpegSource;
 pub use folder::{FolderSource, MediaKind, list_media, sniff};
 pub use images::{pad_edges, read_picture};
+pub use probe::frame_count;
 
 /// One picture of a stream. Sources fill it in place, so that a stream runs
 /// without allocating.

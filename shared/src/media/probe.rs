@@ -43,6 +43,14 @@ struct Stream {
     nb_frames: Option<String>,
 }
 
+/// How many frames a video says that it has, where its container tells.
+///
+/// # Errors
+/// When it is no video, or `ffprobe` cannot be run.
+pub fn frame_count(path: &Path) -> Result<Option<u64>, SourceError> {
+    Ok(probe(path)?.frames)
+}
+
 /// Runs `ffprobe` on one file.
 pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
     let output = Command::new("ffprobe")

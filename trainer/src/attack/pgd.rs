@@ -3,17 +3,8 @@
 use burn::tensor::{Distribution, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::network::{Differentiable, cosine_similarity};
-
-/// What the attack maximises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Objective {
-    /// `-(2y - 1) z`: never saturates, where cross entropy does at a scale of 64.
-    Margin,
-    /// The margin plus `s (1 - cos(f, f'))`: also turns the features away.
-    MarginAndFeature,
-}
+use super::objective::{Goal, Objective, spread};
+use crate::network::Differentiable;
 
 /// Which faces are attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +18,17 @@ pub enum Target {
     Both,
 }
 
+/// Where the attack begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Begin {
+    /// At the image itself.
+    Image,
+    /// At a uniformly random point of the ball.
+    Uniform,
+    /// At the image plus Gaussian noise of this standard deviation, as TRADES has it.
+    Gaussian(f32),
+}
+
 /// Parameters of the attack. `epsilon` and `step` are in pixel units, [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pgd {
@@ -36,8 +38,8 @@ pub struct Pgd {
     pub step: f32,
     /// Number of steps.
     pub steps: usize,
-    /// Start at a uniformly random point of the ball.
-    pub random_start: bool,
+    /// Where it begins.
+    pub begin: Begin,
     /// What is maximised.
     pub objective: Objective,
     /// Who is attacked.
@@ -54,15 +56,14 @@ pub struct Attacked {
 }
 
 impl Pgd {
-    /// The inner attack of training: few large steps from a random start.
-    pub fn training(epsilon: f32, steps: usize, objective: Objective) -> Self {
-        let step = epsilon * 2.0 / steps.max(1) as f32;
+    /// One step of 1.25 epsilon from a random start: FGSM-RS (Wong et al., ICLR 2020).
+    pub fn fgsm_rs(epsilon: f32) -> Self {
         Self {
             epsilon,
-            step,
-            steps,
-            random_start: true,
-            objective,
+            step: epsilon * 1.25,
+            steps: 1,
+            begin: Begin::Uniform,
+            objective: Objective::CrossEntropy,
             target: Target::Both,
         }
     }
@@ -73,7 +74,7 @@ impl Pgd {
             epsilon,
             step: epsilon / 4.0,
             steps: 10,
-            random_start: true,
+            begin: Begin::Uniform,
             objective: Objective::Margin,
             target,
         }
@@ -83,7 +84,7 @@ impl Pgd {
     ///
     /// # Shapes
     /// - `images`: `[clips * frames, 3, side, side]` in [0, 1], off the autodiff graph
-    /// - `label`: `[clips * frames]`, 1 = fake
+    /// - `label`: `[clips]`, 1 = fake
     pub fn attack(
         &self,
         net: &dyn Differentiable,
@@ -91,34 +92,18 @@ impl Pgd {
         label: Tensor<1>,
         frames: usize,
     ) -> Attacked {
-        let device = images.device();
         let [n, ..] = images.dims();
-        let clean = (self.objective == Objective::MarginAndFeature).then(|| {
-            net.features(images.clone().autodiff(), frames)
-                .embedding
-                .detach()
-        });
-        let scale = net.scale();
-        let direction = (label.clone() * -2.0 + 1.0).autodiff(); // +1 for reals
-        let mask = self.mask(label).reshape([n, 1, 1, 1]);
+        let goal = Goal::new(self.objective, net, &images, label.clone(), frames);
+        let mask = spread(self.mask(label), n).reshape([n, 1, 1, 1]);
         let low = (images.clone() - self.epsilon).clamp_min(0.0);
         let high = (images.clone() + self.epsilon).clamp_max(1.0);
-        let mut x = images.clone();
-        if self.random_start {
-            let reach = f64::from(self.epsilon);
-            let noise = Tensor::random(x.dims(), Distribution::Uniform(-reach, reach), &device);
-            x = (x + noise * mask.clone()).clamp(0.0, 1.0);
-        }
+        let mut x = self.begin(&images, &mask);
+        x = x.max_pair(low.clone()).min_pair(high.clone());
         let mut gradient_share = 0.0;
         for step in 0..self.steps {
             let leaf = x.clone().autodiff().require_grad();
-            let features = net.features(leaf.clone(), frames);
-            let mut goal = (features.logit * direction.clone()).sum();
-            if let Some(clean) = &clean {
-                let away = cosine_similarity(clean.clone(), features.embedding) * -1.0 + 1.0;
-                goal = goal + away.sum() * scale;
-            }
-            let Some(gradient) = leaf.grad_remove(&mut goal.backward()) else {
+            let gain = goal.of(&net.features(leaf.clone(), frames)).sum();
+            let Some(gradient) = leaf.grad_remove(&mut gain.backward()) else {
                 break;
             };
             if step + 1 == self.steps {
@@ -133,6 +118,17 @@ impl Pgd {
             images,
             gradient_share,
         }
+    }
+
+    fn begin(&self, images: &Tensor<4>, mask: &Tensor<4>) -> Tensor<4> {
+        let reach = f64::from(self.epsilon);
+        let noise = match self.begin {
+            Begin::Image => return images.clone(),
+            Begin::Uniform => Distribution::Uniform(-reach, reach),
+            Begin::Gaussian(deviation) => Distribution::Normal(0.0, f64::from(deviation)),
+        };
+        let noise = Tensor::random(images.dims(), noise, &images.device());
+        images.clone() + noise * mask.clone()
     }
 
     fn mask(&self, label: Tensor<1>) -> Tensor<1> {
@@ -220,7 +216,7 @@ mod tests {
         let pgd = Pgd {
             steps: 1,
             step: EPSILON,
-            random_start: false,
+            begin: Begin::Image,
             ..Pgd::ten(EPSILON, Target::Both)
         };
         let images = images.clamp(0.1, 0.9);

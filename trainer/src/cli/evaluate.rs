@@ -7,11 +7,9 @@ use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
 use crate::evaluate::{Scores, Validation, validate};
 use crate::export::quantise;
-use crate::network::Frozen;
-use crate::train::RunFolder;
+use crate::train::{RunFolder, Weights};
 
-/// The weights evaluated are the averaged ones of the newest checkpoint, rounded to
-/// int8 as they ship. Figures are per frame; fakes are those of the data and
+/// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame, or per clip for a clip network; fakes are those of the data and
 /// pseudo-fakes of held-out faces, the same for every run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -29,6 +27,9 @@ pub struct Args {
     /// Evaluate the weights before rounding to int8
     #[arg(long)]
     float: bool,
+    /// Weights of the run; left out: the best of a run with early stopping, else the last
+    #[arg(long, value_enum)]
+    weights: Option<Weights>,
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
@@ -38,7 +39,8 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
         let device = self.device.open()?;
-        let Frozen::Stream(net) = folder.average(&config, &device)?.fold();
+        let trained = folder.trained(&config, self.weights, &device)?;
+        let net = trained.net.fold();
         let net = if self.float {
             net
         } else {
@@ -46,17 +48,19 @@ impl Args {
         };
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
-        let epsilon = self.epsilon.unwrap_or(config.afsl.epsilon);
-        let request = Validation {
-            pairs: self.pairs,
-            side: config.network.input,
-            epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
-        };
-        let scores = validate(&Frozen::Stream(net), &pairs, &request, &device)?;
+        let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
+        let request = Validation::of(&config.network, self.pairs, epsilon.value());
+        let scores = validate(&net, &pairs, &request, &device)?;
         println!(
-            "method {}, {} held-out pairs, single frames",
+            "method {}, {} weights (step {}), {} held-out pairs, {}",
             config.train.method,
-            scores.kinds.len()
+            trained.weights,
+            trained.step,
+            scores.kinds.len(),
+            match request.frames {
+                1 => "single frames".to_string(),
+                frames => format!("clips of {frames} frames"),
+            }
         );
         print_scores(&scores, epsilon);
         Ok(())

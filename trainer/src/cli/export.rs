@@ -13,8 +13,8 @@ use crate::evaluate::{Scores, Validation, validate};
 use crate::export::{
     About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
 };
-use crate::network::Frozen;
-use crate::train::RunFolder;
+use crate::network::NetworkConfig;
+use crate::train::{RunFolder, Weights};
 
 /// Branches and normalisations are fused, weights rounded to int8, calibration and
 /// operating point fitted on held-out faces, and everything written as a bundle:
@@ -44,15 +44,19 @@ pub struct Args {
     /// Largest share of held-out real faces that may lean towards manipulated
     #[arg(long, default_value_t = 0.1)]
     leaning: f32,
-    /// How much of a frame's evidence counts in a stream, above 0, at most 1
-    #[arg(long, default_value_t = 0.1)]
-    frame_weight: f32,
+    /// How much of a decision's evidence counts, above 0, at most 1; by default 0.1 for
+    /// frames, of which neighbours resemble each other, and 0.5 for clips
+    #[arg(long)]
+    frame_weight: Option<f32>,
     /// What the data is, for the card
     #[arg(long, default_value = "not stated")]
     data_note: String,
     /// Terms of the data, for the card
     #[arg(long, default_value = "not stated")]
     terms_note: String,
+    /// Weights of the run; left out: the best of a run with early stopping, else the last
+    #[arg(long, value_enum)]
+    weights: Option<Weights>,
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
@@ -62,22 +66,14 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
         let device = self.device.open()?;
-        let Frozen::Stream(net) = folder.average(&config, &device)?.fold();
-        let net = quantise(&net)?;
+        let trained = folder.trained(&config, self.weights, &device)?;
+        println!("{} weights, step {}", trained.weights, trained.step);
+        let net = quantise(&trained.net.fold())?;
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
-        let epsilon = self.epsilon.unwrap_or(config.afsl.epsilon);
-        let request = Validation {
-            pairs: self.pairs,
-            side: config.network.input,
-            epsilon: (epsilon.value() > 0.0).then_some(epsilon.value()),
-        };
-        let scores = validate(
-            &Frozen::Stream(net.dequantise(&device)),
-            &pairs,
-            &request,
-            &device,
-        )?;
+        let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
+        let request = Validation::of(&config.network, self.pairs, epsilon.value());
+        let scores = validate(&net.dequantise(&device), &pairs, &request, &device)?;
         let (calibration, operating_point) = calibrate(
             &scores,
             &Caution {
@@ -92,10 +88,7 @@ impl Args {
             release: self.release,
             calibration,
             operating_point,
-            verdict: VerdictConfig {
-                frame_weight: self.frame_weight,
-                ..Default::default()
-            },
+            verdict: self.verdict(&config.network),
             provenance: self.provenance(&config, seconds)?,
             figures: figures(&scores, epsilon),
         };
@@ -110,6 +103,20 @@ impl Args {
         println!("wrote {}", self.output.display());
         println!("next: unmask-trainer check {}", self.output.display());
         Ok(())
+    }
+
+    /// A verdict takes at least two clips, or as many frames as usual.
+    fn verdict(&self, network: &NetworkConfig) -> VerdictConfig {
+        let usual = VerdictConfig::default();
+        let (weight, least) = match network.clip_frames() {
+            Some(_) => (0.5, 2),
+            None => (0.1, usual.frames_min),
+        };
+        VerdictConfig {
+            frame_weight: self.frame_weight.unwrap_or(weight),
+            frames_min: least,
+            ..usual
+        }
     }
 
     fn provenance(&self, config: &RunConfig, seconds: f64) -> anyhow::Result<ProvenanceText> {

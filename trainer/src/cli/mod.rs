@@ -4,8 +4,10 @@ mod check;
 mod distort;
 mod evaluate;
 mod export;
+mod keygen;
 mod prepare;
 mod preview;
+mod sign;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -16,6 +18,7 @@ Examples:
   unmask-trainer train --data shards --run runs/first
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
   unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
+  unmask-trainer keygen --output unmask.key && unmask-trainer sign bundle --key unmask.key
   unmask-edge analyze --bundle bundle video.mp4
 
 Exit codes: 0 done, 2 error.";
@@ -46,6 +49,10 @@ enum Command {
     Export(export::Args),
     /// Prove that a bundle computes in tract what was trained in burn
     Check(check::Args),
+    /// Make a pair of keys for signing bundles
+    Keygen(keygen::Args),
+    /// Sign a bundle, so that devices can tell that it is yours
+    Sign(sign::Args),
 }
 
 impl Cli {
@@ -63,6 +70,8 @@ impl Cli {
             Command::Evaluate(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),
+            Command::Keygen(args) => args.run(),
+            Command::Sign(args) => args.run(),
         }
     }
 }

@@ -2,20 +2,44 @@
 
 use std::path::PathBuf;
 
-use crate::dataset::{PrepareOptions, prepare};
+use anyhow::Result;
 
-/// Every picture and video below a folder named `real` or `fake` is searched for its
-/// largest face, which is aligned and stored. A real and a fake file of the same path
-/// below `real` and `fake` are cut with the same box and stay a pair. Nothing is
-/// skipped silently: `skipped.tsv` in the output says what and why.
+use crate::dataset::{
+    Compression, Layout, Partition, Preparation, PrepareOptions, PrepareReport, Split,
+};
+
+/// Faces are found, aligned and stored as shards. A real file and the fakes made from it are
+/// cut with the same boxes and stay pairs. Nothing is skipped silently: `skipped.tsv` in the
+/// output says what and why. A run that was stopped goes on when the same command is given
+/// again; finished shards are kept.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder with `real` and, if you have fakes, `fake` below it; may be repeated
+    /// Folder of a data set; may be repeated
     #[arg(long, required_unless_present = "synthetic")]
     input: Vec<PathBuf>,
     /// Folder for the shards (WebDataset tar files)
     #[arg(long)]
     output: PathBuf,
+    /// Layout of the inputs; `auto` tells by their folders
+    #[arg(long, default_value = "auto", value_parser = layout)]
+    layout: AnyLayout,
+    /// Compression of FaceForensics++
+    #[arg(long, value_enum, default_value = "c23")]
+    compression: Compression,
+    /// Methods by the names of their folders, with commas between; `all` for all. By
+    /// default those that papers mean by the data set
+    #[arg(long, value_delimiter = ',')]
+    methods: Vec<String>,
+    /// Official splits to prepare, with commas between: train, val, test, or all. Files
+    /// without an official split count as train
+    #[arg(long, value_delimiter = ',', default_value = "train,val", value_parser = split)]
+    split: Vec<Splits>,
+    /// Folder with the official lists, where they are not within the input
+    #[arg(long)]
+    splits: Option<PathBuf>,
+    /// FaceForensics++ folder: the real videos of DeeperForensics
+    #[arg(long)]
+    originals: Option<PathBuf>,
     /// Consecutive frames per record of a video
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     frames: u16,
@@ -23,7 +47,7 @@ pub struct Args {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
     windows: u16,
     /// Smallest face in pixels
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..=4000))]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(40..=4000))]
     min_face: u32,
     /// Table name<TAB>group for clips that share a person, so that they are never split
     #[arg(long)]
@@ -31,11 +55,57 @@ pub struct Args {
     /// Add this many synthetic people, each genuine and swapped
     #[arg(long, default_value_t = 0)]
     synthetic: usize,
+    /// Do only part i of n, written i/n and counted from 0: all parts together give what
+    /// one run gives
+    #[arg(long, default_value_t = Partition::WHOLE)]
+    shard: Partition,
+    /// Threads; 0 for as many as there are cores
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    threads: u16,
+    /// About how many records a shard holds; one that is not finished is made again
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    shard_records: u32,
+}
+
+/// `None` is `auto`.
+#[derive(Clone, Copy, Debug)]
+struct AnyLayout(Option<Layout>);
+
+fn layout(text: &str) -> Result<AnyLayout, String> {
+    if text == "auto" {
+        return Ok(AnyLayout(None));
+    }
+    let layout = <Layout as clap::ValueEnum>::from_str(text, false);
+    layout
+        .map(|layout| AnyLayout(Some(layout)))
+        .map_err(|_| format!("choose auto or one of {}", names::<Layout>()))
+}
+
+/// One split, or all of them.
+#[derive(Clone, Debug)]
+struct Splits(Vec<Split>);
+
+fn split(text: &str) -> Result<Splits, String> {
+    if text == "all" {
+        return Ok(Splits(
+            <Split as clap::ValueEnum>::value_variants().to_vec(),
+        ));
+    }
+    let split = <Split as clap::ValueEnum>::from_str(text, false);
+    split
+        .map(|split| Splits(vec![split]))
+        .map_err(|_| format!("choose all or some of {}", names::<Split>()))
+}
+
+fn names<T: clap::ValueEnum>() -> String {
+    let names = T::value_variants().iter().filter_map(T::to_possible_value);
+    let names: Vec<String> = names.map(|value| value.get_name().to_string()).collect();
+    names.join(", ")
 }
 
 impl Args {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let report = prepare(&PrepareOptions {
+    pub(super) fn run(self) -> Result<()> {
+        let options = PrepareOptions {
             inputs: self.input,
             output: self.output.clone(),
             frames: self.frames.into(),
@@ -43,14 +113,42 @@ impl Args {
             min_face_px: self.min_face,
             groups: self.groups,
             synthetic: self.synthetic,
-        })?;
-        println!(
-            "{} faces in {}, {} files skipped (see {})",
-            report.records,
-            self.output.display(),
-            report.skipped,
-            self.output.join("skipped.tsv").display()
-        );
+            layout: self.layout.0,
+            compression: self.compression,
+            methods: self.methods,
+            splits: self.splits,
+            originals: self.originals,
+            splits_kept: self.split.into_iter().flat_map(|splits| splits.0).collect(),
+            partition: self.shard,
+            threads: self.threads.into(),
+            shard_records: self.shard_records as usize,
+        };
+        let preparation = Preparation::plan(&options)?;
+        for note in preparation.notes() {
+            println!("{note}");
+        }
+        let report = preparation.run()?;
+        print!("{}", summary(&report, &self.output));
         Ok(())
     }
+}
+
+fn summary(report: &PrepareReport, output: &std::path::Path) -> String {
+    let mut text = format!("{} faces in {}", report.records, output.display());
+    if report.shards_kept > 0 {
+        text.push_str(&format!(
+            " ({} of {} shards were there before)",
+            report.shards_kept,
+            report.shards_kept + report.shards_made
+        ));
+    }
+    text.push_str(&format!(
+        ", {} files skipped (see {})\n",
+        report.skipped,
+        report.table.display()
+    ));
+    for (reason, count) in &report.reasons {
+        text.push_str(&format!("{count:8} {reason}\n"));
+    }
+    text
 }

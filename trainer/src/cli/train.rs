@@ -5,45 +5,55 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail, ensure};
+use unmask_shared::settings::{Layers, Settings};
 
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::read_shards;
 use crate::device::DeviceKind;
 use crate::network::Size;
-use crate::train::{Outcome, RunFolder, Start, train};
+use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
 /// A run folder keeps the configuration, metrics, curves (curves.svg) and the newest
-/// checkpoint. Ctrl-C saves and stops; `--resume` goes on exactly where it stopped.
+/// checkpoint, and the best weights. Ctrl-C saves and stops; `--resume` goes on exactly where
+/// it stopped, also after a crash: then from the newest checkpoint.
+///
+/// Every detail is a key of the configuration: see them all with --print-config. Files, then
+/// environment variables (UNMASK_TRAINER__TRAIN__EPOCHS=3), then --set and flags override the
+/// defaults.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of shards, made by `prepare`
-    #[arg(long)]
-    data: PathBuf,
+    #[arg(long, required_unless_present = "print_config")]
+    data: Option<PathBuf>,
     /// Run folder
-    #[arg(long)]
-    run: PathBuf,
+    #[arg(long, required_unless_present = "print_config")]
+    run: Option<PathBuf>,
     /// Go on with the run in the folder, with its own configuration
-    #[arg(long, conflicts_with_all = ["config", "method", "epochs", "seed", "epsilon", "size"])]
+    #[arg(long, conflicts_with_all = ["config", "set", "method", "epochs", "seed", "epsilon", "size"])]
     resume: bool,
     /// Start from the averaged weights of another run of the same architecture
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     init: Option<PathBuf>,
-    /// Configuration in TOML; keys left out take their defaults
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Defence
+    /// Configuration in TOML; keys left out take their defaults. May be repeated: later
+    /// files win
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// One key of the configuration, such as afsl.b1=2; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Defence: short for --set train.method=...
     #[arg(long, value_enum)]
     method: Option<Method>,
-    /// Epochs; may be a fraction
+    /// Epochs, maybe a fraction: short for --set train.epochs=...
     #[arg(long)]
     epochs: Option<f32>,
-    /// Seed of everything random
+    /// Seed of everything random: short for --set train.seed=...
     #[arg(long)]
     seed: Option<u64>,
-    /// Radius of the inner attack, such as 2/255
+    /// Radius of the inner attack, such as 2/255: short for --set attack.epsilon=...
     #[arg(long)]
     epsilon: Option<Epsilon>,
-    /// Network size
+    /// Network size: short for --set network.size=...
     #[arg(long, value_enum)]
     size: Option<Size>,
     /// Stop, with a checkpoint, after this epoch of the schedule
@@ -52,23 +62,25 @@ pub struct Args {
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
-    /// Print the configuration and stop
+    /// Print every key of the configuration with its value and where it came from, and stop
     #[arg(long)]
     print_config: bool,
 }
 
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let (folder, config) = if self.resume {
-            let (folder, config) = RunFolder::open(&self.run)?;
-            (Some(folder), config)
-        } else {
-            (None, self.config()?)
-        };
         if self.print_config {
-            print!("{}", config.to_toml()?);
+            print!("{}", self.settings()?.print());
             return Ok(());
         }
+        let run = self.run.clone().context("--run is missing")?;
+        let data = self.data.clone().context("--data is missing")?;
+        let (folder, config) = if self.resume {
+            let (folder, config) = RunFolder::open(&run)?;
+            (Some(folder), config)
+        } else {
+            (None, self.settings()?.value)
+        };
         let device = self.device.open()?;
         let init = self.init.as_deref().map(|path| {
             let (folder, other) = RunFolder::open(path)?;
@@ -77,13 +89,13 @@ impl Args {
                 "{} has another architecture: --init needs the same size and states",
                 path.display()
             );
-            folder.average(&config, &device)
+            Ok(folder.trained(&config, Some(Weights::Last), &device)?.net)
         });
         let init = init.transpose()?;
-        let records = read_shards(&self.data)?;
+        let records = read_shards(&data)?;
         let folder = match folder {
             Some(folder) => folder,
-            None => RunFolder::create(&self.run, &config)?,
+            None => RunFolder::create(&run, &config)?,
         };
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();
@@ -94,18 +106,18 @@ impl Args {
             eprintln!("\nfinishing this step, then saving; once more to stop at once");
         })
         .context("cannot listen for Ctrl-C")?;
-        let run = self.run.display();
+        let (run, data) = (run.display(), data.display());
         let start = Start {
             init: init.as_ref(),
             until_epoch: self.until,
         };
         match train(&folder, &config, &records, &device, &start, &stop)? {
-            Outcome::Finished => {
+            outcome @ (Outcome::Finished | Outcome::StoppedEarly(_)) => {
+                if let Outcome::StoppedEarly(step) = outcome {
+                    println!("stopped after step {step}: validations no longer got better");
+                }
                 println!("done: curves in {run}/curves.svg");
-                println!(
-                    "next: unmask-trainer evaluate {run} --data {}",
-                    self.data.display()
-                );
+                println!("next: unmask-trainer evaluate {run} --data {data}");
                 Ok(())
             }
             Outcome::Interrupted(step) if self.until.is_some() && !stop.load(Ordering::Relaxed) => {
@@ -113,24 +125,28 @@ impl Args {
                 Ok(())
             }
             Outcome::Interrupted(step) => bail!(
-                "interrupted after step {step} and saved; go on with: unmask-trainer train --resume --run {run} --data {}",
-                self.data.display()
+                "interrupted after step {step} and saved; go on with: unmask-trainer train --resume --run {run} --data {data}"
             ),
         }
     }
 
-    fn config(&self) -> anyhow::Result<RunConfig> {
-        let mut config = match &self.config {
-            Some(path) => RunConfig::read(path)?,
-            None => RunConfig::default(),
-        };
-        let train = &mut config.train;
-        train.method = self.method.unwrap_or(train.method);
-        train.epochs = self.epochs.unwrap_or(train.epochs);
-        train.seed = self.seed.unwrap_or(train.seed);
-        config.afsl.epsilon = self.epsilon.unwrap_or(config.afsl.epsilon);
-        config.network.size = self.size.unwrap_or(config.network.size);
-        config.check()?;
-        Ok(config)
+    /// Defaults, then files, then variables such as UNMASK_TRAINER__TRAIN__EPOCHS, then flags.
+    fn settings(&self) -> anyhow::Result<Settings<RunConfig>> {
+        let mut layers = Layers::<RunConfig>::new().environment("UNMASK_TRAINER");
+        for path in &self.config {
+            layers = layers.file(path);
+        }
+        for assignment in &self.set {
+            layers = layers.set(assignment);
+        }
+        let settings = layers
+            .flag("--method", "train.method", self.method.as_ref())
+            .flag("--epochs", "train.epochs", self.epochs.as_ref())
+            .flag("--seed", "train.seed", self.seed.as_ref())
+            .flag("--epsilon", "attack.epsilon", self.epsilon.as_ref())
+            .flag("--size", "network.size", self.size.as_ref())
+            .build()?;
+        settings.value.check()?;
+        Ok(settings)
     }
 }

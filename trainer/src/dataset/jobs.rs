@@ -1,98 +1,131 @@
-//! Which files belong together, and what their names say of them.
+//! What there is to do: the files of all inputs as jobs, those of the wanted splits.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
-use unmask_shared::media::list_media;
+use anyhow::{Context, Result, ensure};
 
-use super::prepare::PrepareOptions;
-use super::record::Label;
+use super::layout::{Job, Layout, Listing, Request};
+use super::options::PrepareOptions;
+use super::record::{Label, Split};
+use super::skip::Skip;
 
-/// A real file, its fake, or both: cut with the same box.
-pub(super) struct Job {
-    pub(super) name: String,
-    pub(super) source: String,
-    pub(super) group: String,
-    pub(super) files: Vec<(Label, PathBuf)>,
+/// Jobs of all inputs, in a fixed order.
+#[derive(Default)]
+pub(super) struct Jobs {
+    pub(super) jobs: Vec<Job>,
+    pub(super) skips: Vec<Skip>,
+    /// What the user should know before it starts, one sentence each.
+    pub(super) notes: Vec<String>,
 }
 
-/// Pairs every file below `real` with the one of the same path below `fake`.
-pub(super) fn jobs(options: &PrepareOptions) -> Result<Vec<Job>> {
-    let groups = options
-        .groups
-        .as_deref()
-        .map(read_groups)
-        .transpose()?
-        .unwrap_or_default();
-    let mut found: BTreeMap<String, Job> = BTreeMap::new();
+/// Lists all inputs.
+pub(super) fn jobs(options: &PrepareOptions) -> Result<Jobs> {
+    let groups = options.groups.as_deref().map(read_groups).transpose()?;
+    let mut all = Jobs::default();
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for input in &options.inputs {
-        for path in list_media(input)? {
-            let relative = path.strip_prefix(input).unwrap_or(&path);
-            let Some((label, rest)) = label_of(relative) else {
-                continue;
-            };
-            let input = input
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned());
-            let name = format!("{}/{}", input.unwrap_or_default(), rest.join("/"));
-            let source = if rest.len() > 1 {
-                rest[rest.len() - 2].clone()
-            } else {
-                "plain".into()
-            };
-            let group = group_of(&rest[rest.len() - 1], &groups);
-            let job = found.entry(name.clone()).or_insert(Job {
-                name,
-                source,
-                group,
-                files: vec![],
-            });
-            job.files.push((label, path));
-            job.files.sort_by_key(|(label, _)| *label == Label::Fake);
-        }
+        let name = unique_name(input, &mut names);
+        let layout = options.layout.unwrap_or_else(|| Layout::detect(input));
+        let methods = matches!(
+            layout,
+            Layout::FaceForensics | Layout::DeeperForensics | Layout::Dfdcp
+        );
+        ensure!(
+            methods || options.methods.is_empty(),
+            "{} has layout {layout}, which knows no methods: leave --methods out",
+            input.display()
+        );
+        let request = Request {
+            root: input,
+            name: &name,
+            compression: options.compression,
+            methods: &options.methods,
+            splits: options.splits.as_deref(),
+            originals: options.originals.as_deref(),
+        };
+        let mut listing = layout.list(&request)?;
+        let how = if options.layout.is_none() {
+            "recognised by its folders"
+        } else {
+            "as asked for"
+        };
+        let count = |label| entries(&listing).filter(|e| *e == label).count();
+        all.notes.push(format!(
+            "{}: layout {layout} ({how}), {} real and {} fake files",
+            input.display(),
+            count(Label::Real),
+            count(Label::Fake)
+        ));
+        let mut notes = std::mem::take(&mut listing.notes);
+        notes.extend(keep_splits(&mut listing, &options.splits_kept));
+        let notes = notes
+            .into_iter()
+            .map(|note| format!("{}: {note}", input.display()));
+        all.notes.extend(notes);
+        all.jobs.append(&mut listing.jobs);
+        all.skips.append(&mut listing.skips);
     }
-    Ok(found.into_values().collect())
+    if let Some(groups) = groups {
+        all.jobs.iter_mut().for_each(|job| regroup(job, &groups));
+    }
+    Ok(all)
 }
 
-fn label_of(path: &Path) -> Option<(Label, Vec<String>)> {
-    let parts: Vec<String> = path
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-            _ => None,
-        })
-        .collect();
-    let at = parts
-        .iter()
-        .position(|part| part == "real" || part == "fake")?;
-    let label = if parts[at] == "real" {
-        Label::Real
-    } else {
-        Label::Fake
-    };
-    let rest: Vec<String> = parts[..at]
-        .iter()
-        .chain(&parts[at + 1..])
-        .cloned()
-        .collect();
-    (!rest.is_empty()).then_some((label, rest))
+fn entries(listing: &Listing) -> impl Iterator<Item = Label> {
+    let entries = listing.jobs.iter().flat_map(|job| &job.entries);
+    entries.map(|entry| entry.label)
 }
 
-/// A file's stem without a trailing frame number of four digits or more, or its entry
-/// in the table.
-fn group_of(file: &str, groups: &HashMap<String, String>) -> String {
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let clip = match stem.rsplit_once('_') {
-        Some((clip, number)) if number.len() == 4 && number.bytes().all(|b| b.is_ascii_digit()) => {
-            clip
-        }
-        _ => stem,
-    };
-    groups
-        .get(clip)
-        .cloned()
-        .unwrap_or_else(|| clip.to_string())
+/// Last part of the path; `name-2` and so on where an earlier input has the same.
+fn unique_name(input: &Path, names: &mut BTreeMap<String, usize>) -> String {
+    let absolute = input.canonicalize().unwrap_or_else(|_| input.into());
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+    let count = names.entry(name.to_string()).or_default();
+    *count += 1;
+    match count {
+        1 => name.into_owned(),
+        more => format!("{name}-{more}"),
+    }
+}
+
+/// Drops the files of other splits; says how many. Files without an official split count
+/// as training.
+fn keep_splits(listing: &mut Listing, kept: &[Split]) -> Option<String> {
+    let mut dropped: BTreeMap<Split, usize> = BTreeMap::new();
+    for job in &mut listing.jobs {
+        job.entries.retain(|entry| {
+            let split = entry.split.unwrap_or(Split::Train);
+            let keep = kept.contains(&split);
+            if !keep {
+                *dropped.entry(split).or_default() += 1;
+            }
+            keep
+        });
+    }
+    listing.jobs.retain(|job| !job.entries.is_empty());
+    if dropped.is_empty() {
+        return None;
+    }
+    let counts: Vec<String> = dropped
+        .iter()
+        .map(|(split, count)| format!("{count} {split}"))
+        .collect();
+    Some(format!(
+        "not prepared: {} files (choose with --split)",
+        counts.join(" and ")
+    ))
+}
+
+/// Takes the group of the first of the job's files whose clip the table names.
+fn regroup(job: &mut Job, groups: &HashMap<String, String>) {
+    let named = job.entries.iter().find_map(|entry| {
+        let name = entry.file.rsplit('/').next().unwrap_or_default();
+        groups.get(Job::clip_of(name))
+    });
+    if let Some(group) = named {
+        job.group.clone_from(group);
+    }
 }
 
 fn read_groups(path: &Path) -> Result<HashMap<String, String>> {
@@ -104,35 +137,67 @@ fn read_groups(path: &Path) -> Result<HashMap<String, String>> {
             let (name, group) = line
                 .split_once('\t')
                 .with_context(|| format!("{}: `{line}` is not name<TAB>group", path.display()))?;
-            Ok((name.to_string(), group.to_string()))
+            Ok((name.to_string(), group.trim_end().to_string()))
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::Entry;
     use super::*;
 
-    #[test]
-    fn labels_come_from_the_folder() {
-        let (label, rest) = label_of(Path::new("real/dfl/a_0001.jpg")).unwrap();
-        assert_eq!(
-            (label, rest),
-            (
-                Label::Real,
-                vec!["dfl".to_string(), "a_0001.jpg".to_string()]
-            )
-        );
-        assert_eq!(label_of(Path::new("x/fake/y.png")).unwrap().0, Label::Fake);
-        assert!(label_of(Path::new("unreal/y.png")).is_none());
+    fn job(files: &[(&str, Option<Split>)]) -> Job {
+        let entry = |(file, split): &(&str, Option<Split>)| Entry {
+            file: (*file).into(),
+            split: *split,
+            ..Default::default()
+        };
+        Job {
+            name: "j".into(),
+            source: "s".into(),
+            group: "g".into(),
+            entries: files.iter().map(entry).collect(),
+        }
     }
 
     #[test]
-    fn frames_of_a_clip_are_one_group() {
+    fn a_table_names_the_groups_of_clips() {
         let groups = HashMap::from([("clip_1".to_string(), "shared".to_string())]);
-        assert_eq!(group_of("clip_0_0063.jpg", &groups), "clip_0");
-        assert_eq!(group_of("clip_0.mp4", &groups), "clip_0");
-        assert_eq!(group_of("clip_1_0003.jpg", &groups), "shared");
-        assert_eq!(group_of("34_1_0_2017.jpg", &groups), "34_1_0");
+        for (file, group) in [
+            ("in/real/clip_1_0003.jpg", "shared"),
+            ("in/clip_2.mp4", "g"),
+        ] {
+            let mut job = job(&[(file, None)]);
+            regroup(&mut job, &groups);
+            assert_eq!(job.group, group, "{file}");
+        }
+    }
+
+    #[test]
+    fn other_splits_are_left_out_and_counted() {
+        let files = [
+            ("a", None),
+            ("b", Some(Split::Test)),
+            ("c", Some(Split::Val)),
+        ];
+        let mut listing = Listing {
+            jobs: vec![job(&files), job(&files[1..2])],
+            ..Default::default()
+        };
+        let note = keep_splits(&mut listing, &[Split::Train]).unwrap();
+        assert!(note.contains("1 val and 2 test"), "{note}");
+        assert_eq!(listing.jobs.len(), 1);
+        assert_eq!(listing.jobs[0].entries.len(), 1);
+        assert_eq!(keep_splits(&mut listing, &[Split::Train, Split::Val]), None);
+    }
+
+    #[test]
+    fn inputs_of_the_same_name_are_told_apart() {
+        let mut names = BTreeMap::new();
+        let name = |path: &str, names: &mut _| unique_name(Path::new(path), names);
+        assert_eq!(name("/no/such/faces", &mut names), "faces");
+        assert_eq!(name("/nor/such/faces", &mut names), "faces-2");
+        assert_ne!(name(".", &mut names), "");
     }
 }

@@ -3,46 +3,24 @@
 use std::path::Path;
 
 use anyhow::Result;
-use unmask_shared::media::{FfmpegSource, Frame, FrameSource, MediaKind, read_picture, sniff};
+use unmask_shared::media::{
+    FfmpegSource, Frame, FrameSource, MediaKind, SourceError, frame_count, read_picture, sniff,
+};
 
-/// The runs of `frames` consecutive frames that a file gives: one frame of a picture,
-/// `windows` runs of a video, evenly spaced.
-pub(super) fn windows(path: &Path, windows: usize, frames: usize) -> Result<Vec<Vec<Frame>>> {
+/// How many frames a file says that it has: one for a picture; `None` for a video whose
+/// container does not tell.
+pub(super) fn length(path: &Path) -> Result<Option<u64>, SourceError> {
     match sniff(path)? {
-        MediaKind::Image => {
-            let mut frame = Frame::default();
-            read_picture(path, &mut frame)?;
-            Ok(vec![vec![frame]])
-        }
-        MediaKind::Video => video_windows(path, windows, frames),
+        MediaKind::Image => Ok(Some(1)),
+        MediaKind::Video => frame_count(path),
     }
 }
 
-fn video_windows(path: &Path, windows: usize, frames: usize) -> Result<Vec<Vec<Frame>>> {
-    let mut source = FfmpegSource::open(path)?;
-    // A container that does not say how long it is gives its first runs.
-    let expected = source
-        .frames_expected()
-        .unwrap_or((windows * frames) as u64) as usize;
-    let starts = window_starts(expected, windows, frames);
-    let mut found: Vec<Vec<Frame>> = vec![Vec::new(); starts.len()];
-    let mut frame = Frame::default();
-    while source.next_frame(&mut frame)? {
-        let index = frame.index as usize;
-        for (window, start) in found.iter_mut().zip(&starts) {
-            if (*start..start + frames).contains(&index) {
-                window.push(frame.clone());
-            }
-        }
-    }
-    found.retain(|window| !window.is_empty());
-    Ok(found)
-}
-
-/// First frames of evenly spaced runs that do not overlap.
-fn window_starts(expected: usize, windows: usize, frames: usize) -> Vec<usize> {
-    let room = expected.saturating_sub(frames);
-    let count = windows.min(expected / frames.max(1)).max(1);
+/// First frames of evenly spaced runs that do not overlap, within `length` frames.
+pub(super) fn window_starts(length: u64, windows: usize, frames: usize) -> Vec<u64> {
+    let frames = frames.max(1) as u64;
+    let room = length.saturating_sub(frames);
+    let count = (windows as u64).min(length / frames).max(1);
     (0..count)
         .map(|i| {
             if count == 1 {
@@ -54,6 +32,41 @@ fn window_starts(expected: usize, windows: usize, frames: usize) -> Vec<usize> {
         .collect()
 }
 
+/// Shows `take` every frame of the runs of `frames` frames that begin at `starts`, in
+/// order, with the number of the run and of the frame in it; then stops reading. Gives the
+/// number of frames read.
+///
+/// # Errors
+/// [`SourceError`] when the file is damaged before the end of the last run, and those of
+/// `take`.
+pub(super) fn each_frame(
+    path: &Path,
+    starts: &[u64],
+    frames: usize,
+    mut take: impl FnMut(usize, usize, &Frame) -> Result<()>,
+) -> Result<u64> {
+    let mut frame = Frame::default();
+    if sniff(path)? == MediaKind::Image {
+        read_picture(path, &mut frame)?;
+        if starts.first() == Some(&0) {
+            take(0, 0, &frame)?;
+        }
+        return Ok(1);
+    }
+    let end = starts.last().map_or(0, |start| start + frames as u64);
+    let mut source = FfmpegSource::open(path)?;
+    let mut read = 0;
+    while read < end && source.next_frame(&mut frame)? {
+        for (window, start) in starts.iter().enumerate() {
+            if (*start..start + frames as u64).contains(&frame.index) {
+                take(window, (frame.index - start) as usize, &frame)?;
+            }
+        }
+        read += 1;
+    }
+    Ok(read)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +76,28 @@ mod tests {
         assert_eq!(window_starts(90, 4, 4), [0, 28, 57, 86]);
         assert_eq!(window_starts(9, 4, 4), [0, 5]);
         assert_eq!(window_starts(3, 4, 4), [0]);
+        assert_eq!(window_starts(1, 4, 4), [0]);
         assert_eq!(window_starts(90, 1, 4), [43]);
+        for length in 0..200 {
+            let starts = window_starts(length, 5, 7);
+            assert!(starts.windows(2).all(|pair| pair[1] - pair[0] >= 7));
+            assert!(length < 7 || starts.last().is_some_and(|last| last + 7 <= length));
+        }
+    }
+
+    #[test]
+    fn a_picture_has_one_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        image::RgbImage::from_pixel(5, 4, image::Rgb([9; 3]))
+            .save(&path)
+            .unwrap();
+        assert_eq!(length(&path).unwrap(), Some(1));
+        let mut seen = Vec::new();
+        let read = each_frame(&path, &[0], 4, |window, offset, frame| {
+            seen.push((window, offset, frame.width, frame.rgb[0]));
+            Ok(())
+        });
+        assert_eq!((read.unwrap(), seen), (1, vec![(0, 0, 5, 9)]));
     }
 }

@@ -1,22 +1,37 @@
 //! Faces for training: prepared once into WebDataset shards, made into pairs on the fly.
 
 mod align;
+mod crops;
+mod cut;
+mod items;
 mod jobs;
+mod journal;
+mod layout;
 mod loader;
+mod mask;
 mod media;
+mod options;
+mod ordered;
 mod pairs;
+mod partition;
 mod prepare;
+mod read;
 mod record;
 mod shard;
+mod skip;
 mod synthetic;
 mod view;
 
+pub use layout::{Compression, Layout};
 pub use loader::{Batch, BatchPlan, Loader};
+pub use options::PrepareOptions;
 pub(crate) use pairs::mix;
 pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair};
-pub use prepare::{PrepareOptions, PrepareReport, prepare};
-pub use record::{Label, Meta, Record};
-pub use shard::{ShardWriter, read_shards};
+pub use partition::Partition;
+pub use prepare::{Preparation, PrepareReport, prepare};
+pub use read::read_shards;
+pub use record::{FaceChoice, Label, Meta, Record, Split};
+pub use skip::{Reason, Skip};
 
 use unmask_shared::geometry::CropSpec;
 

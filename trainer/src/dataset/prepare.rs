@@ -1,206 +1,271 @@
 //! `prepare`: folders of real and fake pictures and videos become shards of aligned crops.
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
 use unmask_shared::synthetic::FaceModel;
 
-use super::align::{Aligner, stored_png};
-use super::jobs::{Job, jobs};
-use super::media;
-use super::record::{Meta, Record};
-use super::shard::ShardWriter;
+use super::align::Aligner;
+use super::cut::{CutOptions, Outcome, cut};
+use super::items::{Item, bounds, digest};
+use super::jobs::{Jobs, jobs};
+use super::journal::{Done, Head, Journal};
+use super::options::PrepareOptions;
+use super::ordered::in_order;
+use super::record::Split;
+use super::shard::{Shard, write_whole};
+use super::skip::{self, Reason, Skip};
 use super::synthetic;
 
-/// What to prepare and how.
-#[derive(Clone, Debug)]
-pub struct PrepareOptions {
-    /// Folders with `real` and `fake` somewhere in the paths of their files.
-    pub inputs: Vec<PathBuf>,
-    /// Where shards and the table of skipped files go.
-    pub output: PathBuf,
-    /// Consecutive frames per record of a video.
-    pub frames: usize,
-    /// Records taken from each video, evenly spaced.
-    pub windows: usize,
-    /// Smallest face in pixels.
-    pub min_face_px: u32,
-    /// Table `name<TAB>group` for files that share a person or a clip.
-    pub groups: Option<PathBuf>,
-    /// Synthetic people to render, each genuine and swapped.
-    pub synthetic: usize,
-}
-
 /// What came out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PrepareReport {
-    /// Records written.
+    /// Records in the shards of this part.
     pub records: usize,
-    /// Files that gave no record; `skipped.tsv` says why.
+    /// Files that gave no record.
     pub skipped: usize,
+    /// Lines of the table by reason, notes included.
+    pub reasons: BTreeMap<Reason, usize>,
+    /// Shards that an earlier run had finished.
+    pub shards_kept: usize,
+    /// Shards made by this run.
+    pub shards_made: usize,
+    /// The table: file, reason, detail.
+    pub table: PathBuf,
 }
 
-/// Records of a job, and files without one with the reason.
-pub(super) type Outcome = (Vec<Record>, Vec<(String, String)>);
-
-/// Prepares all inputs in parallel, in a fixed order, with a progress display.
+/// Prepares all inputs in parallel, in a fixed order, with a progress display. Goes on
+/// where an earlier run with the same options was stopped, whatever stopped it.
 ///
 /// # Errors
 /// When an input cannot be listed, nothing is found, or the disk refuses. A file
 /// that yields no face is no error: it is listed in `skipped.tsv` with the reason.
 pub fn prepare(options: &PrepareOptions) -> Result<PrepareReport> {
-    let jobs = jobs(options)?;
-    ensure!(
-        !jobs.is_empty() || options.synthetic > 0,
-        "no picture or video below a folder named `real` or `fake` in {:?}",
-        options.inputs
-    );
-    let mut writer = ShardWriter::create(&options.output, "faces")?;
-    let bar = ProgressBar::new((jobs.len() + options.synthetic) as u64);
-    bar.set_style(ProgressStyle::with_template(
-        "preparing {bar:30} {pos}/{len} files, {per_sec}, {eta} left",
-    )?);
-    let mut report = PrepareReport::default();
-    let mut table = String::from("file\treason\n");
-    let mut keep = |(records, skipped): Outcome| -> Result<()> {
-        for record in &records {
-            writer.write(record)?;
-        }
-        report.records += records.len();
-        report.skipped += skipped.len();
-        for (file, reason) in skipped {
-            let reason = reason.replace(['\t', '\n'], " ");
-            writeln!(table, "{file}\t{reason}")?;
-        }
-        Ok(())
-    };
-    // In blocks, so that memory stays bounded and shards keep the order of names.
-    for block in jobs.chunks(256) {
-        let outcomes: Vec<Outcome> = block
-            .par_iter()
-            .map_init(
-                || Aligner::new(options.min_face_px),
-                |aligner, job| {
-                    let outcome = match aligner {
-                        Ok(aligner) => run(job, aligner, options),
-                        Err(error) => (vec![], vec![(job.name.clone(), format!("{error:#}"))]),
-                    };
-                    bar.inc(1);
-                    outcome
-                },
-            )
-            .collect();
-        outcomes.into_iter().try_for_each(&mut keep)?;
-    }
-    if options.synthetic > 0 {
-        let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
-        let numbers: Vec<u64> = (0..options.synthetic as u64).collect();
-        for block in numbers.chunks(64) {
-            let outcomes: Vec<Outcome> = block
-                .par_iter()
-                .map_init(
-                    || Aligner::new(options.min_face_px),
-                    |aligner, number| {
-                        let outcome = match aligner {
-                            Ok(aligner) => {
-                                synthetic::person(&model, *number, options.frames, aligner)
-                            }
-                            Err(error) => Err(anyhow::anyhow!("{error:#}")),
-                        };
-                        bar.inc(1);
-                        outcome.unwrap_or_else(|error| {
-                            (
-                                vec![],
-                                vec![(format!("synthetic/{number}"), format!("{error:#}"))],
-                            )
-                        })
-                    },
-                )
-                .collect();
-            outcomes.into_iter().try_for_each(&mut keep)?;
-        }
-    }
-    bar.finish();
-    writer.finish()?;
-    std::fs::write(options.output.join("skipped.tsv"), table)
-        .with_context(|| format!("cannot write below {}", options.output.display()))?;
-    ensure!(
-        report.records > 0,
-        "no face was found in any file; see skipped.tsv"
-    );
-    Ok(report)
+    Preparation::plan(options)?.run()
 }
 
-fn run(job: &Job, aligner: &mut Aligner, options: &PrepareOptions) -> Outcome {
-    match cut(job, aligner, options) {
-        Ok(records) => (records, vec![]),
-        Err(error) => (vec![], vec![(job.name.clone(), format!("{error:#}"))]),
-    }
+/// All that is to be prepared, listed but not yet begun.
+pub struct Preparation {
+    options: PrepareOptions,
+    items: Vec<Item>,
+    /// Number of the first item of each shard, and the end.
+    bounds: Vec<usize>,
+    skips: Vec<Skip>,
+    notes: Vec<String>,
+    settings: BTreeMap<String, String>,
 }
 
-/// Cuts all files of a job with the boxes found in the first, which is the real one.
-fn cut(job: &Job, aligner: &mut Aligner, options: &PrepareOptions) -> Result<Vec<Record>> {
-    let mut boxes = Vec::new();
-    let mut records = Vec::new();
-    for (label, path) in &job.files {
-        for (index, window) in media::windows(path, options.windows, options.frames)?
-            .iter()
-            .enumerate()
-        {
-            if boxes.len() <= index {
-                boxes.push(match window.first() {
-                    Some(frame) => aligner.largest_face(frame)?,
-                    None => None,
-                });
-            }
-            let Some(face) = boxes[index] else { continue };
-            let frames: Vec<Vec<u8>> = window
-                .iter()
-                .map(|frame| stored_png(frame, &face))
-                .collect::<Result<_>>()?;
-            let meta = Meta {
-                label: *label,
-                source: job.source.clone(),
-                group: job.group.clone(),
-                twin: (job.files.len() == 2).then(|| format!("{}#{index}", job.name)),
-                file: job.name.clone(),
-                frames: frames.len(),
-            };
-            records.push(Record { meta, frames });
-        }
+impl Preparation {
+    /// Lists the inputs and divides them into shards.
+    ///
+    /// # Errors
+    /// When an input cannot be listed, or holds nothing of what is asked for.
+    pub fn plan(options: &PrepareOptions) -> Result<Self> {
+        options.check()?;
+        let Jobs {
+            jobs,
+            mut skips,
+            notes,
+        } = jobs(options)?;
+        let kept: Vec<String> = options.splits_kept.iter().map(Split::to_string).collect();
+        ensure!(
+            !jobs.is_empty() || options.synthetic > 0,
+            "nothing to prepare of split {}: {}",
+            kept.join(","),
+            notes.join("; ")
+        );
+        let mut settings = options.settings();
+        settings.insert("files and labels".into(), digest(&jobs));
+        let people = (0..options.synthetic as u64).map(Item::Person);
+        let mut items: Vec<Item> = jobs.into_iter().map(Item::Files).chain(people).collect();
+        items.retain(|item| options.partition.holds(&item.name()));
+        skips.retain(|skip| options.partition.holds(&skip.file));
+        Ok(Self {
+            bounds: bounds(&items, options),
+            options: options.clone(),
+            items,
+            skips,
+            notes,
+            settings,
+        })
     }
-    ensure!(
-        !records.is_empty(),
-        "no face of at least {} px was found",
-        options.min_face_px
-    );
-    Ok(records)
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// What was found, and what the user should know of it, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
 
-    #[test]
-    fn nothing_to_prepare_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = PrepareOptions {
-            inputs: vec![folder.path().to_path_buf()],
-            output: folder.path().join("out"),
-            frames: 2,
-            windows: 2,
-            min_face_px: 60,
-            groups: None,
-            synthetic: 0,
+    /// Prepares what is not yet there.
+    ///
+    /// # Errors
+    /// When the output folder holds something else, another process works on the same
+    /// part, `ffmpeg` is needed and missing, or the disk refuses.
+    pub fn run(&self) -> Result<PrepareReport> {
+        let head = Head {
+            partition: self.options.partition.to_string(),
+            shards: self.bounds.len() - 1,
+            settings: self.settings.clone(),
         };
-        let error = prepare(&options).unwrap_err().to_string();
-        assert!(error.contains("no pictures or videos"), "{error}");
-        let unlabelled = folder.path().join("face.png");
-        image::RgbImage::new(8, 8).save(unlabelled).unwrap();
-        let error = prepare(&options).unwrap_err().to_string();
-        assert!(error.contains("named `real` or `fake`"), "{error}");
+        let output = &self.options.output;
+        let mut journal = Journal::open(output, self.options.partition, &head)?;
+        let is_done = |shard: usize| {
+            journal.is_done(shard, &output.join(format!("{}.tar", self.stem(shard))))
+        };
+        let missing: Vec<usize> = (0..head.shards).filter(|shard| !is_done(*shard)).collect();
+        self.make(&missing, &mut journal)?;
+        self.report(&journal, missing.len())
+    }
+
+    fn stem(&self, shard: usize) -> String {
+        format!("faces{}-{shard:06}", self.options.partition.suffix())
+    }
+
+    fn make(&self, missing: &[usize], journal: &mut Journal) -> Result<()> {
+        let work: Vec<(usize, &Item)> = missing
+            .iter()
+            .flat_map(|shard| {
+                let items = &self.items[self.bounds[*shard]..self.bounds[*shard + 1]];
+                items.iter().map(|item| (*shard, item))
+            })
+            .collect();
+        let bar =
+            ProgressBar::new(self.items.len() as u64).with_style(ProgressStyle::with_template(
+                "preparing {bar:30} {pos}/{len} clips, {per_sec}, {eta} left",
+            )?);
+        bar.set_position((self.items.len() - work.len()) as u64);
+        bar.reset_eta();
+        let people = work.iter().any(|(_, item)| matches!(item, Item::Person(_)));
+        let model = people.then(FaceModel::builtin).transpose();
+        let model = model.context("the built-in synthetic people are damaged")?;
+        let mut open: Option<Open> = None;
+        in_order(
+            &work,
+            self.options.threads(),
+            || Aligner::new(self.options.min_face_px),
+            |aligner, (_, item)| self.outcome(item, aligner, model.as_ref()),
+            |index, outcome| {
+                let shard = work[index].0;
+                let last = work.get(index + 1).is_none_or(|(next, _)| *next != shard);
+                let open_shard = open.get_or_insert_with(|| Open::new(shard));
+                open_shard.add(outcome, &self.options.output, &self.stem(shard))?;
+                bar.inc(1);
+                if last && let Some(open) = open.take() {
+                    let done = open.close()?;
+                    if bar.is_hidden() {
+                        tracing::info!(
+                            "{}: {} faces ({} of {} clips)",
+                            self.stem(shard),
+                            done.records,
+                            bar.position(),
+                            self.items.len()
+                        );
+                    }
+                    journal.finished(done)?;
+                }
+                Ok(())
+            },
+        )?;
+        bar.finish();
+        Ok(())
+    }
+
+    /// Cuts one item; a fault of the program costs that item, not the run.
+    fn outcome(
+        &self,
+        item: &Item,
+        aligner: &mut Aligner,
+        model: Option<&FaceModel>,
+    ) -> Result<Outcome> {
+        let options = CutOptions {
+            frames: self.options.frames,
+            windows: self.options.windows,
+            min_face_px: self.options.min_face_px,
+        };
+        let work = || match (item, model) {
+            (Item::Files(job), _) => cut(job, aligner, &options),
+            (Item::Person(number), Some(model)) => {
+                synthetic::person(model, *number, options.frames, aligner)
+            }
+            (Item::Person(_), None) => Ok(Outcome::default()),
+        };
+        if let Ok(outcome) = catch_unwind(AssertUnwindSafe(work)) {
+            return outcome;
+        }
+        *aligner = Aligner::new(options.min_face_px)?;
+        let files: Vec<String> = match item {
+            Item::Files(job) => job.entries.iter().map(|e| e.file.clone()).collect(),
+            Item::Person(_) => vec![item.name()],
+        };
+        let detail = "the program failed on it; please report it";
+        let skip = |file: &String| Skip::new(file, Reason::Crashed, detail);
+        Ok(Outcome {
+            records: vec![],
+            skips: files.iter().map(skip).collect(),
+        })
+    }
+
+    fn report(&self, journal: &Journal, made: usize) -> Result<PrepareReport> {
+        let done = || journal.done.values().take(self.bounds.len() - 1);
+        let skips = || self.skips.iter().chain(done().flat_map(|done| &done.skips));
+        let name = format!("skipped{}.tsv", self.options.partition.suffix());
+        let table = self.options.output.join(name);
+        write_whole(&table, &skip::table(skips()))?;
+        let report = PrepareReport {
+            records: done().map(|done| done.records).sum(),
+            skipped: skips().filter(|skip| !skip.reason.is_note()).count(),
+            reasons: skip::count(skips()),
+            shards_kept: self.bounds.len() - 1 - made,
+            shards_made: made,
+            table,
+        };
+        ensure!(
+            report.records > 0 || self.options.partition.count() > 1,
+            "no face was found in any file; see {}",
+            report.table.display()
+        );
+        Ok(report)
+    }
+}
+
+/// The shard being made.
+struct Open {
+    shard: Option<Shard>,
+    done: Done,
+}
+
+impl Open {
+    fn new(shard: usize) -> Self {
+        Self {
+            shard: None,
+            done: Done {
+                shard,
+                records: 0,
+                bytes: 0,
+                skips: vec![],
+            },
+        }
+    }
+
+    fn add(&mut self, outcome: Outcome, folder: &Path, stem: &str) -> Result<()> {
+        for record in &outcome.records {
+            let shard = match &mut self.shard {
+                Some(shard) => shard,
+                None => self.shard.insert(Shard::create(folder, stem)?),
+            };
+            shard.write(record)?;
+        }
+        self.done.records += outcome.records.len();
+        self.done.skips.extend(outcome.skips);
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<Done> {
+        if let Some(shard) = self.shard {
+            self.done.bytes = shard.finish()?;
+        }
+        Ok(self.done)
     }
 }

@@ -3,35 +3,111 @@
 use serde::{Deserialize, Serialize};
 
 /// Ground truth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     /// An untouched face.
+    #[default]
     Real,
     /// A manipulated face.
     Fake,
 }
 
-/// What is known of a face; the `.json` member of its sample.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Part of a data set that its authors assigned.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For choosing between trainings.
+    Val,
+    /// For the figures that are published.
+    Test,
+}
+
+impl std::fmt::Display for Split {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Train => "train",
+            Self::Val => "val",
+            Self::Test => "test",
+        })
+    }
+}
+
+/// Why this face of the frame was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaceChoice {
+    /// It is the largest.
+    Largest,
+    /// It covers the manipulation mask best.
+    Mask,
+    /// There was no mask here; it lies where the mask chose a face before.
+    Near,
+    /// It was chosen in the video that this one was made from.
+    Twin,
+}
+
+/// What is known of a face; the `.json` member of its sample. Fields that a collection
+/// does not tell are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meta {
     /// Ground truth.
     pub label: Label,
-    /// Collection it is from, such as the folder below `real` or `fake`.
+    /// Collection it is from: the data set, or the folder below `real` or `fake`.
     pub source: String,
     /// Whatever must not be split between training and validation: a person, a clip.
     pub group: String,
-    /// Name shared by a fake and the real picture it was made from, face for face.
+    /// Name shared by a real face and all fakes made from it, frame for frame.
     pub twin: Option<String>,
-    /// File it was cut from, relative to the input, with forward slashes.
+    /// File it was cut from: name of the input folder and path below it, with forward
+    /// slashes.
     pub file: String,
     /// Number of consecutive frames.
     pub frames: usize,
+    /// Part that the data set's authors assigned; decides before the group does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// What made the fake, as the data set names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Compression as the data set names it, such as `c23`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// Level of distortion, 1 to 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<u8>,
+    /// Distortions in the order in which they were applied, such as `GB:3`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distortions: Vec<String>,
+    /// Number of the first frame in the video, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_frame: Option<u64>,
+    /// Face box as left, top, width, height in pixels of the frame as it was read
+    /// (videos wider than 1280 pixels are scaled down to that).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face: Option<[i32; 4]>,
+    /// Why this face.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face_choice: Option<FaceChoice>,
 }
 
 /// A face in memory; frames stay compressed until they are needed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// What is known of it.
     pub meta: Meta,
@@ -40,41 +116,96 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether the record belongs to validation: decided by its group alone, so that
-    /// it never depends on which other data is there.
-    pub fn is_validation(&self, share: f32) -> bool {
-        let hash = self
-            .meta
-            .group
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        // The high bits of FNV-1a mix best after one more multiplication.
-        let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-        (mixed as f32 / (1u32 << 24) as f32) < share
+    /// Which part the record belongs to: the official split where there is one, else
+    /// training or, for `share` of all groups, validation. Its group alone decides that,
+    /// so that it never depends on which other data is there.
+    pub fn part(&self, share: f32) -> Split {
+        match self.meta.split {
+            Some(split) => split,
+            None if group_share(&self.meta.group) < share => Split::Val,
+            None => Split::Train,
+        }
     }
+
+    /// Whether the record is held out from training. Faces of an official test split are,
+    /// too; [`Self::is_test`] tells them from validation.
+    pub fn is_validation(&self, share: f32) -> bool {
+        self.part(share) != Split::Train
+    }
+
+    /// Whether the record belongs to an official test split.
+    pub fn is_test(&self) -> bool {
+        self.meta.split == Some(Split::Test)
+    }
+}
+
+/// A number in [0, 1) that follows from the group's name.
+fn group_share(group: &str) -> f32 {
+    let hash = fnv1a(group);
+    // The high bits of FNV-1a mix best after one more multiplication.
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    mixed as f32 / (1u32 << 24) as f32
+}
+
+/// The 64-bit FNV-1a hash of a text.
+pub(super) fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn record(group: usize) -> Record {
+        let meta = Meta {
+            group: format!("person-{group}"),
+            ..Default::default()
+        };
+        Record {
+            meta,
+            frames: vec![],
+        }
+    }
+
     #[test]
     fn split_keeps_groups_together_and_its_share() {
-        let record = |group: usize| Record {
-            meta: Meta {
-                label: Label::Real,
-                source: "s".into(),
-                group: format!("person-{group}"),
-                twin: None,
-                file: "f".into(),
-                frames: 0,
-            },
-            frames: vec![],
-        };
         let held_out = (0..4000).filter(|i| record(*i).is_validation(0.1)).count();
         assert!((320..480).contains(&held_out), "{held_out} of 4000");
         assert_eq!(record(7).is_validation(0.1), record(7).is_validation(0.1));
+    }
+
+    #[test]
+    fn an_official_split_decides_before_the_group() {
+        for group in 0..50 {
+            let mut record = record(group);
+            record.meta.split = Some(Split::Train);
+            assert!(!record.is_validation(1.0));
+            record.meta.split = Some(Split::Val);
+            assert!(record.is_validation(0.0) && !record.is_test());
+            record.meta.split = Some(Split::Test);
+            assert!(record.is_validation(0.0) && record.is_test());
+            assert_eq!(record.part(0.5), Split::Test);
+        }
+    }
+
+    #[test]
+    fn descriptions_without_the_newer_fields_are_read() {
+        let old = r#"{"label":"fake","source":"s","group":"g","twin":null,"file":"f","frames":2}"#;
+        let meta: Meta = serde_json::from_str(old).unwrap();
+        assert_eq!(
+            (meta.label, meta.split, &meta.method),
+            (Label::Fake, None, &None)
+        );
+        assert_eq!(serde_json::to_string(&meta).unwrap(), old);
+    }
+
+    /// Published test vectors of FNV-1a, 64 bits.
+    #[test]
+    fn the_hash_is_fnv1a() {
+        assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);
     }
 }

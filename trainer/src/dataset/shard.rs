@@ -1,194 +1,125 @@
 //! WebDataset shards: tar files whose members share a key (Aizman et al., 2019).
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
-use super::record::{Meta, Record};
+use super::record::Record;
 
-const SAMPLES_PER_SHARD: usize = 1000;
-/// A member larger than this is no crop of ours.
-const MEMBER_BYTES_MAX: u64 = 4 << 20;
-
-/// Writes records into `shard-000000.tar` and so on; a shard appears when complete.
-pub struct ShardWriter {
-    folder: PathBuf,
-    prefix: String,
-    open: Option<tar::Builder<BufWriter<File>>>,
-    shards: usize,
-    samples: usize,
+/// One shard being written. It appears under its name when it is complete; until then
+/// its file ends in `.partial`.
+pub(super) struct Shard {
+    partial: PathBuf,
+    path: PathBuf,
+    samples: Samples<BufWriter<File>>,
 }
 
-impl ShardWriter {
-    /// Starts writing into a folder, which is created.
-    ///
-    /// # Errors
-    /// When the folder cannot be created.
-    pub fn create(folder: &Path, prefix: &str) -> Result<Self> {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-        let (folder, prefix) = (folder.to_path_buf(), prefix.to_string());
+impl Shard {
+    /// Starts `<folder>/<stem>.tar`.
+    pub(super) fn create(folder: &Path, stem: &str) -> Result<Self> {
+        let path = folder.join(format!("{stem}.tar"));
+        let partial = folder.join(format!("{stem}.partial"));
+        let file = File::create(&partial).with_context(|| cannot_write(&partial))?;
         Ok(Self {
-            folder,
-            prefix,
-            open: None,
-            shards: 0,
-            samples: 0,
+            samples: Samples::new(BufWriter::new(file), stem),
+            partial,
+            path,
         })
     }
 
-    /// Appends one record.
-    ///
-    /// # Errors
-    /// When the disk refuses; shards already closed stay valid.
-    pub fn write(&mut self, record: &Record) -> Result<()> {
-        if self.open.is_none() {
-            let path = self.path("partial");
-            let file =
-                File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-            self.open = Some(tar::Builder::new(BufWriter::new(file)));
+    /// Appends one record. Where the disk refuses, the unfinished file is removed.
+    pub(super) fn write(&mut self, record: &Record) -> Result<()> {
+        self.samples
+            .write(record)
+            .map_err(|error| give_up(error, &self.partial))
+    }
+
+    /// Closes the shard and gives its length in bytes. Where the disk refuses, the
+    /// unfinished file is removed.
+    pub(super) fn finish(self) -> Result<u64> {
+        let closed = self.samples.finish().and_then(|buffer| {
+            let file = buffer
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?;
+            file.sync_all()?;
+            let bytes = file.metadata()?.len();
+            fs::rename(&self.partial, &self.path)?;
+            Ok(bytes)
+        });
+        closed.map_err(|error| give_up(error, &self.partial))
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!(
+        "cannot write {}: the shards finished so far are kept; make room and run the same command again to go on",
+        path.display()
+    )
+}
+
+fn give_up(error: io::Error, partial: &Path) -> anyhow::Error {
+    // It may already be gone; what counts is the first error.
+    let _ = fs::remove_file(partial);
+    anyhow::Error::new(error).context(cannot_write(partial))
+}
+
+/// Records as members of a tar archive.
+struct Samples<W: Write> {
+    archive: tar::Builder<W>,
+    stem: String,
+    written: usize,
+}
+
+impl<W: Write> Samples<W> {
+    fn new(output: W, stem: &str) -> Self {
+        Self {
+            archive: tar::Builder::new(output),
+            stem: stem.into(),
+            written: 0,
         }
-        let key = format!(
-            "{}-{:07}",
-            self.prefix,
-            self.shards * SAMPLES_PER_SHARD + self.samples
-        );
-        let Some(builder) = &mut self.open else {
-            bail!("no shard is open")
-        };
-        append(
-            builder,
-            &format!("{key}.json"),
-            &serde_json::to_vec(&record.meta)?,
-        )?;
+    }
+
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        let key = format!("{}-{:05}", self.stem, self.written);
+        let meta = serde_json::to_vec(&record.meta)?;
+        self.append(&format!("{key}.json"), &meta)?;
         for (index, frame) in record.frames.iter().enumerate() {
-            append(builder, &format!("{key}.{index:02}.png"), frame)?;
+            self.append(&format!("{key}.{index:02}.png"), frame)?;
         }
-        self.samples += 1;
-        if self.samples == SAMPLES_PER_SHARD {
-            self.finish_shard()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Closes the last shard.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn finish(mut self) -> Result<usize> {
-        let total = self.shards * SAMPLES_PER_SHARD + self.samples;
-        self.finish_shard()?;
-        Ok(total)
-    }
-
-    fn finish_shard(&mut self) -> Result<()> {
-        let Some(builder) = self.open.take() else {
-            return Ok(());
-        };
-        builder
-            .into_inner()?
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)?
-            .sync_all()?;
-        fs::rename(self.path("partial"), self.path("tar"))?;
-        self.shards += 1;
-        self.samples = 0;
+        self.written += 1;
         Ok(())
     }
 
-    fn path(&self, extension: &str) -> PathBuf {
-        self.folder
-            .join(format!("{}-{:06}.{extension}", self.prefix, self.shards))
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        self.archive.append_data(&mut header, name, bytes)
+    }
+
+    fn finish(self) -> io::Result<W> {
+        self.archive.into_inner()
     }
 }
 
-fn append(builder: &mut tar::Builder<BufWriter<File>>, name: &str, bytes: &[u8]) -> Result<()> {
-    let mut header = tar::Header::new_ustar();
-    header.set_size(bytes.len() as u64);
-    header.set_mode(0o644);
-    builder
-        .append_data(&mut header, name, bytes)
-        .context("cannot write a sample")
-}
-
-/// Reads every record of every `.tar` in a folder, in the order of names.
-///
-/// # Errors
-/// When the folder holds no shard, or a shard is damaged; names the file.
-pub fn read_shards(folder: &Path) -> Result<Vec<Record>> {
-    let entries = fs::read_dir(folder).with_context(|| {
-        format!(
-            "cannot read {}: make it with `unmask-trainer prepare`",
-            folder.display()
-        )
-    })?;
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "tar"));
-    paths.sort();
-    ensure!(
-        !paths.is_empty(),
-        "{} holds no shard (*.tar): make some with `unmask-trainer prepare`",
-        folder.display()
-    );
-    let mut records = Vec::new();
-    for path in paths {
-        let read = read_shard(&path)
-            .with_context(|| format!("{} is damaged: prepare it again", path.display()))?;
-        records.extend(read);
-    }
-    Ok(records)
-}
-
-/// What has been read of one sample: its description and its frames by name.
-type Members = (Option<Meta>, BTreeMap<String, Vec<u8>>);
-
-fn read_shard(path: &Path) -> Result<Vec<Record>> {
-    let mut archive = tar::Archive::new(BufReader::new(File::open(path)?));
-    let mut samples: BTreeMap<String, Members> = BTreeMap::new();
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let name = entry.path()?.to_string_lossy().into_owned();
-        ensure!(
-            entry.size() <= MEMBER_BYTES_MAX,
-            "{name} is too large for a crop"
-        );
-        let Some((key, rest)) = name.split_once('.') else {
-            bail!("{name} has no extension")
-        };
-        let mut bytes = Vec::with_capacity(entry.size() as usize);
-        entry.read_to_end(&mut bytes)?;
-        let sample = samples.entry(key.to_string()).or_default();
-        if rest == "json" {
-            sample.0 = Some(serde_json::from_slice(&bytes).with_context(|| name.clone())?);
-        } else {
-            sample.1.insert(rest.to_string(), bytes);
-        }
-    }
-    samples
-        .into_iter()
-        .map(|(key, (meta, frames))| {
-            let meta = meta.with_context(|| format!("{key}.json is missing"))?;
-            ensure!(
-                meta.frames == frames.len() && meta.frames > 0,
-                "{key} has {} frames, its description says {}",
-                frames.len(),
-                meta.frames
-            );
-            Ok(Record {
-                meta,
-                frames: frames.into_values().collect(),
-            })
-        })
-        .collect()
+/// Writes a file so that it is there whole or not at all.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let partial = path.with_extension("partial");
+    let write = || {
+        let mut file = File::create(&partial)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|error| give_up(error, &partial))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Label;
+    use super::super::read::read_shards;
+    use super::super::record::{Label, Meta};
     use super::*;
 
     fn record(index: usize) -> Record {
@@ -199,6 +130,7 @@ mod tests {
             twin: Some("t".into()),
             file: "a/b.jpg".into(),
             frames: 2,
+            ..Default::default()
         };
         Record {
             meta,
@@ -206,38 +138,74 @@ mod tests {
         }
     }
 
+    /// A disk with room for so many bytes.
+    struct SmallDisk(usize);
+
+    impl Write for SmallDisk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let room = bytes.len().min(self.0);
+            self.0 -= room;
+            Ok(room)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn what_is_written_is_read() {
+    fn what_is_written_is_read_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = ShardWriter::create(folder.path(), "faces").unwrap();
-        let records: Vec<Record> = (0..1003).map(record).collect();
-        records
-            .iter()
-            .for_each(|record| writer.write(record).unwrap());
-        assert_eq!(writer.finish().unwrap(), 1003);
+        let records: Vec<Record> = (0..103).map(record).collect();
+        for (number, part) in records.chunks(50).enumerate() {
+            let mut shard = Shard::create(folder.path(), &format!("faces-{number:06}")).unwrap();
+            part.iter().for_each(|record| shard.write(record).unwrap());
+            let bytes = shard.finish().unwrap();
+            let path = folder.path().join(format!("faces-{number:06}.tar"));
+            assert_eq!(fs::metadata(path).unwrap().len(), bytes);
+        }
         assert_eq!(read_shards(folder.path()).unwrap(), records);
     }
 
     #[test]
-    fn a_truncated_shard_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = ShardWriter::create(folder.path(), "faces").unwrap();
-        writer.write(&record(1)).unwrap();
-        writer.finish().unwrap();
-        let path = folder.path().join("faces-000000.tar");
-        let bytes = fs::read(&path).unwrap();
-        fs::write(&path, &bytes[..700]).unwrap();
-        let error = format!("{:#}", read_shards(folder.path()).unwrap_err());
-        assert!(
-            error.contains("faces-000000.tar") && error.contains("prepare"),
-            "{error}"
-        );
+    fn a_full_disk_is_reported_wherever_it_fills_up() {
+        let mut whole = Samples::new(Vec::new(), "faces-000000");
+        (0..3).for_each(|i| whole.write(&record(i)).unwrap());
+        let needed = whole.finish().unwrap().len();
+        for room in (0..needed).step_by(100) {
+            let mut samples = Samples::new(SmallDisk(room), "faces-000000");
+            let written = (0..3).try_for_each(|i| samples.write(&record(i)));
+            let error = written
+                .and_then(|()| samples.finish().map(drop))
+                .unwrap_err();
+            assert_eq!(
+                error.kind(),
+                io::ErrorKind::StorageFull,
+                "{room} of {needed}"
+            );
+        }
     }
 
+    /// `/dev/full` refuses every byte as a full disk does.
+    #[cfg(target_os = "linux")]
     #[test]
-    fn an_empty_folder_says_what_to_do() {
+    fn the_error_of_a_full_disk_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        let error = read_shards(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("unmask-trainer prepare"), "{error}");
+        let partial = folder.path().join("faces-000000.partial");
+        std::os::unix::fs::symlink("/dev/full", &partial).unwrap();
+        let mut shard = Shard::create(folder.path(), "faces-000000").unwrap();
+        let error = shard
+            .write(&record(0))
+            .and_then(|()| shard.finish().map(drop))
+            .unwrap_err();
+        let error = format!("{error:#}");
+        assert!(
+            error.contains("No space left") && error.contains("make room"),
+            "{error}"
+        );
+        assert!(!partial.exists(), "the unfinished shard takes no room");
     }
 }

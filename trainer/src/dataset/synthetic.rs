@@ -1,12 +1,13 @@
 //! Synthetic people as training records: each genuine and swapped, frame for frame.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use unmask_shared::media::Frame;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
-use super::align::{Aligner, stored_png};
-use super::prepare::Outcome;
+use super::align::{Aligner, Hint, Search, stored_png};
+use super::cut::Outcome;
 use super::record::{Label, Meta, Record};
+use super::skip::{Reason, Skip};
 
 /// Seeds of training people; those of demos and tests are below it.
 const FIRST_SEED: u64 = 1 << 32;
@@ -20,17 +21,16 @@ pub(super) fn person(
 ) -> Result<Outcome> {
     let seed = FIRST_SEED + number;
     let start = (number % 40) as u32;
-    let mut face = None;
-    let mut records = Vec::new();
+    let file = format!("synthetic/{number}");
+    let mut found = None;
+    let mut outcome = Outcome::default();
     for (label, swap) in [(Label::Real, Swap::Never), (Label::Fake, Swap::Always)] {
-        let scene = Scene::new(
-            model,
-            SceneConfig {
-                seed,
-                swap,
-                ..Default::default()
-            },
-        )?;
+        let config = SceneConfig {
+            seed,
+            swap,
+            ..Default::default()
+        };
+        let scene = Scene::new(model, config)?;
         let mut crops = Vec::with_capacity(frames);
         for index in start..start + frames as u32 {
             let frame = scene.frame(index);
@@ -40,24 +40,35 @@ pub(super) fn person(
                 rgb: frame.rgb,
                 ..Default::default()
             };
-            if face.is_none() {
-                face = aligner.largest_face(&picture)?;
+            if found.is_none()
+                && let Search::Found(face, choice) = aligner.search(&picture, Hint::default())?
+            {
+                found = Some((face, choice));
             }
-            let bbox = face.context("the face finder saw nobody")?;
-            crops.push(stored_png(&picture, &bbox)?);
+            let Some((face, _)) = &found else {
+                let detail = "the face finder saw nobody";
+                outcome.skips.push(Skip::new(&file, Reason::NoFace, detail));
+                return Ok(outcome);
+            };
+            crops.push(stored_png(&picture, face)?);
         }
+        let face = found.map(|(face, _)| [face.x, face.y, face.width, face.height]);
         let meta = Meta {
             label,
             source: "synthetic".into(),
             group: format!("synthetic-{number}"),
             twin: Some(format!("synthetic-{number}")),
-            file: format!("synthetic/{number}"),
+            file: file.clone(),
             frames,
+            first_frame: Some(start.into()),
+            face: face.map(|corners| corners.map(|value| value.round() as i32)),
+            face_choice: found.map(|(_, choice)| choice),
+            ..Default::default()
         };
-        records.push(Record {
+        outcome.records.push(Record {
             meta,
             frames: crops,
         });
     }
-    Ok((records, vec![]))
+    Ok(outcome)
 }

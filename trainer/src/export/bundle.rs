@@ -16,11 +16,11 @@ use unmask_shared::synthetic::{FaceModel, golden_clip};
 use unmask_shared::verdict::VerdictConfig;
 
 use super::onnx::{GraphNames, write_onnx};
-use super::quantise::QuantisedNet;
-use crate::network::{FusedNet, NetworkConfig};
+use super::quantise::Quantised;
+use crate::network::{Frozen, NetworkConfig};
 
-/// Frames of each golden clip.
-const GOLDEN_FRAMES: u32 = 12;
+/// Frames of each golden clip; of a clip network one clip.
+const GOLDEN_FRAMES: usize = 12;
 /// Seeds and truths of the golden clips.
 const GOLDEN_CLIPS: [(u64, bool); 4] = [(1, false), (2, true), (3, false), (4, true)];
 
@@ -68,7 +68,7 @@ pub struct ProvenanceText {
 /// When a text is too long for the manifest, or the folder cannot be written.
 pub fn write_bundle(
     folder: &Path,
-    net: &QuantisedNet,
+    net: &Quantised,
     config: &NetworkConfig,
     about: &About,
     card: &str,
@@ -80,10 +80,10 @@ pub fn write_bundle(
         ..CropSpec::default()
     };
     let people = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
-    let fused = net.dequantise(device);
+    let frozen = net.dequantise(device);
     let golden = GOLDEN_CLIPS
         .iter()
-        .map(|(seed, swapped)| golden(&fused, config, &people, &crop, *seed, *swapped, device))
+        .map(|(seed, swapped)| golden(&frozen, config, &people, &crop, *seed, *swapped, device))
         .collect::<Result<List<_, 4>>>()?;
     let from = &about.provenance;
     let manifest = Manifest {
@@ -91,7 +91,7 @@ pub fn write_bundle(
         name: text("name", &about.name)?,
         release: about.release,
         created: text("created", &now())?,
-        kind: ModelKind::Stream,
+        kind: kind(config),
         crop,
         graph: graph(net, config)?,
         calibration: about.calibration,
@@ -124,7 +124,17 @@ pub fn write_bundle(
     Ok(())
 }
 
-fn graph(net: &QuantisedNet, config: &NetworkConfig) -> Result<GraphSpec> {
+fn kind(config: &NetworkConfig) -> ModelKind {
+    match config.clip_frames() {
+        Some(frames) => ModelKind::Clip {
+            frames: frames as u16,
+        },
+        None if config.state_shapes().is_empty() => ModelKind::Frame,
+        None => ModelKind::Stream,
+    }
+}
+
+fn graph(net: &Quantised, config: &NetworkConfig) -> Result<GraphSpec> {
     let shapes = config.state_shapes();
     let names = GraphNames::new(shapes.len());
     let states = names
@@ -154,7 +164,7 @@ fn graph(net: &QuantisedNet, config: &NetworkConfig) -> Result<GraphSpec> {
 }
 
 fn golden(
-    net: &FusedNet,
+    net: &Frozen,
     config: &NetworkConfig,
     people: &FaceModel,
     crop: &CropSpec,
@@ -162,29 +172,32 @@ fn golden(
     swapped: bool,
     device: &Device,
 ) -> Result<GoldenClip> {
-    let clip = golden_clip(people, crop, seed, swapped, GOLDEN_FRAMES);
+    let frames = config.clip_frames().unwrap_or(GOLDEN_FRAMES);
+    let clip = golden_clip(people, crop, seed, swapped, frames as u32);
     let logits = clip_logits(net, config, &clip, device)?;
+    let wanted = config.scores_per_clip(frames);
     ensure!(
-        logits.len() == GOLDEN_FRAMES as usize,
-        "a golden clip has {} frames",
+        logits.len() == wanted,
+        "a golden clip of {frames} frames has {} logits instead of {wanted}",
         logits.len()
     );
     Ok(GoldenClip {
         seed,
         swapped,
-        frames: GOLDEN_FRAMES as u16,
+        frames: frames as u16,
         logits: logits.into_iter().collect(),
     })
 }
 
-/// Logits of a clip computed as one batch in burn: the way of training.
+/// Logits of a clip computed as one batch in burn: the way of training. One per frame, or one
+/// of a clip network.
 ///
 /// `frames` hold `[3, side, side]` each.
 ///
 /// # Errors
 /// When the backend does not give f32.
 pub fn clip_logits(
-    net: &FusedNet,
+    net: &Frozen,
     config: &NetworkConfig,
     frames: &[Vec<f32>],
     device: &Device,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::bundle::About;
 use crate::config::{Epsilon, RunConfig};
 use crate::evaluate::Scores;
+use crate::network::{Architecture, NetworkConfig};
 
 /// What a card is written from.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +41,9 @@ pub fn write_card(card: &CardText<'_>) -> String {
     };
     line(format_args!("# {} release {}\n", about.name, about.release));
     line(format_args!(
-        "A streaming detector of manipulated faces: one {0}x{0} RGB face crop per step, temporal \
-         memory as explicit state, {1:.1} MMAC a step, {2} parameters, int8 weights per output \
-         channel. It gives a logit that grows with manipulation, an embedding and a coarse map of \
-         the evidence.\n",
-        config.network.input,
+        "{}: {:.1} MMAC a decision, {} parameters, int8 weights per output channel. It gives a \
+         logit that grows with manipulation, an embedding and a coarse map of the evidence.\n",
+        what(&config.network),
         config.network.macs() as f64 / 1e6,
         parameters
     ));
@@ -103,4 +102,23 @@ pub fn write_card(card: &CardText<'_>) -> String {
          - Error rates may differ between groups of people; this was not measured."
     ));
     text
+}
+
+/// What kind of detector it is, in a sentence without its end.
+fn what(network: &NetworkConfig) -> String {
+    let side = network.input;
+    let crop = format!("one {side}x{side} RGB face crop per step");
+    match network.architecture {
+        Architecture::Stream if network.temporal => format!(
+            "A streaming detector of manipulated faces: {crop}, temporal memory as explicit state"
+        ),
+        Architecture::Stream => format!("A detector of manipulated faces: {crop}, no memory"),
+        Architecture::Csn => format!(
+            "A clip detector of manipulated faces (ir-CSN-{}): {} RGB face crops of {side}x{side} \
+             per decision",
+            network.depth, network.frames
+        ),
+        Architecture::Meso4 => format!("A detector of manipulated faces (MesoNet-4): {crop}"),
+        Architecture::Xception => format!("A detector of manipulated faces (Xception): {crop}"),
+    }
 }

@@ -107,6 +107,16 @@ pub(super) fn int(name: &str, value: usize) -> pb::AttributeProto {
     }
 }
 
+/// A number.
+pub(super) fn float(name: &str, value: f32) -> pb::AttributeProto {
+    pb::AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Float as i32,
+        f: value,
+        ..Default::default()
+    }
+}
+
 /// A list of integers.
 pub(super) fn ints(name: &str, values: &[usize]) -> pb::AttributeProto {
     pb::AttributeProto {

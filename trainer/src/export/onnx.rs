@@ -1,9 +1,11 @@
-//! The streaming step as an ONNX file.
+//! A network as an ONNX file.
 
 use prost::Message;
 
 use super::graph::{Graph, int, ints};
-use super::quantise::{QuantisedConv, QuantisedNet};
+use super::int8::QuantisedKernel;
+use super::layers::plain;
+use super::quantise::{Quantised, QuantisedConv, QuantisedStream};
 use crate::network::NetworkConfig;
 
 const OPSET: usize = 17;
@@ -11,7 +13,7 @@ const OPSET: usize = 17;
 /// Names of the tensors that the firmware feeds and reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphNames {
-    /// `[1, 3, side, side]`, RGB in [0, 1].
+    /// `[1, 3, side, side]`, for a clip network `[1, 3, frames, side, side]`; RGB in [0, 1].
     pub image: String,
     /// `[1, 1]`
     pub logit: String,
@@ -38,9 +40,17 @@ impl GraphNames {
     }
 }
 
-/// Writes one step of the stream: image and states in; logit, embedding, evidence
-/// and next states out. Weights are int8 behind one `DequantizeLinear(axis = 0)`.
-pub fn write_onnx(net: &QuantisedNet, config: &NetworkConfig, version: &str) -> Vec<u8> {
+/// Writes one decision: image (or clip) and states in; logit, embedding, evidence and next
+/// states out. Weights are int8 behind one `DequantizeLinear(axis = 0)`.
+pub fn write_onnx(net: &Quantised, config: &NetworkConfig, version: &str) -> Vec<u8> {
+    let graph = match net {
+        Quantised::Stream(net) => stream(net, config),
+        Quantised::Plain(net) => plain(net, config),
+    };
+    graph.into_model(version, OPSET as i64).encode_to_vec()
+}
+
+fn stream(net: &QuantisedStream, config: &NetworkConfig) -> Graph {
     let mut graph = Graph::new("unmask-stream");
     let shapes = config.state_shapes();
     let names = GraphNames::new(shapes.len());
@@ -60,8 +70,24 @@ pub fn write_onnx(net: &QuantisedNet, config: &NetworkConfig, version: &str) -> 
         }
         x = convolution(&mut graph, index, &x, conv);
     }
-    head(&mut graph, &names, &x, net, config);
-    graph.into_model(version, OPSET as i64).encode_to_vec()
+    let length = config.embedding();
+    graph.floats("embed.scale", &[1, length], &net.embed_scale);
+    graph.floats("embed.bias", &[1, length], &net.embed_bias);
+    let pooled = mean(&mut graph, &x, &[2, 3], "pooled");
+    graph.node("Mul", &[&pooled, "embed.scale"], "embed.scaled", vec![]);
+    let offset = ["embed.scaled", "embed.bias"];
+    graph.node("Add", &offset, &names.embedding, vec![]);
+    // f = a mean(F) + b, so that f . w is the mean of F . (a w), plus b . w.
+    let head = &net.head;
+    let pairs =
+        |other: &[f32]| -> Vec<f32> { head.weight.iter().zip(other).map(|(w, o)| w * o).collect() };
+    let map = MapHead {
+        weight: pairs(&net.embed_scale),
+        bias: pairs(&net.embed_bias).iter().sum::<f32>() + head.bias.unwrap_or(0.0),
+        cosine: head.bias.is_none(),
+    };
+    map.write(&mut graph, &names, &x, 4, config);
+    graph
 }
 
 fn temporal(
@@ -92,20 +118,11 @@ fn temporal(
 
 fn convolution(graph: &mut Graph, index: usize, x: &str, conv: &QuantisedConv) -> String {
     let name = |part: &str| format!("conv_{index}.{part}");
-    let [out, _, kernel, _] = conv.shape;
-    graph.bytes(&name("int8"), &conv.shape, &conv.values);
-    graph.floats(&name("scale"), &[out], &conv.scales);
-    graph.bytes(&name("zero"), &[out], &vec![0; out]);
-    graph.floats(&name("bias"), &[out], &conv.bias);
-    graph.node(
-        "DequantizeLinear",
-        &[&name("int8"), &name("scale"), &name("zero")],
-        &name("weight"),
-        vec![int("axis", 0)],
-    );
+    let [_, _, kernel, _] = conv.kernel.shape;
+    let [weight, bias] = weights(graph, &name, &conv.kernel, &conv.kernel.shape);
     graph.node(
         "Conv",
-        &[x, &name("weight"), &name("bias")],
+        &[x, &weight, &bias],
         &name("sum"),
         vec![
             ints("kernel_shape", &[kernel; 2]),
@@ -116,80 +133,99 @@ fn convolution(graph: &mut Graph, index: usize, x: &str, conv: &QuantisedConv) -
     graph.node("Relu", &[&name("sum")], &name("out"), vec![])
 }
 
-/// Pooled, normalised embedding and the map whose mean is the logit:
-/// `evidence = (F . (a w) + b . w) / |f|` with `f = a mean(F) + b`.
-fn head(
+/// An int8 kernel of the given shape behind its scales, and its bias; gives both names.
+pub(super) fn weights<const D: usize>(
     graph: &mut Graph,
-    names: &GraphNames,
-    x: &str,
-    net: &QuantisedNet,
-    config: &NetworkConfig,
-) {
-    let (length, side) = (config.embedding(), config.evidence_side());
-    graph.floats("embed.scale", &[1, length], &net.embed_scale);
-    graph.floats("embed.bias", &[1, length], &net.embed_bias);
+    name: &impl Fn(&str) -> String,
+    kernel: &QuantisedKernel<D>,
+    shape: &[usize],
+) -> [String; 2] {
+    let out = kernel.scales.len();
+    graph.bytes(&name("int8"), shape, &kernel.values);
+    graph.floats(&name("scale"), &[out], &kernel.scales);
+    graph.bytes(&name("zero"), &[out], &vec![0; out]);
+    graph.floats(&name("bias"), &[out], &kernel.bias);
+    let weight = graph.node(
+        "DequantizeLinear",
+        &[&name("int8"), &name("scale"), &name("zero")],
+        &name("weight"),
+        vec![int("axis", 0)],
+    );
+    [weight, name("bias")]
+}
+
+/// Mean over axes, which are left out of the result.
+pub(super) fn mean(graph: &mut Graph, x: &str, axes: &[usize], output: &str) -> String {
+    let attributes = vec![ints("axes", axes), int("keepdims", 0)];
+    graph.node("ReduceMean", &[x], output, attributes)
+}
+
+/// A head that works on each place of the last feature map, so that the mean of its map is
+/// the logit.
+pub(super) struct MapHead {
+    /// One weight per channel of the map.
+    pub(super) weight: Vec<f32>,
+    /// Added at every place.
+    pub(super) bias: f32,
+    /// Whether the map is divided by the length of the embedding.
+    pub(super) cosine: bool,
+}
+
+impl MapHead {
+    /// Writes evidence and logit; the embedding must be there already.
+    ///
+    /// `x` is the last feature map `[1, channels, h, w]`, at rank 5 `[1, channels, frames, h,
+    /// w]`: its evidence is the mean over the frames.
+    pub(super) fn write(
+        &self,
+        graph: &mut Graph,
+        names: &GraphNames,
+        x: &str,
+        rank: usize,
+        config: &NetworkConfig,
+    ) {
+        let (channels, length) = (self.weight.len(), config.embedding());
+        let shape: Vec<usize> = [1, channels].into_iter().chain(vec![1; rank - 2]).collect();
+        graph.floats("head.weight", &shape, &self.weight);
+        graph.floats("head.bias", &[1], &[self.bias]);
+        let one = ints("kernel_shape", &shape[2..]);
+        let inputs = [x, "head.weight", "head.bias"];
+        let map_name = if self.cosine {
+            "head.map"
+        } else {
+            &names.evidence
+        };
+        if rank == 5 {
+            graph.node("Conv", &inputs, "head.frames", vec![one]);
+            mean(graph, "head.frames", &[2], map_name);
+        } else {
+            graph.node("Conv", &inputs, map_name, vec![one]);
+        }
+        if self.cosine {
+            norm(graph, &names.embedding);
+            graph.node("Div", &["head.map", "embed.norm"], &names.evidence, vec![]);
+        }
+        mean(graph, &names.evidence, &[2, 3], &names.logit);
+        let side = config.evidence_side();
+        graph.output(&names.logit, &[1, 1]);
+        graph.output(&names.embedding, &[1, length]);
+        graph.output(&names.evidence, &[1, 1, side, side]);
+    }
+}
+
+/// Length of the embedding, at least 1e-6.
+fn norm(graph: &mut Graph, embedding: &str) {
     graph.integers("embed.axis", &[1]);
     graph.floats("embed.tiny", &[1], &[1e-12]);
-    graph.node(
-        "ReduceMean",
-        &[x],
-        "pooled",
-        vec![ints("axes", &[2, 3]), int("keepdims", 0)],
-    );
-    graph.node("Mul", &["pooled", "embed.scale"], "embed.scaled", vec![]);
-    graph.node(
-        "Add",
-        &["embed.scaled", "embed.bias"],
-        &names.embedding,
-        vec![],
-    );
-    graph.node(
-        "Mul",
-        &[&names.embedding, &names.embedding],
-        "embed.squares",
-        vec![],
-    );
+    graph.node("Mul", &[embedding, embedding], "embed.squares", vec![]);
+    let keep = vec![int("keepdims", 1)];
     graph.node(
         "ReduceSum",
         &["embed.squares", "embed.axis"],
         "embed.sum",
-        vec![int("keepdims", 1)],
+        keep,
     );
-    graph.node(
-        "Add",
-        &["embed.sum", "embed.tiny"],
-        "embed.positive",
-        vec![],
-    );
+    let tiny = ["embed.sum", "embed.tiny"];
+    graph.node("Add", &tiny, "embed.positive", vec![]);
     graph.node("Sqrt", &["embed.positive"], "embed.norm", vec![]);
-    let weight: Vec<f32> = net
-        .head
-        .iter()
-        .zip(&net.embed_scale)
-        .map(|(w, a)| w * a)
-        .collect();
-    let bias: f32 = net
-        .head
-        .iter()
-        .zip(&net.embed_bias)
-        .map(|(w, b)| w * b)
-        .sum();
-    graph.floats("head.weight", &[1, length, 1, 1], &weight);
-    graph.floats("head.bias", &[1], &[bias]);
-    graph.node(
-        "Conv",
-        &[x, "head.weight", "head.bias"],
-        "head.map",
-        vec![ints("kernel_shape", &[1, 1])],
-    );
-    graph.node("Div", &["head.map", "embed.norm"], &names.evidence, vec![]);
-    graph.node(
-        "ReduceMean",
-        &[&names.evidence],
-        &names.logit,
-        vec![ints("axes", &[2, 3]), int("keepdims", 0)],
-    );
-    graph.output(&names.logit, &[1, 1]);
-    graph.output(&names.embedding, &[1, length]);
-    graph.output(&names.evidence, &[1, 1, side, side]);
 }

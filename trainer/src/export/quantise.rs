@@ -1,20 +1,16 @@
-//! Weights as int8, one scale per output channel, symmetric.
+//! Networks with int8 weights.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use anyhow::Result;
+use burn::tensor::Device;
 
-use crate::network::{FusedConv, FusedNet};
+use super::int8::{QuantisedHead, QuantisedKernel, values, vector};
+use crate::network::{Affine, Blueprint, Frozen, FusedConv, FusedNet, Kernel, PlainNet};
 
-/// A convolution with int8 weights; `weight = value * scale[out]`.
+/// A convolution of the streaming network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantisedConv {
-    /// `[out, in + past, k, k]`, row major, in -127..=127.
-    pub values: Vec<i8>,
-    /// Shape of `values`.
-    pub shape: [usize; 4],
-    /// One positive scale per output channel.
-    pub scales: Vec<f32>,
-    /// `[out]`, kept in f32: it is added once per output.
-    pub bias: Vec<f32>,
+    /// `[out, in + past, k, k]`
+    pub kernel: QuantisedKernel<4>,
     /// Spatial stride.
     pub stride: usize,
     /// Zero padding on each side.
@@ -23,161 +19,224 @@ pub struct QuantisedConv {
     pub past: usize,
 }
 
-/// A network whose convolution weights are int8. The head stays f32: it is one vector.
+/// The streaming network with int8 kernels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct QuantisedNet {
+pub struct QuantisedStream {
     /// The stem and the body, in order.
     pub convs: Vec<QuantisedConv>,
     /// Factor of the pooled features.
     pub embed_scale: Vec<f32>,
     /// Offset of the pooled features.
     pub embed_bias: Vec<f32>,
-    /// Unit weight vector times its scale.
-    pub head: Vec<f32>,
+    /// From the embedding to the logit.
+    pub head: QuantisedHead,
+}
+
+/// A network of plain layers with int8 kernels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantisedPlain {
+    /// What is computed.
+    pub blueprint: Blueprint,
+    /// One for each convolution, in order.
+    pub kernels: Vec<QuantisedKernel<5>>,
+    /// Factors and offsets of each [`crate::network::Op::Affine`], in order.
+    pub affines: Vec<[Vec<f32>; 2]>,
+    /// From the embedding to the logit.
+    pub head: QuantisedHead,
+}
+
+/// A network as it ships.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Quantised {
+    /// One frame per step, with memory.
+    Stream(QuantisedStream),
+    /// Single frames, or whole clips, without memory.
+    Plain(QuantisedPlain),
 }
 
 /// Rounds each output channel's weights to the nearest of 255 levels of its own range.
 ///
 /// # Errors
 /// When a weight is not finite: the training has diverged.
-pub fn quantise(net: &FusedNet) -> anyhow::Result<QuantisedNet> {
-    Ok(QuantisedNet {
-        convs: net
-            .convs
-            .iter()
-            .map(quantise_conv)
-            .collect::<Result<_, _>>()?,
-        embed_scale: values(net.embed_scale.clone())?,
-        embed_bias: values(net.embed_bias.clone())?,
-        head: values(net.head.clone())?,
-    })
-}
-
-fn quantise_conv(conv: &FusedConv) -> anyhow::Result<QuantisedConv> {
-    let shape = conv.weight.dims();
-    let weights = values(conv.weight.clone())?;
-    let row = weights.len() / shape[0];
-    let mut quantised = Vec::with_capacity(weights.len());
-    let mut scales = Vec::with_capacity(shape[0]);
-    for channel in weights.chunks(row) {
-        let peak = channel.iter().fold(0f32, |peak, w| peak.max(w.abs()));
-        let scale = if peak > 0.0 { peak / 127.0 } else { 1.0 };
-        quantised.extend(
-            channel
-                .iter()
-                .map(|w| (w / scale).round().clamp(-127.0, 127.0) as i8),
-        );
-        scales.push(scale);
+pub fn quantise(net: &Frozen) -> Result<Quantised> {
+    match net {
+        Frozen::Stream(net) => Ok(Quantised::Stream(QuantisedStream {
+            convs: collect(&net.convs, |conv| {
+                Ok(QuantisedConv {
+                    kernel: QuantisedKernel::new(&conv.weight, &conv.bias)?,
+                    stride: conv.stride,
+                    padding: conv.padding,
+                    past: conv.past,
+                })
+            })?,
+            embed_scale: values(&net.embed_scale)?,
+            embed_bias: values(&net.embed_bias)?,
+            head: QuantisedHead::new(&net.head)?,
+        })),
+        Frozen::Plain(net) => Ok(Quantised::Plain(QuantisedPlain {
+            blueprint: net.blueprint.clone(),
+            kernels: collect(&net.kernels, |kernel| {
+                QuantisedKernel::new(&kernel.weight, &kernel.bias)
+            })?,
+            affines: collect(&net.affines, |affine| {
+                Ok([values(&affine.scale)?, values(&affine.bias)?])
+            })?,
+            head: QuantisedHead::new(&net.head)?,
+        })),
     }
-    Ok(QuantisedConv {
-        values: quantised,
-        shape,
-        scales,
-        bias: values(conv.bias.clone())?,
-        stride: conv.stride,
-        padding: conv.padding,
-        past: conv.past,
-    })
 }
 
-fn values<const D: usize>(tensor: Tensor<D>) -> anyhow::Result<Vec<f32>> {
-    let values = tensor
-        .into_data()
-        .try_to_vec::<f32>()
-        .map_err(|error| anyhow::anyhow!("weights are not f32: {error:?}"))?;
-    anyhow::ensure!(
-        values.iter().all(|value| value.is_finite()),
-        "a weight is not finite: the training diverged; lower the learning rate or export an earlier checkpoint"
-    );
-    Ok(values)
+fn collect<T, Q>(list: &[T], each: impl Fn(&T) -> Result<Q>) -> Result<Vec<Q>> {
+    list.iter().map(each).collect()
 }
 
-impl QuantisedNet {
+impl Quantised {
     /// The network that the exported file computes, in f32.
-    pub fn dequantise(&self, device: &Device) -> FusedNet {
-        let one = |values: &[f32]| {
-            Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
-        };
-        let conv = |conv: &QuantisedConv| FusedConv {
-            weight: Tensor::from_data(TensorData::new(conv.weights(), conv.shape), device),
-            bias: one(&conv.bias),
-            stride: conv.stride,
-            padding: conv.padding,
-            past: conv.past,
-        };
-        FusedNet {
-            convs: self.convs.iter().map(conv).collect(),
-            embed_scale: one(&self.embed_scale),
-            embed_bias: one(&self.embed_bias),
-            head: one(&self.head),
+    pub fn dequantise(&self, device: &Device) -> Frozen {
+        match self {
+            Self::Stream(net) => Frozen::Stream(net.dequantise(device)),
+            Self::Plain(net) => Frozen::Plain(net.dequantise(device)),
         }
     }
 
     /// Number of weights and biases.
     pub fn parameters(&self) -> u64 {
-        let convs: usize = self
-            .convs
-            .iter()
-            .map(|c| c.values.len() + c.bias.len())
-            .sum();
-        (convs + 3 * self.head.len()) as u64
+        let count = match self {
+            Self::Stream(net) => {
+                let convs = net.convs.iter().map(|conv| conv.kernel.parameters());
+                convs.sum::<usize>() + 2 * net.embed_scale.len() + net.head.parameters()
+            }
+            Self::Plain(net) => {
+                let kernels = net.kernels.iter().map(QuantisedKernel::parameters);
+                let affines = net.affines.iter().map(|[scale, _]| 2 * scale.len());
+                kernels.sum::<usize>() + affines.sum::<usize>() + net.head.parameters()
+            }
+        };
+        count as u64
     }
 }
 
-impl QuantisedConv {
-    /// The f32 weights that the int8 ones stand for.
-    pub fn weights(&self) -> Vec<f32> {
-        let row = self.values.len() / self.shape[0];
-        self.values
-            .chunks(row)
-            .zip(&self.scales)
-            .flat_map(|(channel, scale)| channel.iter().map(move |v| f32::from(*v) * scale))
-            .collect()
+impl QuantisedStream {
+    fn dequantise(&self, device: &Device) -> FusedNet {
+        let conv = |conv: &QuantisedConv| {
+            let (weight, bias) = conv.kernel.dequantise(device);
+            FusedConv {
+                weight,
+                bias,
+                stride: conv.stride,
+                padding: conv.padding,
+                past: conv.past,
+            }
+        };
+        FusedNet {
+            convs: self.convs.iter().map(conv).collect(),
+            embed_scale: vector(&self.embed_scale, device),
+            embed_bias: vector(&self.embed_bias, device),
+            head: self.head.dequantise(device),
+        }
+    }
+}
+
+impl QuantisedPlain {
+    fn dequantise(&self, device: &Device) -> PlainNet {
+        let kernel = |kernel: &QuantisedKernel<5>| {
+            let (weight, bias) = kernel.dequantise(device);
+            Kernel { weight, bias }
+        };
+        let affine = |[scale, bias]: &[Vec<f32>; 2]| Affine {
+            scale: vector(scale, device),
+            bias: vector(bias, device),
+        };
+        PlainNet {
+            blueprint: self.blueprint.clone(),
+            kernels: self.kernels.iter().map(kernel).collect(),
+            affines: self.affines.iter().map(affine).collect(),
+            head: self.head.dequantise(device),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{NetworkConfig, Size, StreamNet};
+    use crate::network::{Architecture, Detector, NetworkConfig, Size};
+    use burn::tensor::Tensor;
 
-    #[test]
-    fn error_is_at_most_half_a_step_of_the_channel() {
+    fn folded(architecture: Architecture) -> Frozen {
         let device = Device::flex();
         device.seed(1);
         let config = NetworkConfig {
+            architecture,
             size: Size::Tiny,
+            depth: 14,
             input: 32,
             ..Default::default()
         };
-        let net = StreamNet::new(&config, &device).fuse();
-        let quantised = quantise(&net).unwrap();
-        let back = quantised.dequantise(&device);
-        for ((conv, restored), q) in net.convs.iter().zip(&back.convs).zip(&quantised.convs) {
-            let want = values(conv.weight.clone()).unwrap();
-            let got = values(restored.weight.clone()).unwrap();
-            let row = want.len() / q.shape[0];
-            for (i, (w, g)) in want.iter().zip(&got).enumerate() {
-                assert!((w - g).abs() <= q.scales[i / row] * 0.501, "{w} became {g}");
-            }
+        Detector::new(&config, &device).fold()
+    }
+
+    fn kernels(net: &Frozen) -> Vec<Tensor<1>> {
+        match net {
+            Frozen::Stream(net) => net
+                .convs
+                .iter()
+                .map(|conv| conv.weight.clone().flatten(0, 3))
+                .collect(),
+            Frozen::Plain(net) => net
+                .kernels
+                .iter()
+                .map(|kernel| kernel.weight.clone().flatten(0, 4))
+                .collect(),
         }
-        assert_eq!(
-            quantise(&back).unwrap(),
-            quantised,
-            "quantising twice changes nothing"
-        );
+    }
+
+    fn steps(net: &Quantised) -> Vec<&[f32]> {
+        match net {
+            Quantised::Stream(net) => net
+                .convs
+                .iter()
+                .map(|conv| conv.kernel.scales.as_slice())
+                .collect(),
+            Quantised::Plain(net) => net
+                .kernels
+                .iter()
+                .map(|kernel| kernel.scales.as_slice())
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn error_is_at_most_half_a_step_of_the_channel() {
+        for architecture in [Architecture::Stream, Architecture::Csn] {
+            let net = folded(architecture);
+            let quantised = quantise(&net).unwrap();
+            let back = quantised.dequantise(&Device::flex());
+            let (want, got) = (kernels(&net), kernels(&back));
+            for ((want, got), scales) in want.iter().zip(&got).zip(steps(&quantised)) {
+                let (want, got) = (values(want).unwrap(), values(got).unwrap());
+                let row = want.len() / scales.len();
+                for (i, (w, g)) in want.iter().zip(&got).enumerate() {
+                    assert!((w - g).abs() <= scales[i / row] * 0.501, "{w} became {g}");
+                }
+            }
+            assert_eq!(
+                quantise(&back).unwrap(),
+                quantised,
+                "quantising twice changes nothing"
+            );
+        }
     }
 
     #[test]
     fn weights_that_are_not_finite_are_refused() {
-        let device = Device::flex();
-        let config = NetworkConfig {
-            size: Size::Tiny,
-            input: 32,
-            ..Default::default()
-        };
-        let mut net = StreamNet::new(&config, &device).fuse();
-        net.head = net.head * f32::NAN;
-        assert!(quantise(&net).unwrap_err().to_string().contains("diverged"));
+        for architecture in [Architecture::Stream, Architecture::Meso4] {
+            let mut net = folded(architecture);
+            let head = match &mut net {
+                Frozen::Stream(net) => &mut net.head,
+                Frozen::Plain(net) => &mut net.head,
+            };
+            head.weight = head.weight.clone() * f32::NAN;
+            assert!(quantise(&net).unwrap_err().to_string().contains("diverged"));
+        }
     }
 }

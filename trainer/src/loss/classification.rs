@@ -1,7 +1,19 @@
-//! `L_dcl`: logit-adjusted binary cross entropy.
+//! `L_dcl`: logit-adjusted binary cross entropy, and the undefended method.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
+
+use super::{Terms, Truth};
+use crate::network::Features;
+
+/// The undefended method: [`logit_adjusted_bce`] of clean faces.
+pub fn classification(clean: &Features, truth: &Truth) -> Terms {
+    let dcl = logit_adjusted_bce(clean.logit.clone(), truth.label.clone(), truth.adjustment);
+    Terms {
+        total: dcl.clone(),
+        parts: vec![("dcl", dcl)],
+    }
+}
 
 /// The log prior odds of a fake, `ln(p / (1 - p))`, added to the logit in training
 /// only (Menon et al., ICLR 2021; RealForensics uses it with its cosine head).
@@ -11,17 +23,26 @@ pub fn logit_adjustment(prior: f32) -> f32 {
     (prior / (1.0 - prior)).ln()
 }
 
+/// `ln(1 + exp(x))` as `max(x, 0) + ln(1 + exp(-|x|))`: it never overflows, and its
+/// gradient keeps its precision where it is small.
+///
+/// # Shapes
+/// - `x`: any; output the same
+pub fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let tail = (-x.clone().abs()).exp().log1p();
+    relu(x) + tail
+}
+
 /// Mean of `-ln p(y)` with `p(fake) = sigmoid(z + adjustment)`.
 ///
-/// Computed as `max(u, 0) - u y + ln(1 + exp(-|u|))`, which neither overflows nor
+/// Computed as the softplus of the negative margin, which neither overflows nor
 /// saturates at the cosine head's scale of 64.
 ///
 /// # Shapes
 /// - `logit`, `label`: `[n]`, labels 0 (real) or 1 (fake); output `[1]`
 pub fn logit_adjusted_bce(logit: Tensor<1>, label: Tensor<1>, adjustment: f32) -> Tensor<1> {
-    let u = logit + adjustment;
-    let tail = (-u.clone().abs()).exp().log1p();
-    (relu(u.clone()) - u * label + tail).mean()
+    let sign = label * -2.0 + 1.0; // +1 for reals
+    softplus((logit + adjustment) * sign).mean()
 }
 
 #[cfg(test)]
@@ -56,10 +77,17 @@ mod tests {
     #[test]
     fn does_not_saturate_at_the_scale_of_the_cosine_head() {
         let device = Device::flex().autodiff();
-        let z = Tensor::<1>::from_floats([64.0], &device).require_grad();
-        let loss = logit_adjusted_bce(z.clone(), Tensor::zeros([1], &device), 0.0);
-        let grads = loss.backward();
-        let gradient: f32 = z.grad(&grads).unwrap().into_scalar();
-        assert!((gradient - 1.0).abs() < 1e-6);
+        let z = Tensor::<1>::from_floats([64.0, 64.0], &device).require_grad();
+        let y = Tensor::from_floats([0.0, 1.0], &device);
+        let loss = logit_adjusted_bce(z.clone(), y, 0.0) * 2.0;
+        let gradient = z.grad(&loss.backward()).unwrap().into_data();
+        let gradient = gradient.try_to_vec::<f32>().unwrap();
+        assert!((gradient[0] - 1.0).abs() < 1e-6);
+        // exp(-64): far below the rounding of 1 - sigmoid(64), and still there.
+        assert!(
+            (gradient[1] / -1.603_8e-28 - 1.0).abs() < 1e-3,
+            "{}",
+            gradient[1]
+        );
     }
 }

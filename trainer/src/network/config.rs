@@ -1,8 +1,36 @@
-//! Widths and depths of the streaming network.
+//! Which network, how wide and how deep.
 
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// How much the network may compute per 112x112 frame.
+/// Which network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// One frame per step with memory: made for devices.
+    #[default]
+    Stream,
+    /// Channel-separated network over whole clips: the paper's.
+    Csn,
+    /// MesoNet-4, single frames.
+    Meso4,
+    /// Xception, single frames.
+    Xception,
+}
+
+/// How an embedding becomes a logit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadKind {
+    /// `s * cos(f, w)`: the paper's.
+    #[default]
+    Cosine,
+    /// `f . w + b`
+    Linear,
+}
+
+/// How much the network may compute. Figures are for the streaming network and a frame of
+/// 112x112; `csn` follows it at depth 14 only, `meso4` has one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
@@ -12,152 +40,164 @@ pub enum Size {
     Small,
     /// About 60 MMAC: the default.
     Medium,
-    /// About 120 MMAC.
+    /// About 120 MMAC; for `xception` the published widths.
     Large,
 }
 
-/// Architecture of the streaming network.
+/// Architecture of the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
+    /// Which network.
+    pub architecture: Architecture,
+    /// How an embedding becomes a logit.
+    pub head: HeadKind,
     /// Compute budget.
     pub size: Size,
     /// Side of the square input crop in pixels, a multiple of 16.
     pub input: usize,
     /// Scale `s` of the cosine head: `logit = s * cos(f, w)`. The paper's 64 suits its large
-    /// network; this small one learns faster at 16.
+    /// network; the small streaming one learns faster at 16.
     pub scale: f32,
-    /// Whether the later stages see the previous frame's features.
+    /// Whether the later stages of `stream` see the previous frame's features.
     pub temporal: bool,
-    /// Channels of the previous frame that a temporal block sees, a multiple of 16.
+    /// Channels of the previous frame that a temporal block of `stream` sees, a multiple of
+    /// 16.
     pub past_channels: usize,
+    /// Layers of `csn`: 50, 101 or 152 as published, or 14, a small one.
+    pub depth: usize,
+    /// Whether the later stages of `csn` halve the number of frames. The published network
+    /// does so, RealForensics and the AFSL paper do not.
+    pub temporal_stride: bool,
+    /// Frames of a clip that the exported `csn` judges at once, 1 to 32; training may use
+    /// others.
+    pub frames: usize,
 }
 
 impl Default for NetworkConfig {
     fn default() -> Self {
         Self {
+            architecture: Architecture::Stream,
+            head: HeadKind::Cosine,
             size: Size::Medium,
             input: 112,
             scale: 16.0,
             temporal: true,
             past_channels: 16,
+            depth: 50,
+            temporal_stride: false,
+            frames: 25,
         }
     }
-}
-
-/// One convolution of the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layer {
-    /// Input channels, without those of the past frame.
-    pub input: usize,
-    /// Output channels.
-    pub output: usize,
-    /// Spatial stride.
-    pub stride: usize,
-    /// Channels of the past frame appended to the input; 0 = none.
-    pub past: usize,
 }
 
 impl NetworkConfig {
-    /// Output channels of the stem and of the three stages.
-    pub fn widths(&self) -> [usize; 4] {
-        match self.size {
-            Size::Tiny => [16, 16, 32, 48],
-            Size::Small => [16, 16, 48, 96],
-            Size::Medium => [32, 32, 64, 128],
-            Size::Large => [32, 48, 96, 192],
-        }
-    }
-
-    /// Blocks that follow the striding one in each stage.
-    pub fn depths(&self) -> [usize; 3] {
-        match self.size {
-            Size::Tiny => [0, 1, 1],
-            _ => [2, 2, 2],
-        }
-    }
-
     /// Length of the embedding.
     pub fn embedding(&self) -> usize {
-        self.widths()[3]
-    }
-
-    /// The 3x3 convolutions behind the stem, in order.
-    pub fn layers(&self) -> Vec<Layer> {
-        let widths = self.widths();
-        let mut layers = Vec::new();
-        for (stage, depth) in self.depths().into_iter().enumerate() {
-            let output = widths[stage + 1];
-            layers.push(Layer {
-                input: widths[stage],
-                output,
-                stride: 2,
-                past: 0,
-            });
-            for block in 0..depth {
-                let temporal = self.temporal && stage > 0 && block == 0;
-                let past = if temporal { self.past_channels } else { 0 };
-                layers.push(Layer {
-                    input: output,
-                    output,
-                    stride: 1,
-                    past,
-                });
-            }
+        match self.blueprint() {
+            None => self.widths()[3],
+            Some(blueprint) => blueprint.embedding(),
         }
-        layers
     }
 
-    /// Shapes `[channels, height, width]` of the temporal states, in graph order.
-    pub fn state_shapes(&self) -> Vec<[usize; 3]> {
-        let mut side = self.input / 2;
-        let mut shapes = Vec::new();
-        for layer in self.layers() {
-            if layer.past > 0 {
-                shapes.push([layer.past, side, side]);
-            }
-            side /= layer.stride;
-        }
-        shapes
-    }
-
-    /// Side of the last feature map, and so of the evidence map.
+    /// Side of the last feature map, and so of the evidence map; 1 where the architecture
+    /// mixes all places before its embedding (`meso4`).
     pub fn evidence_side(&self) -> usize {
-        self.input / 16
+        match self.blueprint() {
+            None => self.input / 16,
+            Some(blueprint) => blueprint.last(self.input, 1).side,
+        }
     }
 
-    /// Multiply-accumulates of one step of the fused network.
-    pub fn macs(&self) -> u64 {
-        let mut side = self.input / 2;
-        let mut macs = side * side * self.widths()[0] * 3 * 36;
-        for layer in self.layers() {
-            side /= layer.stride;
-            macs += side * side * (layer.input + layer.past) * layer.output * 9;
+    /// Frames of a clip that are judged together by the exported network; `None` where each
+    /// frame is judged.
+    pub fn clip_frames(&self) -> Option<usize> {
+        (self.architecture == Architecture::Csn).then_some(self.frames)
+    }
+
+    /// Whether crops of other sides than `input` fit, as training on small crops needs.
+    pub fn takes_any_side(&self) -> bool {
+        self.architecture != Architecture::Meso4
+    }
+
+    /// Embeddings and logits that a clip of so many frames gives.
+    pub fn scores_per_clip(&self, frames: usize) -> usize {
+        match self.clip_frames() {
+            Some(_) => 1,
+            None => frames,
         }
-        macs as u64
+    }
+
+    /// Whether trained weights of one network can be loaded into the other.
+    pub fn takes_weights_of(&self, other: &Self) -> bool {
+        let layers = |config: &Self| match config.blueprint() {
+            None => (Some(config.layers()), None),
+            Some(blueprint) => (None, Some(blueprint)),
+        };
+        self.head == other.head && layers(self) == layers(other)
+    }
+
+    /// Multiply-accumulates of one decision: of a frame, or of a clip of
+    /// [`Self::clip_frames`].
+    pub fn macs(&self) -> u64 {
+        match self.blueprint() {
+            None => self.stream_macs(),
+            Some(blueprint) => blueprint.macs(self.input, self.clip_frames().unwrap_or(1)),
+        }
     }
 
     /// Refuses what cannot be built, naming the value and the remedy.
     ///
     /// # Errors
     /// When the input side is no multiple of 16 in 32..=512, the scale is not
-    /// positive, or more past channels are asked for than the stages have.
-    pub fn check(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(
+    /// positive, or a value does not suit the architecture.
+    pub fn check(&self) -> Result<()> {
+        ensure!(
             self.input.is_multiple_of(16) && (32..=512).contains(&self.input),
             "network.input is {}: it must be a multiple of 16 between 32 and 512",
             self.input
         );
-        anyhow::ensure!(
+        ensure!(
             self.scale.is_finite() && self.scale > 0.0,
             "network.scale is {}: it must be a positive number (the paper uses 64)",
             self.scale
         );
-        anyhow::ensure!(
+        ensure!(
+            (1..=32).contains(&self.frames),
+            "network.frames is {}: it must be 1 to 32 (the paper uses 25)",
+            self.frames
+        );
+        match self.architecture {
+            Architecture::Stream => self.check_stream(),
+            Architecture::Csn => self.check_csn(),
+            Architecture::Meso4 | Architecture::Xception => Ok(()),
+        }?;
+        ensure!(
+            !self.temporal_stride || self.architecture == Architecture::Csn,
+            "network.temporal_stride belongs to the architecture csn: leave it out"
+        );
+        Ok(())
+    }
+
+    fn check_stream(&self) -> Result<()> {
+        ensure!(
             self.past_channels > 0 && self.past_channels <= self.widths()[2],
             "network.past_channels is {}: it must be between 1 and {}",
             self.past_channels,
             self.widths()[2]
+        );
+        Ok(())
+    }
+
+    fn check_csn(&self) -> Result<()> {
+        ensure!(
+            matches!(self.depth, 14 | 50 | 101 | 152),
+            "network.depth is {}: csn has 14, 50, 101 or 152 layers",
+            self.depth
+        );
+        ensure!(
+            self.depth == 14 || self.size == Size::Medium,
+            "network.size changes csn at depth 14 only: leave it out, or set network.depth to 14"
         );
         Ok(())
     }
@@ -168,44 +208,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_cost_what_they_say() {
-        let mmac = |size| {
-            NetworkConfig {
-                size,
-                ..Default::default()
-            }
-            .macs() as f64
-                / 1e6
-        };
-        assert!(
-            (25.0..40.0).contains(&mmac(Size::Small)),
-            "{}",
-            mmac(Size::Small)
-        );
-        assert!(
-            (55.0..75.0).contains(&mmac(Size::Medium)),
-            "{}",
-            mmac(Size::Medium)
-        );
-        assert!(
-            (105.0..150.0).contains(&mmac(Size::Large)),
-            "{}",
-            mmac(Size::Large)
-        );
-    }
-
-    #[test]
-    fn states_follow_the_temporal_blocks() {
-        let config = NetworkConfig::default();
-        assert_eq!(config.state_shapes(), vec![[16, 14, 14], [16, 7, 7]]);
-        let frame_only = NetworkConfig {
-            temporal: false,
-            ..config
-        };
-        assert!(frame_only.state_shapes().is_empty());
-    }
-
-    #[test]
     fn odd_inputs_are_refused_by_name() {
         let error = NetworkConfig {
             input: 100,
@@ -214,5 +216,87 @@ mod tests {
         .check()
         .unwrap_err();
         assert!(error.to_string().contains("network.input"));
+    }
+
+    #[test]
+    fn older_configurations_mean_what_they_meant() {
+        let text =
+            "size = \"small\"\ninput = 96\nscale = 16.0\ntemporal = true\npast_channels = 16\n";
+        let config: NetworkConfig = toml::from_str(text).unwrap();
+        let want = NetworkConfig {
+            size: Size::Small,
+            input: 96,
+            ..Default::default()
+        };
+        assert_eq!(config, want);
+        assert_eq!(config.architecture, Architecture::Stream);
+    }
+
+    #[test]
+    fn what_does_not_suit_the_architecture_is_refused_by_name() {
+        let csn = NetworkConfig {
+            architecture: Architecture::Csn,
+            ..Default::default()
+        };
+        csn.check().unwrap();
+        let refuse = |config: NetworkConfig, key: &str| {
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        };
+        refuse(
+            NetworkConfig {
+                depth: 18,
+                ..csn.clone()
+            },
+            "network.depth",
+        );
+        refuse(
+            NetworkConfig {
+                size: Size::Tiny,
+                ..csn.clone()
+            },
+            "network.size",
+        );
+        refuse(NetworkConfig { frames: 0, ..csn }, "network.frames");
+        refuse(
+            NetworkConfig {
+                temporal_stride: true,
+                ..Default::default()
+            },
+            "network.temporal_stride",
+        );
+    }
+
+    #[test]
+    fn weights_go_between_networks_of_the_same_layers() {
+        let of = |architecture, input, head| NetworkConfig {
+            architecture,
+            input,
+            head,
+            ..Default::default()
+        };
+        let stream = of(Architecture::Stream, 112, HeadKind::Cosine);
+        let csn = of(Architecture::Csn, 112, HeadKind::Cosine);
+        let meso4 = of(Architecture::Meso4, 112, HeadKind::Cosine);
+        assert!(stream.takes_weights_of(&of(Architecture::Stream, 64, HeadKind::Cosine)));
+        assert!(csn.takes_weights_of(&of(Architecture::Csn, 64, HeadKind::Cosine)));
+        assert!(!stream.takes_weights_of(&csn) && !csn.takes_weights_of(&meso4));
+        assert!(!csn.takes_weights_of(&of(Architecture::Csn, 112, HeadKind::Linear)));
+        // Its dense layer is as large as its last map.
+        assert!(!meso4.takes_weights_of(&of(Architecture::Meso4, 64, HeadKind::Cosine)));
+    }
+
+    #[test]
+    fn clip_networks_give_one_score_per_clip() {
+        let scores = |architecture| {
+            NetworkConfig {
+                architecture,
+                ..Default::default()
+            }
+            .scores_per_clip(8)
+        };
+        assert_eq!(scores(Architecture::Csn), 1);
+        assert_eq!(scores(Architecture::Stream), 8);
+        assert_eq!(scores(Architecture::Xception), 8);
     }
 }

@@ -6,19 +6,30 @@ use burn::tensor::{Device, Tensor};
 use super::config::NetworkConfig;
 use super::fused::FusedNet;
 use super::head::Features;
+use super::layered::LayeredNet;
+use super::plain::PlainNet;
 use super::stream::StreamNet;
 
 /// A detector as it is trained.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a run holds a few of these, never a list"
+)]
 pub enum Detector {
     /// One frame per step, with memory.
     Stream(StreamNet),
+    /// Single frames, or whole clips, without memory.
+    Layered(LayeredNet),
 }
 
 impl Detector {
     /// A network with fresh weights; seed the device first for repeatable ones.
     pub fn new(config: &NetworkConfig, device: &Device) -> Self {
-        Self::Stream(StreamNet::new(config, device))
+        match config.blueprint() {
+            None => Self::Stream(StreamNet::new(config, device)),
+            Some(blueprint) => Self::Layered(LayeredNet::new(blueprint, config, device)),
+        }
     }
 
     /// Runs a batch of clips.
@@ -30,6 +41,7 @@ impl Detector {
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
         match self {
             Self::Stream(net) => net.forward(images, frames),
+            Self::Layered(net) => net.forward(images, frames),
         }
     }
 
@@ -38,15 +50,22 @@ impl Detector {
     pub fn fold(&self) -> Frozen {
         match self {
             Self::Stream(net) => Frozen::Stream(net.fuse()),
+            Self::Layered(net) => Frozen::Plain(net.fold()),
         }
     }
 }
 
 /// A detector with fixed weights.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a run holds a few of these, never a list"
+)]
 pub enum Frozen {
     /// One frame per step, with memory.
     Stream(FusedNet),
+    /// Single frames, or whole clips, without memory.
+    Plain(PlainNet),
 }
 
 impl Frozen {
@@ -54,6 +73,7 @@ impl Frozen {
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
         match self {
             Self::Stream(net) => net.forward(images, frames),
+            Self::Plain(net) => net.forward(images, frames),
         }
     }
 }
@@ -72,12 +92,14 @@ impl Differentiable for Frozen {
     fn features(&self, images: Tensor<4>, frames: usize) -> Features {
         match self {
             Self::Stream(net) => net.autodiff().forward(images, frames),
+            Self::Plain(net) => net.autodiff().forward(images, frames),
         }
     }
 
     fn scale(&self) -> f32 {
         match self {
-            Self::Stream(net) => net.scale(),
+            Self::Stream(net) => net.head.scale(),
+            Self::Plain(net) => net.head.scale(),
         }
     }
 }

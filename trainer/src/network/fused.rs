@@ -4,7 +4,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::head::{Features, l2_norm};
+use super::head::{Features, PlainHead, l2_norm};
 use super::rep::{conv_options, shift_frames};
 
 /// A convolution with bias, followed by ReLU.
@@ -44,6 +44,15 @@ impl FusedConv {
     }
 }
 
+/// Mean over the pixels.
+///
+/// # Shapes
+/// - `map`: `[n, channels, height, width]`, output: `[n, channels]`
+pub(super) fn mean_of_map(map: Tensor<4>) -> Tensor<2> {
+    let [n, channels, _, _] = map.dims();
+    map.mean_dim(3).mean_dim(2).reshape([n, channels])
+}
+
 /// A trained network with all branches and normalisations folded away.
 #[derive(Clone, Debug)]
 pub struct FusedNet {
@@ -53,8 +62,8 @@ pub struct FusedNet {
     pub embed_scale: Tensor<1>,
     /// Offset of the pooled features, `[embedding]`.
     pub embed_bias: Tensor<1>,
-    /// Unit weight vector of the head times its scale, `[embedding]`.
-    pub head: Tensor<1>,
+    /// From the embedding to the logit.
+    pub head: PlainHead,
 }
 
 /// What one step of the stream gives.
@@ -96,7 +105,7 @@ impl FusedNet {
             convs: self.convs.iter().map(conv).collect(),
             embed_scale: one(self.embed_scale.clone()),
             embed_bias: one(self.embed_bias.clone()),
-            head: one(self.head.clone()),
+            head: self.head.map(one),
         }
     }
 
@@ -105,6 +114,27 @@ impl FusedNet {
     /// # Shapes
     /// - `images`: `[clips * frames, 3, side, side]`, RGB in [0, 1]
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
+        self.head_of(self.pooled(images, frames))
+    }
+
+    fn head_of(&self, pooled: Tensor<2>) -> Features {
+        let embedding = self.embed(pooled);
+        Features {
+            logit: self.head.forward(embedding.clone()),
+            embedding,
+        }
+    }
+
+    /// Mean of the last map, `[clips * frames, embedding]`.
+    fn pooled(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        if let Some(pooled) = super::flex::pooled_features(&self.convs, &images, frames) {
+            return pooled;
+        }
+        self.pooled_by_operations(images, frames)
+    }
+
+    fn pooled_by_operations(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
         let mut x = images - 0.5;
         for conv in &self.convs {
             x = if conv.past == 0 {
@@ -116,22 +146,11 @@ impl FusedNet {
                 conv.forward(Tensor::cat(vec![x, past], 1))
             };
         }
-        let embedding = self.embed(x);
-        let [n, length] = embedding.dims();
-        let dot = (embedding.clone() * self.head.clone().reshape([1, length])).sum_dim(1);
-        let logit = (dot / l2_norm(embedding.clone())).reshape([n]);
-        Features { embedding, logit }
+        mean_of_map(x)
     }
 
-    /// Scale of the cosine head: the length of its vector.
-    pub fn scale(&self) -> f32 {
-        let square = self.head.clone() * self.head.clone();
-        square.sum().sqrt().into_scalar()
-    }
-
-    fn embed(&self, features: Tensor<4>) -> Tensor<2> {
-        let [n, channels, _, _] = features.dims();
-        let pooled = features.mean_dim(3).mean_dim(2).reshape([n, channels]);
+    fn embed(&self, pooled: Tensor<2>) -> Tensor<2> {
+        let [_, channels] = pooled.dims();
         pooled * self.embed_scale.clone().reshape([1, channels])
             + self.embed_bias.clone().reshape([1, channels])
     }
@@ -165,14 +184,15 @@ impl FusedNet {
             x = conv.forward(x);
         }
         let [n, c, h, w] = x.dims();
-        let embedding = self.embed(x.clone());
-        let norm = l2_norm(embedding.clone()); // [n, 1]
-        let weight = (self.head.clone() * self.embed_scale.clone()).reshape([1, c, 1, 1]);
-        let bias = (self.head.clone() * self.embed_bias.clone())
-            .sum()
-            .reshape([1, 1, 1]);
-        let evidence = (x * weight).sum_dim(1).reshape([n, h, w]) + bias;
-        let evidence = evidence / norm.reshape([n, 1, 1]);
+        let embedding = self.embed(mean_of_map(x.clone()));
+        let head = &self.head.weight;
+        let weight = (head.clone() * self.embed_scale.clone()).reshape([1, c, 1, 1]);
+        let bias = (head.clone() * self.embed_bias.clone()).sum();
+        let evidence = (x * weight).sum_dim(1).reshape([n, h, w]) + bias.reshape([1, 1, 1]);
+        let evidence = match &self.head.bias {
+            Some(bias) => evidence + bias.clone().reshape([1, 1, 1]),
+            None => evidence / l2_norm(embedding.clone()).reshape([n, 1, 1]),
+        };
         let logit = evidence
             .clone()
             .reshape([n, h * w])
@@ -259,6 +279,39 @@ mod tests {
                 "evidence of frame {frame}"
             );
             states = out.states;
+        }
+    }
+
+    /// The kernels of the `flex` device against single tensor operations, whose gradients
+    /// the engine's own tests hold to PyTorch's.
+    #[test]
+    fn kernels_agree_with_operations() {
+        let device = Device::flex();
+        let net = trained(&device).fuse().autodiff();
+        for frames in [1, FRAMES] {
+            let images = Tensor::random(
+                [2 * FRAMES, 3, 64, 64],
+                Distribution::Uniform(0.0, 1.0),
+                &device,
+            );
+            let run = |by_operations: bool| {
+                let leaf = images.clone().autodiff().require_grad();
+                let features = net.head_of(if by_operations {
+                    net.pooled_by_operations(leaf.clone(), frames)
+                } else {
+                    net.pooled(leaf.clone(), frames)
+                });
+                let goal = features.logit.clone().sum() + features.embedding.sum() * 0.1;
+                let gradient = leaf.grad_remove(&mut goal.backward()).unwrap();
+                (features.logit.inner(), gradient)
+            };
+            let (want, got) = (run(true), run(false));
+            assert!(largest_difference(want.0.clone(), got.0.clone()) < 1e-4);
+            let size: f32 = want.1.clone().abs().max().into_scalar();
+            let off = largest_difference(want.1, got.1.clone());
+            assert!(off < 1e-4 * size, "{frames} frames: {off} of {size}");
+            let plain = net.forward(images.clone(), frames).logit.inner();
+            assert_eq!(largest_difference(plain, got.0), 0.0);
         }
     }
 

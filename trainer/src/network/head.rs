@@ -1,14 +1,16 @@
-//! Cosine head: `logit = s * cos(f, w)`, with no bias and no margin.
+//! From an embedding to a logit: the cosine head of the paper, or a linear one.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 
-/// What the network says of a batch of frames.
+use super::config::HeadKind;
+
+/// What the network says of a batch.
 #[derive(Clone, Debug)]
 pub struct Features {
-    /// Embedding of each frame, `[frames, embedding]`.
+    /// Embedding of each frame, or of each clip for a clip network, `[n, embedding]`.
     pub embedding: Tensor<2>,
-    /// Logit of each frame, `[frames]`; grows with manipulation.
+    /// Logit of each, `[n]`; grows with manipulation.
     pub logit: Tensor<1>,
 }
 
@@ -30,37 +32,95 @@ pub fn cosine_similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     ((a * b).sum_dim(1) / norms).reshape([n])
 }
 
-/// One weight vector on the sphere, as in RealForensics (Haliassos et al., CVPR 2022).
+/// One weight vector: `s * cos(f, w)` with no bias and no margin, as in RealForensics
+/// (Haliassos et al., CVPR 2022), or `f . w + b`.
 #[derive(Module, Debug)]
-pub struct CosineHead {
+pub struct Head {
     weight: Param<Tensor<1>>,
+    /// Of the linear head only.
+    bias: Option<Param<Tensor<1>>>,
     scale: f32,
 }
 
-impl CosineHead {
-    /// A head for embeddings of `length`, with scale `s`.
-    pub fn new(length: usize, scale: f32, device: &Device) -> Self {
+impl Head {
+    /// A head for embeddings of `length`; the cosine has scale `s`.
+    pub fn new(length: usize, kind: HeadKind, scale: f32, device: &Device) -> Self {
         let bound = 1.0 / (length as f64).sqrt();
-        let weight = Tensor::random([length], Distribution::Uniform(-bound, bound), device);
+        let uniform = Distribution::Uniform(-bound, bound);
+        let draw = |length: usize| Param::from_tensor(Tensor::random([length], uniform, device));
         Self {
-            weight: Param::from_tensor(weight),
+            weight: draw(length),
+            bias: (kind == HeadKind::Linear).then(|| draw(1)),
             scale,
         }
     }
 
-    /// The unit vector times the scale, `[embedding]`.
-    pub fn direction(&self) -> Tensor<1> {
+    /// The same function with the vector brought to its length.
+    fn plain(&self) -> PlainHead {
         let weight = self.weight.val();
-        let norm = ((weight.clone() * weight.clone()).sum() + 1e-12).sqrt();
-        weight / norm * self.scale
+        let Some(bias) = &self.bias else {
+            let norm = ((weight.clone() * weight.clone()).sum() + 1e-12).sqrt();
+            return PlainHead {
+                weight: weight / norm * self.scale,
+                bias: None,
+            };
+        };
+        PlainHead {
+            weight,
+            bias: Some(bias.val()),
+        }
+    }
+
+    /// The same function off the autodiff graph.
+    pub fn fold(&self) -> PlainHead {
+        self.plain().map(Tensor::inner)
     }
 
     /// # Shapes
-    /// - `embedding`: `[n, embedding]`, output `[n]`, in `[-s, s]`
+    /// - `embedding`: `[n, embedding]`, output `[n]`; a cosine lies in `[-s, s]`
+    pub fn forward(&self, embedding: Tensor<2>) -> Tensor<1> {
+        self.plain().forward(embedding)
+    }
+}
+
+/// A head with fixed weights.
+#[derive(Clone, Debug)]
+pub struct PlainHead {
+    /// Cosine: the unit vector times the scale; linear: the weights. `[embedding]`
+    pub weight: Tensor<1>,
+    /// `[1]` of the linear head; `None` = cosine.
+    pub bias: Option<Tensor<1>>,
+}
+
+impl PlainHead {
+    /// # Shapes
+    /// - `embedding`: `[n, embedding]`, output `[n]`
     pub fn forward(&self, embedding: Tensor<2>) -> Tensor<1> {
         let [n, length] = embedding.dims();
-        let norm = l2_norm(embedding.clone());
-        let dot = (embedding * self.direction().reshape([1, length])).sum_dim(1);
-        (dot / norm).reshape([n])
+        let weight = self.weight.clone().reshape([1, length]);
+        let dot = (embedding.clone() * weight).sum_dim(1); // [n, 1]
+        let logit = match &self.bias {
+            Some(bias) => dot + bias.clone().reshape([1, 1]),
+            None => dot / l2_norm(embedding),
+        };
+        logit.reshape([n])
+    }
+
+    /// Scale `s` of the cosine; 1 for the linear head.
+    pub fn scale(&self) -> f32 {
+        match self.bias {
+            Some(_) => 1.0,
+            None => {
+                let square = self.weight.clone() * self.weight.clone();
+                square.sum().sqrt().into_scalar()
+            }
+        }
+    }
+
+    pub(super) fn map(&self, one: impl Fn(Tensor<1>) -> Tensor<1>) -> Self {
+        Self {
+            weight: one(self.weight.clone()),
+            bias: self.bias.clone().map(one),
+        }
     }
 }

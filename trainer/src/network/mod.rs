@@ -1,20 +1,38 @@
-//! The streaming detector: one face crop per step, temporal memory as explicit state.
+//! The detectors.
 //!
-//! [`StreamNet`] is what is trained: RepVGG blocks (Ding et al., CVPR 2021) of a
-//! 3x3 branch, a 1x1 branch and an identity, each under batch normalisation.
-//! [`FusedNet`] is the same function as plain convolutions: what is attacked,
-//! evaluated, exported and shipped.
+//! [`StreamNet`] sees one face crop per step and keeps its temporal memory as explicit
+//! state: RepVGG blocks (Ding et al., CVPR 2021) of a 3x3 branch, a 1x1 branch and an
+//! identity, each under batch normalisation. [`FusedNet`] is the same function as plain
+//! convolutions: what is attacked, evaluated, exported and shipped.
+//!
+//! [`LayeredNet`] trains the others, which are lists of plain layers ([`Blueprint`]): the
+//! paper's clip network (CSN), and the frame detectors MesoNet-4 and Xception. [`PlainNet`]
+//! is the same function with normalisations folded away.
 
+mod blueprint;
 mod config;
+mod csn;
 mod detector;
+#[cfg(feature = "flex")]
+mod flex;
 mod fused;
 mod head;
+mod layered;
+mod meso4;
+mod plain;
 mod rep;
 mod stream;
+mod stream_config;
+mod temporal;
+mod xception;
 
-pub use config::{NetworkConfig, Size};
+pub use blueprint::{Blueprint, ConvSpec, Extent, Layer, Op};
+pub use config::{Architecture, HeadKind, NetworkConfig, Size};
 pub use detector::{Detector, Differentiable, Frozen};
 pub use fused::{FusedConv, FusedNet, StepOutput};
-pub use head::{CosineHead, Features, cosine_similarity, l2_norm};
+pub use head::{Features, Head, PlainHead, cosine_similarity, l2_norm};
+pub use layered::LayeredNet;
+pub use plain::{Affine, Kernel, PlainNet};
 pub use rep::RepBlock;
 pub use stream::StreamNet;
+pub use stream_config::StreamLayer;

@@ -6,8 +6,12 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::config::Layer;
+#[cfg(feature = "flex")]
+use super::flex::train_block;
 use super::fused::FusedConv;
+use super::stream_config::StreamLayer;
+#[cfg(feature = "flex")]
+use crate::kernel::{Block, Map};
 
 /// `relu(norm(conv3x3([x, past])) + norm(conv1x1(x)) + x)`; the identity only
 /// where shapes agree (Ding et al., "RepVGG", CVPR 2021).
@@ -35,7 +39,7 @@ fn convolution(input: usize, output: usize, kernel: usize, stride: usize) -> Con
 
 impl RepBlock {
     /// Builds the block for one layer of the network.
-    pub fn new(layer: &Layer, device: &Device) -> Self {
+    pub fn new(layer: &StreamLayer, device: &Device) -> Self {
         Self {
             wide: convolution(layer.input + layer.past, layer.output, 3, layer.stride).init(device),
             wide_norm: BatchNormConfig::new(layer.output).init(device),
@@ -71,6 +75,43 @@ impl RepBlock {
         let sum = self.wide_norm.forward(wide)
             + self.point_norm.forward(self.point.forward(input.clone()));
         relu(if self.identity { sum + input } else { sum })
+    }
+
+    /// Whether both normalisations take the statistics of the batch.
+    #[cfg(feature = "flex")]
+    pub(super) fn is_training(&self) -> bool {
+        self.wide_norm.training.is_enabled() && self.point_norm.training.is_enabled()
+    }
+
+    /// Spatial stride.
+    #[cfg(feature = "flex")]
+    pub(super) fn stride(&self) -> usize {
+        self.wide.stride[0]
+    }
+
+    /// The same in training on the `flex` device, with maps `[images, height, width,
+    /// channels]`; `None` where this is not so.
+    #[cfg(feature = "flex")]
+    pub(super) fn train_here(&self, input: &Tensor<4>, frames: usize) -> Option<Tensor<4>> {
+        let [_, height, width, _] = input.dims();
+        let [outputs, channels, _, _] = self.point.weight.dims();
+        let block = Block {
+            input: Map {
+                height,
+                width,
+                channels,
+            },
+            past: if frames == 1 { 0 } else { self.past },
+            outputs,
+            stride: self.wide.stride[0],
+            identity: self.identity,
+            frames,
+            epsilon: self.wide_norm.epsilon,
+            pictures: false,
+        };
+        let wide = (self.wide.weight.val(), &self.wide_norm);
+        let point = (self.point.weight.val(), &self.point_norm);
+        train_block(block, input, &wide, Some(&point))
     }
 
     /// The one convolution with bias that computes the same in evaluation mode.

@@ -7,11 +7,15 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::config::NetworkConfig;
-use super::fused::{FusedConv, FusedNet};
-use super::head::{CosineHead, Features};
+#[cfg(feature = "flex")]
+use super::flex::{shuffled_stem, train_block};
+use super::fused::{FusedConv, FusedNet, mean_of_map};
+use super::head::{Features, Head};
 use super::rep::{RepBlock, norm_affine, scale_rows};
+#[cfg(feature = "flex")]
+use crate::kernel::{Block, Map, SHUFFLED};
 
-/// Stem, RepVGG stages, average pooling, normalised embedding, cosine head.
+/// Stem, RepVGG stages, average pooling, normalised embedding, head.
 ///
 /// The stem is a 6x6 convolution of stride 2: a 2x2 pixel-unshuffle and a 3x3
 /// convolution in one.
@@ -21,7 +25,7 @@ pub struct StreamNet {
     stem_norm: BatchNorm,
     blocks: Vec<RepBlock>,
     embed_norm: BatchNorm,
-    head: CosineHead,
+    head: Head,
 }
 
 impl StreamNet {
@@ -44,7 +48,7 @@ impl StreamNet {
                 .map(|layer| RepBlock::new(layer, device))
                 .collect(),
             embed_norm: BatchNormConfig::new(config.embedding()).init(device),
-            head: CosineHead::new(config.embedding(), config.scale, device),
+            head: Head::new(config.embedding(), config.head, config.scale, device),
         }
     }
 
@@ -55,18 +59,68 @@ impl StreamNet {
     ///   a clip one behind the other
     /// - output: `clips * frames` embeddings and logits
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
-        let mut x = self.stem.forward(images - 0.5);
-        x = relu(self.stem_norm.forward(x)); // [n, stem, side / 2, side / 2]
-        for block in &self.blocks {
-            x = block.forward(x, frames);
-        }
-        let [n, channels, _, _] = x.dims();
-        let pooled = x.mean_dim(3).mean_dim(2).reshape([n, channels]);
+        self.head_of(self.pooled(images, frames))
+    }
+
+    fn head_of(&self, pooled: Tensor<2>) -> Features {
         let embedding = self.embed_norm.forward(pooled);
         Features {
             logit: self.head.forward(embedding.clone()),
             embedding,
         }
+    }
+
+    /// Mean of the last map, `[clips * frames, embedding]`.
+    fn pooled(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        if let Some(pooled) = self.train_here(&images, frames) {
+            return pooled;
+        }
+        self.pooled_by_operations(images, frames)
+    }
+
+    fn pooled_by_operations(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        let mut x = self.stem.forward(images - 0.5);
+        x = relu(self.stem_norm.forward(x)); // [n, stem, side / 2, side / 2]
+        for block in &self.blocks {
+            x = block.forward(x, frames);
+        }
+        mean_of_map(x)
+    }
+
+    /// The same in training on the `flex` device; `None` where this is not so.
+    #[cfg(feature = "flex")]
+    fn train_here(&self, images: &Tensor<4>, frames: usize) -> Option<Tensor<2>> {
+        let [n, _, height, width] = images.dims();
+        let halvings = 1 + self.blocks.iter().filter(|b| b.stride() == 2).count();
+        let even = |side: usize| side.is_multiple_of(1 << halvings);
+        let training =
+            self.stem_norm.training.is_enabled() && self.blocks.iter().all(RepBlock::is_training);
+        if !training || !even(height) || !even(width) {
+            return None;
+        }
+        let stem = Block {
+            input: Map {
+                height: height / 2,
+                width: width / 2,
+                channels: SHUFFLED,
+            },
+            past: 0,
+            outputs: self.stem.weight.dims()[0],
+            stride: 1,
+            identity: false,
+            frames: 1,
+            epsilon: self.stem_norm.epsilon,
+            pictures: true,
+        };
+        let weight = shuffled_stem(self.stem.weight.val());
+        let mut x = train_block(stem, images, &(weight, &self.stem_norm), None)?;
+        for block in &self.blocks {
+            x = block.train_here(&x, frames)?;
+        }
+        let [_, height, width, channels] = x.dims();
+        let pixels = x.reshape([n, height * width, channels]);
+        Some(pixels.mean_dim(1).reshape([n, channels]))
     }
 
     /// The same function in evaluation mode as plain convolutions, off the autodiff graph.
@@ -86,7 +140,131 @@ impl StreamNet {
             convs,
             embed_scale,
             embed_bias,
-            head: self.head.direction().inner(),
+            head: self.head.fold(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Size;
+    use burn::module::{ModuleVisitor, Param};
+    use burn::optim::GradientsParams;
+    use burn::tensor::Distribution;
+
+    struct Collect<'a> {
+        gradients: &'a GradientsParams,
+        found: Vec<Vec<f32>>,
+    }
+
+    impl ModuleVisitor for Collect<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            // Running statistics have no gradient: they stand for themselves.
+            let value = match self.gradients.get::<D>(param.id) {
+                Some(gradient) => gradient,
+                None => param.val().inner(),
+            };
+            self.found.push(value.into_data().try_to_vec().unwrap());
+        }
+    }
+
+    /// A network, pictures, and weights of a goal.
+    type Case = (StreamNet, Tensor<4>, Tensor<2>);
+
+    fn case(size: Size) -> Case {
+        let device = Device::flex();
+        let config = NetworkConfig {
+            size,
+            input: 48,
+            ..Default::default()
+        };
+        let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(0.0, 1.0), &device);
+        let length = config.embedding();
+        (
+            StreamNet::new(&config, &device),
+            random([12, 3, 48, 48]),
+            random([1, 1, 12, length]).reshape([12, length]),
+        )
+    }
+
+    /// Embeddings, then gradients and running statistics after one pass.
+    fn pass(
+        (net, images, weight): &Case,
+        frames: usize,
+        track_images: bool,
+        by_operations: bool,
+    ) -> (Vec<f32>, Vec<Vec<f32>>) {
+        let net = net.clone().train();
+        let mut images = images.clone().autodiff();
+        if track_images {
+            images = images.require_grad();
+        }
+        let pooled = if by_operations {
+            net.pooled_by_operations(images.clone(), frames)
+        } else {
+            net.pooled(images.clone(), frames)
+        };
+        let features = net.head_of(pooled);
+        let weighted = features.embedding.clone() * weight.clone().autodiff();
+        let mut gradients = (weighted.sum() + features.logit.sum()).backward();
+        let of_images = track_images.then(|| images.grad_remove(&mut gradients).unwrap());
+        let gradients = GradientsParams::from_grads(gradients, &net);
+        assert_eq!(
+            gradients.len(),
+            3 + 6 * net.blocks.len() + 3,
+            "a weight has none"
+        );
+        let mut collect = Collect {
+            gradients: &gradients,
+            found: Vec::new(),
+        };
+        net.valid().visit(&mut collect);
+        let images = of_images.map(|g| g.into_data().try_to_vec().unwrap());
+        collect.found.extend(images);
+        let embedding = features.embedding.inner().into_data();
+        (embedding.try_to_vec().unwrap(), collect.found)
+    }
+
+    fn assert_close(got: &[f32], want: &[f32], what: &str) {
+        let size = want.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
+        for (got, want) in got.iter().zip(want) {
+            let off = (got - want).abs();
+            assert!(off <= 2e-4 * size + 1e-6, "{what}: {got}, not {want}");
+        }
+    }
+
+    /// The kernels of the `flex` device against single tensor operations, whose gradients
+    /// the engine's own tests hold to PyTorch's.
+    #[test]
+    fn kernels_agree_with_operations() {
+        for (frames, size, track_images) in [
+            (1, Size::Tiny, true),
+            (3, Size::Tiny, false),
+            (1, Size::Small, false),
+        ] {
+            let case = case(size);
+            let got = pass(&case, frames, track_images, false);
+            let want = pass(&case, frames, track_images, true);
+            let what = format!("{frames} frames, {size:?}");
+            assert_close(&got.0, &want.0, &format!("{what}, embedding"));
+            assert_eq!(got.1.len(), want.1.len());
+            for (place, (got, want)) in got.1.iter().zip(&want.1).enumerate() {
+                assert_eq!(got.len(), want.len());
+                assert_close(got, want, &format!("{what}, tensor {place}"));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_depend_on_the_threads() {
+        let case = case(Size::Tiny);
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build()
+                .unwrap()
+                .install(|| pass(&case, 1, true, false))
+        };
+        assert_eq!(run(1), run(3));
     }
 }

@@ -11,20 +11,27 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 
+use super::best::{Trend, Weights};
+use super::free::FreeNoise;
 use crate::config::RunConfig;
 use crate::network::Detector;
 
-/// A folder with `config.toml`, `metrics.jsonl`, `curves.svg` and `checkpoint-N`.
+/// A folder with `config.toml`, `metrics.jsonl`, `curves.svg`, `checkpoint-N` and `best-N`.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
 }
+
+const CHECKPOINT: &str = "checkpoint-";
+const BEST: &str = "best-";
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct State {
     step: usize,
     seconds: f64,
+    #[serde(default)]
+    trend: Trend,
 }
 
 /// Everything a run needs to go on.
@@ -39,6 +46,21 @@ pub struct Checkpoint {
     pub average: Detector,
     /// Optimiser with its moments.
     pub optimizer: ModuleOptimizer,
+    /// How validations went.
+    pub trend: Trend,
+    /// Noise of free adversarial training.
+    pub noise: Option<FreeNoise>,
+}
+
+/// Weights of a run with where they stood.
+#[derive(Debug)]
+pub struct Trained {
+    /// Averaged weights.
+    pub net: Detector,
+    /// Which ones.
+    pub weights: Weights,
+    /// Steps done by then.
+    pub step: usize,
 }
 
 impl RunFolder {
@@ -97,40 +119,56 @@ impl RunFolder {
     /// # Errors
     /// When the disk refuses; older checkpoints stay.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let name = format!("checkpoint-{:08}", checkpoint.step);
+        let state = State {
+            step: checkpoint.step,
+            seconds: checkpoint.seconds,
+            trend: checkpoint.trend,
+        };
+        let mut files = vec![
+            (
+                "net.bpk",
+                checkpoint.net.clone().into_record().into_bytes()?.to_vec(),
+            ),
+            ("average.bpk", average_bytes(checkpoint)?),
+            ("optimizer.bpk", checkpoint.optimizer.into_bytes()?.to_vec()),
+            ("state.json", serde_json::to_vec_pretty(&state)?),
+        ];
+        if let Some(noise) = &checkpoint.noise {
+            files.push(("noise.bin", noise.to_bytes()?));
+        }
+        self.replace(CHECKPOINT, checkpoint.step, &files)
+    }
+
+    /// Keeps the averaged weights of a checkpoint as the best ones.
+    ///
+    /// # Errors
+    /// When the disk refuses; the former best stays.
+    pub fn save_best(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let files = [("average.bpk", average_bytes(checkpoint)?)];
+        self.replace(BEST, checkpoint.step, &files)
+    }
+
+    /// Writes `KIND-STEP` so that it appears whole, then removes others of its kind.
+    fn replace(&self, kind: &str, step: usize, files: &[(&str, Vec<u8>)]) -> Result<()> {
+        let name = format!("{kind}{step:08}");
         let partial = self.path.join(format!("{name}.partial"));
         let _ = fs::remove_dir_all(&partial); // left by an interrupted save
         fs::create_dir_all(&partial)
             .with_context(|| format!("cannot create {}", partial.display()))?;
-        let state = State {
-            step: checkpoint.step,
-            seconds: checkpoint.seconds,
-        };
-        write_atomic(
-            &partial.join("net.bpk"),
-            &checkpoint.net.clone().into_record().into_bytes()?,
-        )?;
-        let average = checkpoint.average.clone().into_record().into_bytes()?;
-        write_atomic(&partial.join("average.bpk"), &average)?;
-        write_atomic(
-            &partial.join("optimizer.bpk"),
-            &checkpoint.optimizer.into_bytes()?,
-        )?;
-        write_atomic(
-            &partial.join("state.json"),
-            &serde_json::to_vec_pretty(&state)?,
-        )?;
+        for (file, bytes) in files {
+            write_atomic(&partial.join(file), bytes)?;
+        }
         let complete = self.path.join(&name);
         let _ = fs::remove_dir_all(&complete); // the same step, saved before
         fs::rename(&partial, &complete)
             .with_context(|| format!("cannot complete {}", complete.display()))?;
-        for older in self
-            .checkpoints()?
+        for other in self
+            .saved(kind)?
             .into_iter()
             .filter(|path| *path != complete)
         {
-            fs::remove_dir_all(&older)
-                .with_context(|| format!("cannot remove {}", older.display()))?;
+            fs::remove_dir_all(&other)
+                .with_context(|| format!("cannot remove {}", other.display()))?;
         }
         Ok(())
     }
@@ -146,34 +184,58 @@ impl RunFolder {
         optimizer: ModuleOptimizer,
         device: &Device,
     ) -> Result<Option<Checkpoint>> {
-        let Some(path) = self.checkpoints()?.pop() else {
+        let Some(path) = self.saved(CHECKPOINT)?.pop() else {
             return Ok(None);
         };
         let damaged = || damaged(&path);
         let state = read(&path, "state.json")?;
         let state: State = serde_json::from_slice(&state).with_context(damaged)?;
         let moments = Bytes::from_bytes_vec(read(&path, "optimizer.bpk")?);
+        let noise = path.join("noise.bin").exists().then(|| {
+            let bytes = read(&path, "noise.bin")?;
+            FreeNoise::from_bytes(&bytes, &device.clone().inner()).with_context(damaged)
+        });
         Ok(Some(Checkpoint {
             step: state.step,
             seconds: state.seconds,
+            trend: state.trend,
+            noise: noise.transpose()?,
             net: network(&path, "net.bpk", config, device)?,
             average: network(&path, "average.bpk", config, &device.clone().inner())?,
             optimizer: optimizer.from_bytes(moments).with_context(damaged)?,
         }))
     }
 
-    /// Loads the averaged weights of the newest checkpoint.
+    /// Loads averaged weights. Left to itself it takes the best ones of a run with early
+    /// stopping, and else the last.
     ///
     /// # Errors
-    /// When there is no checkpoint, or it is damaged or of another architecture.
-    pub fn average(&self, config: &RunConfig, device: &Device) -> Result<Detector> {
-        let path = self.checkpoints()?.pop().with_context(|| {
+    /// When there are none yet, or they are damaged or of another architecture.
+    pub fn trained(
+        &self,
+        config: &RunConfig,
+        weights: Option<Weights>,
+        device: &Device,
+    ) -> Result<Trained> {
+        let weights = weights.unwrap_or(match config.train.early_stop_after {
+            0 => Weights::Last,
+            _ => Weights::Best,
+        });
+        let kind = match weights {
+            Weights::Last => CHECKPOINT,
+            Weights::Best => BEST,
+        };
+        let path = self.saved(kind)?.pop().with_context(|| {
             format!(
-                "{} has no checkpoint yet: train it first",
+                "{} has no {weights} weights yet: train it further",
                 self.path.display()
             )
         })?;
-        network(&path, "average.bpk", config, device)
+        Ok(Trained {
+            net: network(&path, "average.bpk", config, device)?,
+            weights,
+            step: step_of(&path, kind).with_context(|| damaged(&path))?,
+        })
     }
 
     /// Steps done and seconds spent up to the newest checkpoint.
@@ -181,7 +243,7 @@ impl RunFolder {
     /// # Errors
     /// When there is no checkpoint, or it is damaged.
     pub fn spent(&self) -> Result<(usize, f64)> {
-        let path = self.checkpoints()?.pop().with_context(|| {
+        let path = self.saved(CHECKPOINT)?.pop().with_context(|| {
             format!(
                 "{} has no checkpoint yet: train it first",
                 self.path.display()
@@ -192,25 +254,32 @@ impl RunFolder {
         Ok((state.step, state.seconds))
     }
 
-    /// Complete checkpoints, oldest first.
-    fn checkpoints(&self) -> Result<Vec<PathBuf>> {
+    /// Complete folders of a kind, oldest first.
+    fn saved(&self, kind: &str) -> Result<Vec<PathBuf>> {
         let mut found: Vec<PathBuf> = fs::read_dir(&self.path)
             .with_context(|| format!("cannot read {}", self.path.display()))?
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| {
-                let name = path
-                    .file_name()
-                    .map(|name| name.to_string_lossy().into_owned());
-                name.is_some_and(|name| {
-                    name.strip_prefix("checkpoint-")
-                        .is_some_and(|n| n.parse::<u64>().is_ok())
-                })
-            })
+            .filter(|path| step_of(path, kind).is_some())
             .collect();
         found.sort();
         Ok(found)
     }
+}
+
+/// The step in the name of a complete folder.
+fn step_of(path: &Path, kind: &str) -> Option<usize> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_prefix(kind)?.parse().ok()
+}
+
+fn average_bytes(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
+    Ok(checkpoint
+        .average
+        .clone()
+        .into_record()
+        .into_bytes()?
+        .to_vec())
 }
 
 fn damaged(path: &Path) -> String {
@@ -232,7 +301,7 @@ fn network(checkpoint: &Path, name: &str, config: &RunConfig, device: &Device) -
         .with_context(damaged)
 }
 
-fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

@@ -38,11 +38,14 @@ pub fn draw_curves(lines: &[Measured]) -> Result<String> {
                 ),
             ],
         )?;
-        let losses = [
-            ("L_dcl", BLUE, series(|line| Some(line.dcl))),
-            ("L_asl", RED, series(|line| line.asl)),
-            ("L_srl", GREEN, series(|line| line.srl)),
-        ];
+        let mut losses = vec![("loss", BLACK, series(|line| Some(line.loss)))];
+        for (name, colour) in last.terms.keys().zip([BLUE, RED, GREEN, MAGENTA]) {
+            let points = lines
+                .iter()
+                .filter_map(|line| Some((line.epoch, *line.terms.get(name)?)))
+                .collect();
+            losses.push((name, colour, points));
+        }
         let values = losses
             .iter()
             .flat_map(|(_, _, points)| points.iter().map(|point| point.1));
@@ -102,13 +105,14 @@ mod tests {
         let lines: Vec<Measured> = (0..5)
             .map(|i| Measured {
                 epoch: i as f32,
-                dcl: 0.6,
+                loss: 0.6,
+                terms: [("dcl".to_string(), 0.5), ("asl".to_string(), 0.1)].into(),
                 auc: Some(0.7),
                 ..Default::default()
             })
             .collect();
         let svg = draw_curves(&lines).unwrap();
-        assert!(svg.contains("<svg") && svg.contains("L_dcl") && svg.contains("PGD-10"));
+        assert!(svg.contains("<svg") && svg.contains("asl") && svg.contains("PGD-10"));
         assert!(draw_curves(&[]).is_err());
     }
 }

@@ -1,17 +1,24 @@
 //! Training: the loop, its schedule, checkpoints, progress and pictures.
 
+mod awp;
+mod best;
 mod checkpoint;
 mod curves;
+mod descend;
 mod ema;
+mod free;
 mod plan;
 mod progress;
 mod run;
 mod step;
 
-pub use checkpoint::{Checkpoint, RunFolder};
+pub use awp::{AwpConfig, perturb};
+pub use best::{Best, Trend, Weights};
+pub use checkpoint::{Checkpoint, RunFolder, Trained};
 pub use curves::draw_curves;
 pub use ema::average;
+pub use free::FreeNoise;
 pub use plan::Plan;
 pub use progress::{Measured, Progress};
 pub use run::{Outcome, Start, train};
-pub use step::{LossParts, StepOptions, loss};
+pub use step::{Loss, attacked, inner_attack, loss, to_tensors};

@@ -1,7 +1,8 @@
 //! What each step does, as a pure function of its number: so a run can be resumed anywhere.
 
-use crate::config::{Method, RunConfig};
+use crate::config::{Method, RunConfig, Schedule};
 use crate::dataset::{BatchPlan, MakePlan};
+use crate::network::Architecture;
 
 /// Schedules of a run.
 #[derive(Clone, Debug)]
@@ -29,13 +30,10 @@ impl Plan {
 
     /// The batch of a step.
     pub fn batch(&self, step: usize) -> BatchPlan {
-        let train = &self.config.train;
-        let clips = self.config.network.temporal
-            && train.clip_every > 0
-            && step % train.clip_every == train.clip_every - 1;
-        let small = self.progress(step) < train.small_share;
+        let (train, network) = (&self.config.train, &self.config.network);
+        let small = self.progress(step) < train.small_share && network.takes_any_side();
         let hardness = (self.progress(step) / train.curriculum_share.max(1e-6)).min(1.0);
-        let frames = if clips { train.clip_frames.max(1) } else { 1 };
+        let frames = self.frames(step);
         BatchPlan {
             epoch: (step / self.steps_per_epoch) as u64,
             first: step % self.steps_per_epoch * train.batch_pairs,
@@ -53,31 +51,74 @@ impl Plan {
         }
     }
 
-    /// Learning rate of a step: linear warm-up, then half a cosine down to zero.
+    /// Frames per clip of a step's batch.
+    fn frames(&self, step: usize) -> usize {
+        let (train, network) = (&self.config.train, &self.config.network);
+        if let Some(frames) = network.clip_frames() {
+            return frames.max(1);
+        }
+        let remembers = network.architecture == Architecture::Stream && network.temporal;
+        let due = train.clip_every > 0 && step % train.clip_every == train.clip_every - 1;
+        if remembers && due {
+            train.clip_frames.max(1)
+        } else {
+            1
+        }
+    }
+
+    /// Learning rate of a step: linear warm-up, then half a cosine down to zero, or steps.
     pub fn learning_rate(&self, step: usize) -> f64 {
         let train = &self.config.train;
         let warmup = (self.steps as f32 * train.warmup_share).max(1.0) as f64;
-        let step = step as f64;
-        if step < warmup {
-            return train.learning_rate * (step + 1.0) / warmup;
+        let at = step as f64;
+        if at < warmup {
+            return train.learning_rate * (at + 1.0) / warmup;
         }
-        let share = (step - warmup) / (self.steps as f64 - warmup).max(1.0);
-        train.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos())
+        match train.schedule {
+            Schedule::Cosine => {
+                let share = (at - warmup) / (self.steps as f64 - warmup).max(1.0);
+                let cosine = (std::f64::consts::PI * share.min(1.0)).cos();
+                train.learning_rate * 0.5 * (1.0 + cosine)
+            }
+            Schedule::Step => {
+                let progress = self.progress(step);
+                let passed = train.milestones.iter().filter(|m| progress >= **m);
+                train.learning_rate * 0.1f64.powi(passed.count() as i32)
+            }
+        }
     }
 
     /// Radius of the inner attack in [0, 1]; zero means no attack.
     pub fn epsilon(&self, step: usize) -> f32 {
-        let afsl = &self.config.afsl;
+        let attack = &self.config.attack;
         if self.config.train.method == Method::None {
             return 0.0;
         }
-        let since = self.progress(step) - afsl.clean_share;
+        let since = self.progress(step) - attack.clean_share;
         if since < 0.0 {
             return 0.0;
         }
         // The first attacked step already attacks, however long the ramp.
-        let ramp = ((since + 1.0 / self.steps as f32) / afsl.ramp_share.max(1e-6)).min(1.0);
-        afsl.epsilon.value() * ramp
+        let ramp = ((since + 1.0 / self.steps as f32) / attack.ramp_share.max(1e-6)).min(1.0);
+        attack.epsilon.value() * ramp
+    }
+
+    /// Whether a step's validation can be compared with later ones: the attack is at its
+    /// full radius and crops at their full size.
+    pub fn is_comparable(&self, step: usize) -> bool {
+        let attacked = self.config.train.method == Method::None
+            || self.epsilon(step) >= self.config.attack.epsilon.value();
+        attacked && self.batch(step).make.side == self.config.network.input
+    }
+
+    /// Size of the weight perturbation of a step; 0 = none.
+    pub fn weight_perturbation(&self, step: usize) -> f32 {
+        let awp = &self.config.awp;
+        if self.epsilon(step) > 0.0 && self.progress(step) >= awp.after_share {
+            awp.gamma
+        } else {
+            0.0
+        }
     }
 
     /// Whether a validation and a checkpoint follow this step.
@@ -128,6 +169,33 @@ mod tests {
             .fold(0.0, f64::max);
         assert!((top - 3e-3).abs() < 1e-9);
         assert!(plan.learning_rate(0) < top && plan.learning_rate(99) < top / 100.0);
+    }
+
+    #[test]
+    fn the_step_schedule_divides_by_ten() {
+        let mut config = RunConfig::default();
+        config.train.epochs = 10.0;
+        config.train.schedule = Schedule::Step;
+        config.train.milestones = vec![0.5, 0.75];
+        let plan = Plan::new(&config, 330);
+        let rates: Vec<f64> = [49, 50, 75].map(|s| plan.learning_rate(s)).to_vec();
+        for (got, want) in rates.iter().zip([3e-3, 3e-4, 3e-5]) {
+            assert!((got / want - 1.0).abs() < 1e-6, "{rates:?}");
+        }
+    }
+
+    #[test]
+    fn weights_are_perturbed_only_under_attack() {
+        let mut config = RunConfig::default();
+        config.awp.gamma = 0.005;
+        config.awp.after_share = 0.7;
+        config.train.epochs = 10.0;
+        let plan = Plan::new(&config, 330);
+        assert_eq!(plan.weight_perturbation(60), 0.0);
+        assert_eq!(plan.weight_perturbation(71), 0.005);
+        assert!(!plan.is_comparable(60) && plan.is_comparable(99));
+        config.train.method = Method::None;
+        assert_eq!(Plan::new(&config, 330).weight_perturbation(99), 0.0);
     }
 
     #[test]

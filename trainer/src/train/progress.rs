@@ -1,6 +1,6 @@
 //! What a person sees of a run, and what its `metrics.jsonl` keeps.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -22,12 +22,10 @@ pub struct Measured {
     pub step: usize,
     /// Epochs done.
     pub epoch: f32,
-    /// Mean of `L_dcl` since the last line.
-    pub dcl: f32,
-    /// Mean of `L_asl`; null before the first attack.
-    pub asl: Option<f32>,
-    /// Mean of `L_srl`; null before the first attack.
-    pub srl: Option<f32>,
+    /// Mean loss since the last line.
+    pub loss: f32,
+    /// Means of its parts by name, such as `dcl`, `asl`, `srl` of AFSL.
+    pub terms: BTreeMap<String, f32>,
     /// Radius of the inner attack in units of 1/255.
     pub epsilon_255: f32,
     /// Learning rate.
@@ -40,12 +38,11 @@ pub struct Measured {
     pub auc_attacked: Option<f64>,
 }
 
-/// Parts of one step's loss as numbers.
-#[derive(Clone, Copy, Debug)]
+/// One step's loss as numbers.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
-    pub(super) dcl: f32,
-    pub(super) asl: Option<f32>,
-    pub(super) srl: Option<f32>,
+    pub(super) loss: f32,
+    pub(super) terms: Vec<(&'static str, f32)>,
     pub(super) images: usize,
 }
 
@@ -60,11 +57,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts at `step` of `steps`, appending to the metrics of an earlier part.
+    /// Starts at `step` of `steps`, appending to the metrics of an earlier part. Lines beyond
+    /// `step`, left by a run that was killed after its last checkpoint, are dropped.
     ///
     /// # Errors
     /// When the metrics file cannot be written.
     pub fn start(metrics: &Path, step: usize, steps: usize) -> Result<Self> {
+        forget_after(metrics, step)?;
         let file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -106,10 +105,7 @@ impl Progress {
     /// # Errors
     /// When the disk refuses.
     pub fn record(&mut self, mut line: Measured) -> Result<()> {
-        let mean = |part: fn(&Parts) -> Option<f32>| mean(self.recent.iter().map(|(_, p)| part(p)));
-        line.dcl = mean(|p| Some(p.dcl)).unwrap_or(0.0);
-        line.asl = mean(|p| p.asl);
-        line.srl = mean(|p| p.srl);
+        (line.loss, line.terms) = self.means();
         line.images_per_second = self.images_per_second();
         self.auc = line.auc.or(self.auc);
         self.auc_attacked = line.auc_attacked.or(self.auc_attacked);
@@ -120,10 +116,12 @@ impl Progress {
             self.describe(),
             shown(self.auc_attacked)
         ));
-        serde_json::to_writer(&mut self.file, &line)?;
-        self.file.write_all(b"\n")?;
-        self.file.sync_data()?;
-        Ok(())
+        let mut text = serde_json::to_string(&line)?;
+        text.push('\n');
+        self.file
+            .write_all(text.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .context("cannot write metrics.jsonl (is the disk full?)")
     }
 
     /// Prints a line above the bar.
@@ -141,17 +139,35 @@ impl Progress {
     }
 
     fn describe(&self) -> String {
-        let mut text = String::new();
-        let mut add = |name: &str, value: Option<f32>| {
-            if let Some(value) = value {
+        let (loss, terms) = self.means();
+        let mut text = format!("loss {loss:.3}  ");
+        if terms.len() > 1 {
+            for (name, value) in terms {
                 text.push_str(&format!("{name} {value:.3}  "));
             }
-        };
-        add("dcl", mean(self.recent.iter().map(|(_, p)| Some(p.dcl))));
-        add("asl", mean(self.recent.iter().map(|(_, p)| p.asl)));
-        add("srl", mean(self.recent.iter().map(|(_, p)| p.srl)));
-        add("AUC", self.auc.map(|auc| auc as f32));
+        }
+        if let Some(auc) = self.auc {
+            text.push_str(&format!("AUC {auc:.3}  "));
+        }
         text + &format!("{:.0} images/s", self.images_per_second())
+    }
+
+    /// Mean loss and means of its parts over the recent steps.
+    fn means(&self) -> (f32, BTreeMap<String, f32>) {
+        let mut sums: BTreeMap<&str, (f32, usize)> = BTreeMap::new();
+        let mut loss = 0.0;
+        for (_, parts) in &self.recent {
+            loss += parts.loss;
+            for (name, value) in &parts.terms {
+                let sum = sums.entry(name).or_default();
+                *sum = (sum.0 + value, sum.1 + 1);
+            }
+        }
+        let terms = sums
+            .into_iter()
+            .map(|(name, (sum, count))| (name.to_string(), sum / count as f32))
+            .collect();
+        (loss / self.recent.len().max(1) as f32, terms)
     }
 
     fn images_per_second(&self) -> f64 {
@@ -173,9 +189,45 @@ impl Progress {
     }
 }
 
-fn mean(values: impl Iterator<Item = Option<f32>>) -> Option<f32> {
-    let (sum, count) = values
-        .flatten()
-        .fold((0.0, 0), |(sum, count), v| (sum + v, count + 1));
-    (count > 0).then(|| sum / count as f32)
+fn forget_after(metrics: &Path, step: usize) -> Result<()> {
+    let Ok(text) = std::fs::read_to_string(metrics) else {
+        return Ok(()); // a new run
+    };
+    let kept: String = text
+        .split_inclusive('\n')
+        .filter(|line| {
+            let line: Option<Measured> = serde_json::from_str(line).ok();
+            line.is_some_and(|line| line.step <= step)
+        })
+        .collect();
+    if kept.len() < text.len() {
+        super::checkpoint::write_atomic(metrics, kept.as_bytes())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_after_the_checkpoint_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut progress = Progress::start(&path, 0, 30).unwrap();
+        for step in [10, 20, 30] {
+            progress.step(Parts::default());
+            let line = Measured {
+                step,
+                ..Measured::default()
+            };
+            progress.record(line).unwrap();
+        }
+        // The last line was cut short as well.
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 5]).unwrap();
+        Progress::start(&path, 10, 30).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
 }

@@ -3,19 +3,18 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
-use burn::grad_clipping::GradientClippingConfig;
+use anyhow::{Context, Result};
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use super::checkpoint::{Checkpoint, RunFolder};
 use super::curves::draw_curves;
-use super::ema::average;
+use super::descend::{Descent, descend, optimizer};
+use super::free::FreeNoise;
 use super::plan::Plan;
 use super::progress::{Measured, Parts, Progress};
-use super::step::{StepOptions, loss, to_tensors};
-use crate::config::{RunConfig, TrainConfig};
+use super::step::{Loss, attacked, loss, to_tensors};
+use crate::config::{InnerAttack, RunConfig};
 use crate::dataset::{Loader, Pairs, Record, mix};
 use crate::evaluate::{Validation, validate};
 use crate::network::Detector;
@@ -25,6 +24,8 @@ use crate::network::Detector;
 pub enum Outcome {
     /// All steps were done.
     Finished,
+    /// Validations stopped getting better; it ended, and saved, after so many steps.
+    StoppedEarly(usize),
     /// It was interrupted after so many steps, and saved.
     Interrupted(usize),
 }
@@ -76,22 +77,30 @@ pub fn train(
         let plans = (first..last).map(|step| plan.batch(step));
         let loader = Loader::start(scope, &pairs, config.train.seed, plans);
         for step in first..last {
+            if gave_up(&state, config) {
+                break;
+            }
             let parts = run_step(&mut state, &loader, config, &plan, device)?;
             progress.step(parts);
             state.seconds = began.1 + began.0.elapsed().as_secs_f64();
             if plan.validates_after(step) {
                 let measured = measure(&state, config, &plan, &held_out, device)?;
+                note(folder, &mut state, &measured, &plan)?;
                 progress.record(measured)?;
                 folder.save(&state)?;
                 draw(folder)?;
             }
             let asked = stop.load(Ordering::Relaxed) || step + 1 == last;
-            if asked && step + 1 < plan.steps {
+            if asked && step + 1 < plan.steps && !gave_up(&state, config) {
                 folder.save(&state)?;
                 return Ok(Outcome::Interrupted(step + 1));
             }
         }
-        Ok(Outcome::Finished)
+        Ok(if gave_up(&state, config) && state.step < plan.steps {
+            Outcome::StoppedEarly(state.step)
+        } else {
+            Outcome::Finished
+        })
     });
     progress.finish();
     outcome
@@ -120,15 +129,9 @@ fn begin(
         average: net.valid(),
         net,
         optimizer: optimizer(&config.train),
+        trend: Default::default(),
+        noise: None,
     })
-}
-
-fn optimizer(train: &TrainConfig) -> ModuleOptimizer {
-    AdamWConfig::new()
-        .with_epsilon(1e-8)
-        .with_weight_decay(train.weight_decay)
-        .with_grad_clipping(Some(GradientClippingConfig::Norm(train.clip_norm)))
-        .init()
 }
 
 fn run_step(
@@ -139,38 +142,107 @@ fn run_step(
     device: &Device,
 ) -> Result<Parts> {
     let batch = loader.next()?;
+    let step = state.step;
     // Random starts of the attack depend on the step alone, so that a resumed run repeats them.
-    device.seed(mix(config.train.seed, state.step as u64));
+    device.seed(mix(config.train.seed, step as u64));
     let (images, label) = to_tensors(&batch, device);
-    let options = StepOptions {
-        afsl: &config.afsl,
-        epsilon: plan.epsilon(state.step),
+    let epsilon = plan.epsilon(step);
+    let descent = Descent {
+        learning_rate: plan.learning_rate(step),
+        gamma: plan.weight_perturbation(step),
+        ema_decay: config.train.ema_decay,
     };
-    let parts = loss(&state.net, images, label, batch.frames, &options);
-    let number = |tensor: &burn::tensor::Tensor<1>| tensor.clone().into_scalar::<f32>();
-    let report = Parts {
-        dcl: number(&parts.dcl),
-        asl: parts.asl.as_ref().map(number),
-        srl: parts.srl.as_ref().map(number),
-        images: batch.clips() * batch.frames,
+    let found = if epsilon > 0.0 && config.attack.kind == InnerAttack::Free {
+        replay(
+            state,
+            &descent,
+            images,
+            label,
+            batch.frames,
+            config,
+            epsilon,
+        )?
+    } else {
+        let attacked = (epsilon > 0.0).then(|| {
+            let (images, label) = (images.clone(), label.clone());
+            attacked(&state.net, images, label, batch.frames, config, epsilon).autodiff()
+        });
+        let images = images.autodiff();
+        let (found, _) = descend(state, &descent, None, |net| {
+            let (images, attacked) = (images.clone(), attacked.clone());
+            loss(net, images, attacked, label.clone(), batch.frames, config)
+        })?;
+        found
     };
-    ensure!(
-        number(&parts.total).is_finite(),
-        "the loss is no longer finite after {} steps: lower train.learning_rate",
-        state.step
-    );
-    let gradients = GradientsParams::from_grads(parts.total.backward(), &state.net);
-    let rate = plan.learning_rate(state.step);
-    state.net = state.optimizer.step(rate, state.net.clone(), gradients);
-    // Young averages forget faster, or they would remember the initialisation.
-    let young = (1.0 + state.step as f64) / (10.0 + state.step as f64);
-    state.average = average(
-        state.average.clone(),
-        &state.net,
-        config.train.ema_decay.min(young),
-    );
     state.step += 1;
-    Ok(report)
+    let number = |tensor: &Tensor<1>| tensor.clone().into_scalar::<f32>();
+    let terms = found.terms.parts.iter();
+    Ok(Parts {
+        loss: number(&found.terms.total),
+        terms: terms.map(|(name, term)| (*name, number(term))).collect(),
+        images: batch.clips() * batch.frames,
+    })
+}
+
+/// Replays of one batch: each steps the weights down and the noise up.
+fn replay(
+    state: &mut Checkpoint,
+    descent: &Descent,
+    images: Tensor<4>,
+    label: Tensor<1>,
+    frames: usize,
+    config: &RunConfig,
+    epsilon: f32,
+) -> Result<Loss> {
+    let shape = images.dims();
+    let mut noise = match state.noise.take() {
+        Some(noise) if noise.fits(shape) => noise,
+        _ => FreeNoise::none(shape, &images.device()),
+    };
+    let clean = images.autodiff();
+    let mut last = None;
+    for _ in 0..config.attack.replays.max(1) {
+        let leaf = noise.leaf(epsilon);
+        let (found, gradient) = descend(state, descent, Some(&leaf), |net| {
+            let attacked = (clean.clone() + leaf.clone()).clamp(0.0, 1.0);
+            loss(
+                net,
+                clean.clone(),
+                Some(attacked),
+                label.clone(),
+                frames,
+                config,
+            )
+        })?;
+        if let Some(gradient) = gradient {
+            noise.climb(gradient, epsilon);
+        }
+        last = Some(found);
+    }
+    state.noise = Some(noise);
+    last.context("attack.replays is 0")
+}
+
+/// Keeps the best weights and the count since.
+fn note(
+    folder: &RunFolder,
+    state: &mut Checkpoint,
+    measured: &Measured,
+    plan: &Plan,
+) -> Result<()> {
+    let auc = measured.auc_attacked.or(measured.auc);
+    if let Some(auc) = auc
+        && plan.is_comparable(state.step.saturating_sub(1))
+        && state.trend.take(state.step, auc)
+    {
+        folder.save_best(state)?;
+    }
+    Ok(())
+}
+
+fn gave_up(state: &Checkpoint, config: &RunConfig) -> bool {
+    let patience = config.train.early_stop_after;
+    patience > 0 && state.trend.stale >= patience
 }
 
 fn measure(
@@ -182,9 +254,8 @@ fn measure(
 ) -> Result<Measured> {
     let epsilon = plan.epsilon(state.step.saturating_sub(1));
     let request = Validation {
-        pairs: config.train.validation_pairs,
         side: plan.batch(state.step.saturating_sub(1)).make.side,
-        epsilon: (epsilon > 0.0).then_some(epsilon),
+        ..Validation::of(&config.network, config.train.validation_pairs, epsilon)
     };
     let found = validate(&state.average.fold(), held_out, &request, device)?;
     Ok(Measured {

@@ -1,132 +1,141 @@
-//! One step: the loss of a batch, with the attack inside.
+//! One step: the attack inside and the loss of the method.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::attack::Pgd;
-use crate::config::{AfslConfig, Classified};
+use crate::attack::{Begin, Objective, Pgd, Target, spread};
+use crate::config::{AttackConfig, InnerAttack, Method, RunConfig};
 use crate::dataset::Batch;
-use crate::loss::{adversarial_similarity, logit_adjusted_bce, similarity_regularisation};
+use crate::loss::{Terms, Truth, adversarial_training, classification, logit_adjustment};
 use crate::network::{Detector, Features};
 
-/// What a step of the method needs beyond its batch.
-#[derive(Clone, Copy, Debug)]
-pub struct StepOptions<'a> {
-    /// Weights and inner attack.
-    pub afsl: &'a AfslConfig,
-    /// Radius of this step's attack, in [0, 1]; zero = none.
-    pub epsilon: f32,
-}
+/// Deviation of the noise that TRADES starts its attack from, in pixel units.
+const TRADES_NOISE: f32 = 0.001;
 
-/// The loss and its parts, before they are weighted.
+/// A loss with the logits it was computed from.
 #[derive(Clone, Debug)]
-pub struct LossParts {
-    /// `[1]`, to be minimised.
-    pub total: Tensor<1>,
-    /// `L_dcl`
-    pub dcl: Tensor<1>,
-    /// `L_asl`; absent without an attack.
-    pub asl: Option<Tensor<1>>,
-    /// `L_srl`; absent without an attack.
-    pub srl: Option<Tensor<1>>,
-    /// Logits of the clean faces, `[2 * pairs * frames]`.
+pub struct Loss {
+    /// The loss and its parts.
+    pub terms: Terms,
+    /// Logits, clean ones first where the method looks at clean faces.
     pub logit: Tensor<1>,
 }
 
 /// Moves a batch to the device: images `[clips * frames, 3, side, side]` and one label
-/// per frame.
+/// per clip.
 pub fn to_tensors(batch: &Batch, device: &Device) -> (Tensor<4>, Tensor<1>) {
-    let frames = batch.clips() * batch.frames;
-    let shape = [frames, 3, batch.side, batch.side];
-    let images = Tensor::from_data(TensorData::new(batch.images.clone(), shape), device);
-    let labels: Vec<f32> = batch
-        .labels
-        .iter()
-        .flat_map(|label| std::iter::repeat_n(*label, batch.frames))
-        .collect();
+    let shape = [batch.clips() * batch.frames, 3, batch.side, batch.side];
+    let images = TensorData::new(batch.images.clone(), shape);
+    let labels = TensorData::new(batch.labels.clone(), [batch.clips()]);
     (
-        images,
-        Tensor::from_data(TensorData::new(labels, [frames]), device),
+        Tensor::from_data(images, device),
+        Tensor::from_data(labels, device),
     )
 }
 
-/// Loss of a batch. With an attack the clean and the attacked faces go through the
-/// network together, so that batch normalisation sees both.
+/// The attack that a run's configuration asks for, but for `free`, which has none of its own.
+pub fn inner_attack(attack: &AttackConfig, method: Method, epsilon: f32) -> Pgd {
+    let objective = attack.objective(method);
+    if attack.kind == InnerAttack::FgsmRs {
+        return Pgd {
+            objective,
+            ..Pgd::fgsm_rs(epsilon)
+        };
+    }
+    let share = if attack.step_share > 0.0 {
+        attack.step_share
+    } else {
+        2.0 / attack.steps.max(1) as f32
+    };
+    Pgd {
+        epsilon,
+        step: epsilon * share,
+        steps: attack.steps,
+        begin: if objective == Objective::Kl {
+            Begin::Gaussian(TRADES_NOISE)
+        } else {
+            Begin::Uniform
+        },
+        objective,
+        target: Target::Both,
+    }
+}
+
+/// Attacked faces of a batch, made on the network in evaluation mode.
 ///
 /// # Shapes
-/// - `images`: `[n, 3, side, side]`, `label`: `[n]`, both off the autodiff graph
-pub fn loss(
+/// - `images`: `[clips * frames, 3, side, side]`, `label`: `[clips]`, both off the autodiff
+///   graph; output as `images`
+pub fn attacked(
     net: &Detector,
     images: Tensor<4>,
     label: Tensor<1>,
     frames: usize,
-    options: &StepOptions<'_>,
-) -> LossParts {
-    let target = label.clone().autodiff();
-    if options.epsilon <= 0.0 {
-        let features = net.forward(images.autodiff(), frames);
-        let dcl = logit_adjusted_bce(features.logit.clone(), target, 0.0);
-        let (total, logit) = (dcl.clone(), features.logit);
-        return LossParts {
-            total,
-            dcl,
-            asl: None,
-            srl: None,
-            logit,
-        };
-    }
-    let afsl = options.afsl;
-    let attack = Pgd::training(options.epsilon, afsl.steps, afsl.objective);
-    let attacked = attack
-        .attack(&net.fold(), images.clone(), label.clone(), frames)
-        .images;
-    let both = net.forward(Tensor::cat(vec![images, attacked], 0).autodiff(), frames);
-    let (clean, adversarial) = split(both);
-    let logit = clean.logit.clone();
-    // Pairs put as many fakes as reals into every batch: the prior is one half.
-    let dcl_clean = logit_adjusted_bce(clean.logit.clone(), target.clone(), 0.0);
-    let dcl = match afsl.classified {
-        Classified::Clean => dcl_clean,
-        Classified::CleanAndAttacked => {
-            (dcl_clean + logit_adjusted_bce(adversarial.logit.clone(), target, 0.0)) * 0.5
+    config: &RunConfig,
+    epsilon: f32,
+) -> Tensor<4> {
+    let attack = inner_attack(&config.attack, config.train.method, epsilon);
+    attack.attack(&net.fold(), images, label, frames).images
+}
+
+/// Loss of a batch; without attacked faces, that of method `none`. Where a method looks at
+/// clean and attacked faces they go through the network together, so that batch
+/// normalisation sees both.
+///
+/// # Shapes
+/// - `images`, `attacked`: `[clips * frames, 3, side, side]` on the autodiff graph
+/// - `label`: `[clips]`, off it
+pub fn loss(
+    net: &Detector,
+    images: Tensor<4>,
+    attacked: Option<Tensor<4>>,
+    label: Tensor<1>,
+    frames: usize,
+    config: &RunConfig,
+) -> Loss {
+    let truth = |scores: usize| {
+        let [clips] = label.dims();
+        Truth {
+            label: spread(label.clone(), scores).autodiff(),
+            adjustment: logit_adjustment(config.train.fake_prior),
+            per_clip: scores / clips.max(1),
         }
     };
-    let asl = adversarial_similarity(clean.embedding.clone(), adversarial.embedding.clone());
-    let apart = |embedding: Tensor<2>| {
-        let (real, fake) = by_label(embedding, frames);
-        similarity_regularisation(real, fake, afsl.pairs)
+    let count = |features: &Features| features.logit.dims()[0];
+    let Some(attacked) = attacked else {
+        let clean = net.forward(images, frames);
+        return Loss {
+            terms: classification(&clean, &truth(count(&clean))),
+            logit: clean.logit,
+        };
     };
-    let srl = (apart(clean.embedding) + apart(adversarial.embedding)) * 0.5;
-    let total = dcl.clone() + asl.clone() * afsl.b1 + srl.clone() * afsl.b2;
-    LossParts {
-        total,
-        dcl,
-        asl: Some(asl),
-        srl: Some(srl),
-        logit,
+    if config.train.method == Method::At {
+        let attacked = net.forward(attacked, frames);
+        return Loss {
+            terms: adversarial_training(&attacked, &truth(count(&attacked))),
+            logit: attacked.logit,
+        };
     }
+    let both = net.forward(Tensor::cat(vec![images, attacked], 0), frames);
+    let logit = both.logit.clone();
+    let (clean, attacked) = halves(both);
+    let truth = truth(count(&clean));
+    let terms = match config.train.method {
+        Method::None => classification(&clean, &truth),
+        Method::At => adversarial_training(&attacked, &truth),
+        Method::Trades => config.trades.terms(&clean, &attacked, &truth),
+        Method::Mart => config.mart.terms(&clean, &attacked, &truth),
+        Method::Afsl => config.afsl.terms(&clean, &attacked, &truth),
+    };
+    Loss { terms, logit }
 }
 
-fn split(both: Features) -> (Features, Features) {
-    let [n, _] = both.embedding.dims();
-    let half = |from: usize, to: usize| Features {
-        embedding: both.embedding.clone().narrow(0, from, to - from),
-        logit: both.logit.clone().narrow(0, from, to - from),
+fn halves(both: Features) -> (Features, Features) {
+    let half = both.logit.dims()[0] / 2;
+    let part = |from: usize| Features {
+        embedding: both.embedding.clone().narrow(0, from, half),
+        logit: both.logit.clone().narrow(0, from, half),
     };
-    (half(0, n / 2), half(n / 2, n))
-}
-
-/// Splits embeddings of clips that alternate real, fake.
-fn by_label(embedding: Tensor<2>, frames: usize) -> (Tensor<2>, Tensor<2>) {
-    let [n, length] = embedding.dims();
-    let pairs = n / (2 * frames);
-    let shaped = embedding.reshape([pairs, 2, frames, length]);
-    let side = |label: usize| {
-        shaped
-            .clone()
-            .slice([0..pairs, label..label + 1])
-            .reshape([pairs * frames, length])
-    };
-    (side(0), side(1))
+    (part(0), part(half))
 }
 
 #[cfg(test)]
@@ -134,13 +143,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reals_and_fakes_are_told_apart_by_place() {
-        let device = Device::flex();
-        // Two pairs of clips of two frames: r r f f r r f f.
-        let rows: Vec<f32> = [0., 0., 1., 1., 0., 0., 1., 1.].to_vec();
-        let embedding = Tensor::<1>::from_data(TensorData::new(rows, [8]), &device).reshape([8, 1]);
-        let (real, fake) = by_label(embedding, 2);
-        assert_eq!(real.into_data().try_to_vec::<f32>().unwrap(), [0.0; 4]);
-        assert_eq!(fake.into_data().try_to_vec::<f32>().unwrap(), [1.0; 4]);
+    fn methods_attack_as_their_authors_do() {
+        let config = AttackConfig::default();
+        let trades = inner_attack(&config, Method::Trades, 0.02);
+        assert_eq!(trades.begin, Begin::Gaussian(TRADES_NOISE));
+        assert_eq!(trades.objective, Objective::Kl);
+        let at = inner_attack(&config, Method::At, 0.02);
+        assert_eq!(at.objective, Objective::CrossEntropy);
+        assert_eq!((at.steps, at.step), (2, 0.02));
+        let fast = AttackConfig {
+            kind: InnerAttack::FgsmRs,
+            objective: Some(Objective::Feature),
+            ..config
+        };
+        let fast = inner_attack(&fast, Method::Afsl, 0.02);
+        assert_eq!((fast.steps, fast.objective), (1, Objective::Feature));
+        assert!((fast.step - 0.025).abs() < 1e-6);
     }
 }

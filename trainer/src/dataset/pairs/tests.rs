@@ -7,7 +7,7 @@ use unmask_shared::media::Frame;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
 
 use super::*;
-use crate::dataset::align::{Aligner, stored_png};
+use crate::dataset::align::{Aligner, Hint, Search, stored_png};
 use crate::dataset::record::Meta;
 use crate::dataset::stored_crop;
 use crate::dataset::synthetic::person;
@@ -21,7 +21,7 @@ static PEOPLE: LazyLock<Vec<Record>> = LazyLock::new(|| {
     let mut aligner = Aligner::new(60).unwrap();
     let mut records = Vec::new();
     for number in 0..4 {
-        let (mut made, _) = person(&model, number, 6, &mut aligner).unwrap();
+        let mut made = person(&model, number, 6, &mut aligner).unwrap().records;
         made.truncate(if number < 2 { 2 } else { 1 });
         for record in &mut made {
             record.meta.source = "people".into();
@@ -288,15 +288,17 @@ fn portraits(count: u64) -> (Vec<Record>, Vec<[Point; 2]>) {
             rgb: frame.rgb,
             ..Default::default()
         };
-        let face = aligner.largest_face(&picture).unwrap()?;
+        let Search::Found(face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
+            return None;
+        };
         let to_crop = stored_crop().from_box(&face);
         let meta = Meta {
             label: Label::Real,
             source: "people".into(),
             group: format!("person-{seed}"),
-            twin: None,
             file: "person.png".into(),
             frames: 1,
+            ..Default::default()
         };
         let frames = vec![stored_png(&picture, &face).unwrap()];
         let eyes = frame.truth.eyes.map(|eye| to_crop.apply(eye));

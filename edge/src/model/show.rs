@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use unmask_shared::bundle::Bundle;
+use unmask_shared::manifest::ModelKind;
 
 /// Prints the manifest of a bundle for people.
 pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -17,14 +18,16 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
     line("sha256", bundle.sha256.clone())?;
     line("size", format!("{:.2} MB", bundle.model.len() as f64 / 1e6))?;
     let side = manifest.crop.size;
-    line(
-        "sees",
-        format!("faces of {side} x {side} pixels, one frame at a time"),
-    )?;
+    let (how, decision) = match manifest.kind {
+        ModelKind::Stream => ("one frame at a time, with memory".into(), "frame"),
+        ModelKind::Frame => ("one frame at a time".into(), "frame"),
+        ModelKind::Clip { frames } => (format!("clips of {frames} frames"), "clip"),
+    };
+    line("sees", format!("faces of {side} x {side} pixels, {how}"))?;
     line(
         "network",
         format!(
-            "{:.2} million numbers, {:.1} million multiply-adds a frame, {} state tensors",
+            "{:.2} million numbers, {:.1} million multiply-adds a {decision}, {} state tensors",
             graph.parameters as f64 / 1e6,
             graph.macs as f64 / 1e6,
             graph.states.len()
@@ -34,7 +37,7 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
     line(
         "verdict",
         format!(
-            "false alarms at most {:.1} %, misses at most {:.1} %, at least {} frames",
+            "false alarms at most {:.1} %, misses at most {:.1} %, at least {} {decision}s",
             100.0 * verdict.false_alarm,
             100.0 * verdict.miss,
             verdict.frames_min

@@ -1,0 +1,297 @@
+//! A network of plain layers as it is trained.
+
+use burn::module::{Module, Param};
+use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
+use burn::tensor::{Device, Distribution, Tensor};
+
+use super::blueprint::{Blueprint, ConvSpec, Layer, Op};
+use super::config::NetworkConfig;
+use super::head::{Features, Head};
+use super::plain::{Kernel, PlainNet, nth, run};
+use super::rep::norm_affine;
+use super::temporal::convolve;
+
+/// Weights of a convolution.
+#[derive(Module, Debug)]
+pub struct ConvWeights {
+    /// `[out, in / groups, frames, rows, columns]`
+    weight: Param<Tensor<5>>,
+    /// `[out]`
+    bias: Option<Param<Tensor<1>>>,
+}
+
+impl ConvWeights {
+    /// Normal with variance `2 / (out * kernel)` (He et al., ICCV 2015, fan out, ReLU), offsets
+    /// zero.
+    fn new(spec: &ConvSpec, device: &Device) -> Self {
+        let shape = spec.shape();
+        let fan_out = spec.output * spec.kernel.iter().product::<usize>();
+        let normal = Distribution::Normal(0.0, (2.0 / fan_out as f64).sqrt());
+        let zeros = || Param::from_tensor(Tensor::zeros([spec.output], device));
+        Self {
+            weight: Param::from_tensor(Tensor::random(shape, normal, device)),
+            bias: spec.bias.then(zeros),
+        }
+    }
+}
+
+/// The layers of a [`Blueprint`] with their weights.
+#[derive(Module, Debug)]
+pub struct LayeredNet {
+    #[module(skip)]
+    blueprint: Blueprint,
+    /// One for each convolution, in order.
+    convs: Vec<ConvWeights>,
+    /// One for each normalisation, in order.
+    norms: Vec<BatchNorm>,
+    /// One for each dropout, in order.
+    dropouts: Vec<Dropout>,
+    head: Head,
+}
+
+impl LayeredNet {
+    /// A network with fresh weights; seed the device first for repeatable ones.
+    pub fn new(blueprint: Blueprint, config: &NetworkConfig, device: &Device) -> Self {
+        let (mut convs, mut norms, mut dropouts) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, layer) in blueprint.layers.iter().enumerate() {
+            match layer.op {
+                Op::Conv(spec) => convs.push(ConvWeights::new(&spec, device)),
+                Op::Norm { zero } => {
+                    let channels = blueprint.channels(at + 1);
+                    let mut norm = BatchNormConfig::new(channels).init(device);
+                    if zero {
+                        norm.gamma = Param::from_tensor(Tensor::zeros([channels], device));
+                    }
+                    norms.push(norm);
+                }
+                Op::Dropout { share } => dropouts.push(DropoutConfig::new(share).init()),
+                _ => {}
+            }
+        }
+        Self {
+            head: Head::new(blueprint.embedding(), config.head, config.scale, device),
+            blueprint,
+            convs,
+            norms,
+            dropouts,
+        }
+    }
+
+    /// Runs a batch of clips; shapes as [`super::Detector::forward`].
+    pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
+        let (mut convs, mut norms, mut dropouts) = (0.., 0.., 0..);
+        let embedding = run(&self.blueprint, images, frames, |op, x, frames| match op {
+            Op::Conv(spec) => {
+                let conv = nth(&self.convs, &mut convs);
+                let bias = conv.bias.as_ref().map(Param::val);
+                convolve(x, frames, conv.weight.val(), bias, spec)
+            }
+            Op::Norm { .. } => nth(&self.norms, &mut norms).forward(x),
+            Op::Dropout { .. } => nth(&self.dropouts, &mut dropouts).forward(x),
+            _ => x,
+        });
+        Features {
+            logit: self.head.forward(embedding.clone()),
+            embedding,
+        }
+    }
+
+    /// The same function in evaluation mode with normalisations folded into the convolutions
+    /// in front of them, off the autodiff graph.
+    pub fn fold(&self) -> PlainNet {
+        let mut folded = PlainNet::empty(self.blueprint.clip, self.head.fold());
+        let uses = self.blueprint.uses();
+        let (mut convs, mut norms) = (0.., 0..);
+        // Number of each value in the folded network.
+        let mut moved = vec![0];
+        for layer in &self.blueprint.layers {
+            let from = moved[layer.from];
+            let value = match layer.op {
+                Op::Conv(spec) => {
+                    let conv = nth(&self.convs, &mut convs);
+                    folded.push_conv(spec, from, kernel(conv, &spec))
+                }
+                Op::Norm { .. } => {
+                    let (scale, bias) = norm_affine(nth(&self.norms, &mut norms));
+                    folded.push_affine(from, scale, bias, uses[layer.from] == 1)
+                }
+                Op::Dropout { .. } => from,
+                op => folded.push(Layer {
+                    op,
+                    from,
+                    plus: moved[layer.plus],
+                }),
+            };
+            moved.push(value);
+        }
+        folded
+    }
+}
+
+fn kernel(conv: &ConvWeights, spec: &ConvSpec) -> Kernel {
+    let weight = conv.weight.val().inner();
+    let zeros = || Tensor::zeros([spec.output], &weight.device());
+    Kernel {
+        bias: conv
+            .bias
+            .as_ref()
+            .map_or_else(zeros, |bias| bias.val().inner()),
+        weight,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Architecture, HeadKind, Size};
+
+    const FRAMES: usize = 3;
+
+    fn config(architecture: Architecture) -> NetworkConfig {
+        NetworkConfig {
+            architecture,
+            size: Size::Tiny,
+            depth: 14,
+            input: 32,
+            ..Default::default()
+        }
+    }
+
+    /// A network whose normalisations and running statistics are those of some batches.
+    fn trained(config: &NetworkConfig, device: &Device) -> LayeredNet {
+        device.seed(11);
+        let blueprint = config.blueprint().unwrap();
+        let mut net = LayeredNet::new(blueprint, config, &device.clone().autodiff());
+        for norm in &mut net.norms {
+            let [channels] = norm.gamma.dims();
+            let between = |low, high| {
+                let random = Distribution::Uniform(low, high);
+                Param::from_tensor(Tensor::random(
+                    [channels],
+                    random,
+                    &device.clone().autodiff(),
+                ))
+            };
+            norm.gamma = between(0.5, 1.5);
+            norm.beta = between(-0.5, 0.5);
+        }
+        for _ in 0..3 {
+            net.forward(clips(2, config.input, device).autodiff(), FRAMES);
+        }
+        net
+    }
+
+    fn clips(count: usize, side: usize, device: &Device) -> Tensor<4> {
+        let uniform = Distribution::Uniform(0.0, 1.0);
+        Tensor::random([count * FRAMES, 3, side, side], uniform, device)
+    }
+
+    fn largest_difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
+        assert_eq!(a.dims(), b.dims());
+        (a - b).abs().max().into_scalar()
+    }
+
+    #[test]
+    fn folding_keeps_the_function() {
+        let device = Device::flex();
+        for architecture in [
+            Architecture::Csn,
+            Architecture::Meso4,
+            Architecture::Xception,
+        ] {
+            for head in [HeadKind::Cosine, HeadKind::Linear] {
+                let config = NetworkConfig {
+                    head,
+                    temporal_stride: architecture == Architecture::Csn && head == HeadKind::Linear,
+                    ..config(architecture)
+                };
+                let net = trained(&config, &device);
+                // Crops of another side are what the first part of a run sees.
+                for side in [32, 48] {
+                    let images = clips(2, side, &device);
+                    let want = net.valid().forward(images.clone(), FRAMES);
+                    let got = net.fold().forward(images, FRAMES);
+                    assert_eq!(got.logit.dims(), [2 * config.scores_per_clip(FRAMES)]);
+                    assert_eq!(got.embedding.dims()[1], config.embedding());
+                    let apart = largest_difference(want.logit, got.logit);
+                    assert!(apart < 1e-3, "{architecture:?} {head:?}: logits {apart}");
+                    let apart = largest_difference(want.embedding, got.embedding);
+                    assert!(
+                        apart < 1e-3,
+                        "{architecture:?} {head:?}: embeddings {apart}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn frames_of_a_clip_network_are_judged_together_and_in_order() {
+        let device = Device::flex();
+        let net = trained(&config(Architecture::Csn), &device).fold();
+        let images = clips(2, 32, &device);
+        let both = net.forward(images.clone(), FRAMES).logit;
+        let first = images.clone().narrow(0, 0, FRAMES);
+        let alone = net.forward(first.clone(), FRAMES).logit;
+        let apart = largest_difference(both.narrow(0, 0, 1), alone.clone());
+        assert!(apart < 1e-4, "clips of a batch mix: {apart}");
+        let backwards = net.forward(first.flip([0]), FRAMES).logit;
+        assert!(largest_difference(alone, backwards) > 1e-4);
+    }
+
+    #[test]
+    fn a_residual_branch_starts_as_nothing() {
+        let device = Device::flex();
+        let config = config(Architecture::Csn);
+        let net = LayeredNet::new(config.blueprint().unwrap(), &config, &device);
+        let zero = |norm: &&BatchNorm| norm.gamma.val().abs().max().into_scalar::<f32>() == 0.0;
+        assert_eq!(net.norms.iter().filter(zero).count(), 4);
+    }
+
+    #[test]
+    fn every_weight_is_trained_and_survives_its_record() {
+        use burn::optim::{AdamWConfig, GradientsParams};
+        use burn::store::ModuleRecord;
+        use burn::tensor::Bytes;
+
+        let device = Device::flex();
+        for architecture in [
+            Architecture::Csn,
+            Architecture::Meso4,
+            Architecture::Xception,
+        ] {
+            let config = config(architecture);
+            let mut net = trained(&config, &device);
+            let mut optimizer = AdamWConfig::new().init();
+            let images = clips(4, 32, &device);
+            let scores = 4 * config.scores_per_clip(FRAMES);
+            // The first half of the batch is real, the second fake.
+            let real = Tensor::<1>::ones([scores / 2], &device);
+            let sign = Tensor::cat(vec![real.clone(), real * -1.0], 0).autodiff();
+            let mut losses = Vec::new();
+            for _ in 0..8 {
+                let logit = net.forward(images.clone().autodiff(), FRAMES).logit;
+                let loss = ((logit * sign.clone()).exp() + 1.0).log().mean();
+                losses.push(loss.clone().into_scalar::<f32>());
+                let gradients = GradientsParams::from_grads(loss.backward(), &net);
+                assert_eq!(gradients.len(), weights_of(&net), "{architecture:?}");
+                net = optimizer.step(1e-2, net, gradients);
+            }
+            assert!(losses[7] < losses[0] / 2.0, "{architecture:?}: {losses:?}");
+
+            let bytes = net.valid().into_record().into_bytes().unwrap().to_vec();
+            let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).unwrap();
+            let fresh = LayeredNet::new(config.blueprint().unwrap(), &config, &device);
+            let loaded = fresh.try_load_record(record).unwrap();
+            let want = net.valid().forward(images.clone(), FRAMES).logit;
+            let got = loaded.forward(images, FRAMES).logit;
+            assert_eq!(largest_difference(want, got), 0.0, "{architecture:?}");
+        }
+    }
+
+    /// Tensors that a step changes: kernels, offsets, factors, and the head.
+    fn weights_of(net: &LayeredNet) -> usize {
+        let biases = net.convs.iter().filter(|conv| conv.bias.is_some());
+        net.convs.len() + biases.count() + 2 * net.norms.len() + 1
+    }
+}
