@@ -75,3 +75,44 @@ impl Args {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn distort(words: &[&str]) -> anyhow::Result<()> {
+        let words = std::iter::once(&"distort").chain(words);
+        Command::try_parse_from(words)?.args.run()
+    }
+
+    #[test]
+    fn a_picture_is_written_once_and_codes_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (input, output) = (path("in.png"), path("out.png"));
+        image::RgbImage::from_pixel(16, 16, image::Rgb([9, 200, 40]))
+            .save(&input)
+            .unwrap();
+        distort(&[&input, &output, "--type", "cs_5", "--type", "cc_1"]).unwrap();
+        let pixel = *image::open(&output).unwrap().into_rgb8().get_pixel(0, 0);
+        assert!(
+            pixel[0].abs_diff(pixel[1]) <= 1 && pixel[1] < 120,
+            "{pixel:?}"
+        );
+        let again = distort(&[&input, &output, "--type", "cs_5"]).unwrap_err();
+        assert!(again.to_string().contains("is there already"), "{again}");
+        let wrong = distort(&[&input, &path("x.png"), "--type", "cs_9"]).unwrap_err();
+        assert!(wrong.to_string().contains("level from 1 to 5"), "{wrong}");
+        assert!(distort(&[&input, &path("x.png")]).is_err());
+        assert!(distort(&[&input, &path("x.png"), "--sheet", "--type", "cs_5"]).is_err());
+        let missing = distort(&[&path("none.png"), &path("x.png"), "--type", "cs_5"]);
+        assert!(format!("{:#}", missing.unwrap_err()).contains("none.png"));
+    }
+}

@@ -161,3 +161,76 @@ fn paste(sheet: &mut RgbImage, planes: &[f32], x: usize, y: usize) {
         sheet.put_pixel((x + i % SIDE) as u32, (y + i / SIDE) as u32, Rgb(colour));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    use crate::dataset::{Label, Meta, Record, STORED_SIDE, ShardWriter};
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Four people with eight frames each, in which something moves.
+    fn shards(folder: &std::path::Path) {
+        let mut writer = ShardWriter::create(folder, "faces").unwrap();
+        for person in 0..4u32 {
+            let frame = |index: u32| {
+                let side = STORED_SIDE.into();
+                let picture = RgbImage::from_fn(side, side, |x, y| {
+                    let value = (x * (3 + person) + 5 * y + 9 * index) % 256;
+                    Rgb([value as u8, 90, 200 - value as u8 / 2])
+                });
+                let mut png = std::io::Cursor::new(Vec::new());
+                picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+                png.into_inner()
+            };
+            let frames: Vec<Vec<u8>> = (0..8).map(frame).collect();
+            let meta = Meta {
+                label: Label::Real,
+                source: "people".into(),
+                group: format!("group-{person}"),
+                twin: None,
+                file: "person.mp4".into(),
+                frames: frames.len(),
+            };
+            writer.write(&Record { meta, frames }).unwrap();
+        }
+        writer.finish().unwrap();
+    }
+
+    fn preview(folder: &std::path::Path, more: &[&str]) -> RgbImage {
+        let output = folder.join("sheet.png");
+        let (data, sheet) = (folder.to_str().unwrap(), output.to_str().unwrap());
+        let known = ["preview", "--data", data, "--output", sheet];
+        let args = known.iter().chain(more);
+        Command::parse_from(args).args.run().unwrap();
+        image::open(output).unwrap().into_rgb8()
+    }
+
+    #[test]
+    fn a_sheet_has_rows_for_every_kind_of_frame_and_strips_for_every_kind_of_clip() {
+        let folder = tempfile::tempdir().unwrap();
+        shards(folder.path());
+        let row = (SIDE + GAP) as u32;
+        let width = (COLUMNS * (2 * SIDE + GAP)) as u32;
+        // Self-blends, swaps and X-ray swaps: nine pairs of each take two rows.
+        let sheet = preview(folder.path(), &["--pairs", "9"]);
+        assert_eq!(sheet.dimensions(), (width, 3 * 2 * row));
+        // The same three, each flickering as well, and frames repeated or left out.
+        let sheet = preview(folder.path(), &["--pairs", "2", "--frames", "4"]);
+        let width = (4 * SIDE + GAP) as u32;
+        assert_eq!(sheet.dimensions(), (width, 8 * 2 * 2 * row));
+        let config = folder.path().join("run.toml");
+        std::fs::write(&config, "[data]\nswap_share = 0.0\n").unwrap();
+        let config = config.to_str().unwrap();
+        let one = preview(folder.path(), &["--pairs", "1", "--config", config]);
+        assert_eq!(one.height(), row);
+        let hard = ["--pairs", "1", "--config", config, "--perturb", "cc_5"];
+        assert_ne!(preview(folder.path(), &hard), one);
+    }
+}

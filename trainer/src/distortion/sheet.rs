@@ -48,3 +48,23 @@ fn tile(frame: &Frame) -> Result<RgbImage> {
     let low = u32::try_from(low)?;
     Ok(resize(&picture, TILE_WIDTH, low, FilterType::Triangle))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distortion::video::tests::{run, skipped};
+
+    #[test]
+    fn rows_are_distortions_and_columns_levels() {
+        if skipped() {
+            return;
+        }
+        let frame = run(1, 40, 24).remove(0);
+        let sheet = sheet(&frame, 1).unwrap();
+        assert_eq!(sheet.dimensions(), (6 * 44, 7 * 28));
+        // Contrast, the second row: darker level by level.
+        let shade = |column: u32| sheet.get_pixel(column * 44 + 20, 28 + 20).0[0];
+        let shades: Vec<u8> = (0..6).map(shade).collect();
+        assert!(shades.is_sorted_by(|a, b| a > b), "{shades:?}");
+    }
+}
