@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    use crate::dataset::{Label, Meta, Record, STORED_SIDE, ShardWriter};
+    use crate::dataset::{Label, Meta, Record, STORED_SIDE, write_records};
 
     #[derive(Parser)]
     struct Command {
@@ -177,8 +177,7 @@ mod tests {
 
     /// Four people with eight frames each, in which something moves.
     fn shards(folder: &std::path::Path) {
-        let mut writer = ShardWriter::create(folder, "faces").unwrap();
-        for person in 0..4u32 {
+        let person = |person: u32| {
             let frame = |index: u32| {
                 let side = STORED_SIDE.into();
                 let picture = RgbImage::from_fn(side, side, |x, y| {
@@ -194,13 +193,13 @@ mod tests {
                 label: Label::Real,
                 source: "people".into(),
                 group: format!("group-{person}"),
-                twin: None,
                 file: "person.mp4".into(),
                 frames: frames.len(),
+                ..Default::default()
             };
-            writer.write(&Record { meta, frames }).unwrap();
-        }
-        writer.finish().unwrap();
+            Record { meta, frames }
+        };
+        write_records(folder, &(0..4).map(person).collect::<Vec<_>>());
     }
 
     fn preview(folder: &std::path::Path, more: &[&str]) -> RgbImage {
