@@ -47,6 +47,15 @@ pub enum KeyError {
         "the name of a log must have 1 to {NAME_BYTES_MAX} characters and no space, plus sign or control character"
     )]
     Name,
+    /// The operating system gave no random numbers.
+    #[error("the operating system gives no random numbers for a key: {0}")]
+    Random(getrandom::Error),
+}
+
+fn fresh_seed() -> Result<Seed, KeyError> {
+    let mut seed = [0; Seed::BYTES];
+    getrandom::fill(&mut seed).map_err(KeyError::Random)?;
+    Ok(Seed::new(seed))
 }
 
 /// Checks the signatures of a log.
@@ -132,7 +141,7 @@ pub struct SigningKey {
 impl SigningKey {
     /// A new key. Without a name, it is named after its own hash.
     pub fn generate(name: Option<&str>) -> Result<Self, KeyError> {
-        let pair = KeyPair::generate();
+        let pair = KeyPair::from_seed(fresh_seed()?);
         let hash = Sha256::digest(*pair.pk);
         let hash: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
         Self::new(name.unwrap_or(&format!("unmask-edge/{hash}")), pair)

@@ -9,7 +9,7 @@ use unmask_shared::settings::{Layers, Settings};
 
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::read_shards;
-use crate::device::DeviceKind;
+use crate::device::DeviceArgs;
 use crate::network::Size;
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
@@ -59,9 +59,8 @@ pub struct Args {
     /// Stop, with a checkpoint, after this epoch of the schedule
     #[arg(long, value_name = "EPOCH")]
     until: Option<f32>,
-    /// Compute device
-    #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceKind,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Print every key of the configuration with its value and where it came from, and stop
     #[arg(long)]
     print_config: bool,

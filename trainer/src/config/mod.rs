@@ -69,12 +69,9 @@ impl RunConfig {
     /// The first key that is out of its range.
     pub fn check(&self) -> Result<()> {
         self.network.check()?;
+        self.data.check()?;
         self.train.check()?;
         self.attack.check()?;
-        share("data.swap_share", self.data.swap_share)?;
-        share("data.fake_share", self.data.fake_share)?;
-        share("data.degradation", self.data.degradation)?;
-        share("data.validation_share", self.data.validation_share)?;
         for (key, weight) in [
             ("trades.beta", self.trades.beta),
             ("mart.beta", self.mart.beta),

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result, ensure};
 use rand::SeedableRng;
 
-use super::record::{Label, Record};
+use super::record::{Label, Record, Split};
 use super::view::View;
 use crate::distortion::Perturbation;
 use crate::fake::{Picture, Quality, Random};
@@ -56,15 +56,22 @@ pub struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    /// Takes the part of the records that is, or is not, validation.
+    /// Takes the training part of the records, or the one held out: validation, or the
+    /// official test split where there is nothing else.
     ///
     /// # Errors
     /// When a share is out of range, the part has too few real faces to make pairs of, or
     /// a stored frame that is needed for X-ray swaps does not decode.
     pub fn new(records: &'a [Record], config: &PairConfig, validation: bool) -> Result<Self> {
         config.check()?;
+        let part_of = |record: &Record| record.part(config.validation_share);
+        let wanted = match validation {
+            false => Split::Train,
+            true if records.iter().any(|r| part_of(r) == Split::Val) => Split::Val,
+            true => Split::Test,
+        };
         let part: Vec<usize> = (0..records.len())
-            .filter(|i| records[*i].is_validation(config.validation_share) == validation)
+            .filter(|i| part_of(&records[*i]) == wanted)
             .collect();
         let real = |i: &usize| records[*i].meta.label == Label::Real;
         let blendable: Vec<usize> = part

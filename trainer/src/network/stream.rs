@@ -151,7 +151,7 @@ mod tests {
     use crate::network::Size;
     use burn::module::{ModuleVisitor, Param};
     use burn::optim::GradientsParams;
-    use burn::tensor::Distribution;
+    use burn::tensor::{Distribution, TensorData};
 
     struct Collect<'a> {
         gradients: &'a GradientsParams,
@@ -253,6 +253,46 @@ mod tests {
                 assert_eq!(got.len(), want.len());
                 assert_close(got, want, &format!("{what}, tensor {place}"));
             }
+        }
+    }
+
+    /// Several passes of single pictures, whose running statistics are then folded.
+    #[test]
+    fn running_statistics_agree_with_operations() {
+        let device = Device::flex();
+        let config = NetworkConfig {
+            size: Size::Tiny,
+            input: 48,
+            ..Default::default()
+        };
+        let fresh = || StreamNet::new(&config, &device.clone().autodiff());
+        let weights = fresh();
+        let folded = |by_operations: bool| {
+            let net = fresh().load_record(weights.clone().into_record());
+            let picture = |frame: usize| {
+                let values = (0..3 * 48 * 48).map(|i| ((i * 37 + frame * 11) % 101) as f32 / 101.0);
+                let values: Vec<f32> = values.collect();
+                Tensor::<4>::from_data(TensorData::new(values, [1, 3, 48, 48]), &device)
+            };
+            for frame in 0..3 {
+                let images = picture(frame).autodiff();
+                let pooled = if by_operations {
+                    net.pooled_by_operations(images, 1)
+                } else {
+                    net.pooled(images, 1)
+                };
+                net.head_of(pooled);
+            }
+            let mut values = Vec::new();
+            let fused = net.fuse();
+            for conv in &fused.convs {
+                values.push(conv.weight.to_data().try_to_vec::<f32>().unwrap());
+                values.push(conv.bias.to_data().try_to_vec::<f32>().unwrap());
+            }
+            values
+        };
+        for (place, (got, want)) in folded(false).iter().zip(&folded(true)).enumerate() {
+            assert_close(got, want, &format!("folded tensor {place}"));
         }
     }
 
