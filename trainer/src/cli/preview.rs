@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use image::{Rgb, RgbImage};
 
 use crate::config::RunConfig;
-use crate::dataset::{MakePlan, PairConfig, PairKind, Pairs, PreparedPair, read_shards};
+use crate::dataset::{MakePlan, PairConfig, PairKind, Pairs, PreparedPair, Record, read_shards};
 use crate::distortion::Perturbation;
 
 /// Writes a picture of pairs as the network sees them, kind by kind.
@@ -48,7 +48,22 @@ const EFFORT: usize = 40;
 
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let records = read_shards(&self.data)?;
+        let (sheet, legend) = self.sheet(&read_shards(&self.data)?)?;
+        sheet
+            .save(&self.output)
+            .with_context(|| format!("cannot write {}", self.output.display()))?;
+        legend.iter().for_each(|line| println!("{line}"));
+        let place = if self.frames == 1 {
+            "real left, fake right"
+        } else {
+            "real above, fake below"
+        };
+        println!("{}: {place}", self.output.display());
+        Ok(())
+    }
+
+    /// The picture, and a line for each kind that says where it is.
+    fn sheet(&self, records: &[Record]) -> anyhow::Result<(RgbImage, Vec<String>)> {
         let config = match &self.config {
             Some(path) => RunConfig::read(path)?.data,
             None => PairConfig {
@@ -57,7 +72,7 @@ impl Args {
                 ..Default::default()
             },
         };
-        let pairs = Pairs::new(&records, &config, false)?;
+        let pairs = Pairs::new(records, &config, false)?;
         let kinds = self.collect(&pairs)?;
         let rows: usize = kinds.values().map(|pairs| self.rows(pairs.len())).sum();
         ensure!(rows > 0, "there are no pairs to show");
@@ -67,25 +82,18 @@ impl Args {
             (rows * (SIDE + GAP)) as u32,
             Rgb([20, 20, 20]),
         );
+        let mut legend = Vec::new();
         let mut row = 0;
         for (kind, shown) in &kinds {
             let next = row + self.rows(shown.len());
-            println!("rows {} to {next}\t{kind}\t{} pairs", row + 1, shown.len());
+            let pairs = shown.len();
+            legend.push(format!("rows {} to {next}\t{kind}\t{pairs} pairs", row + 1));
             for (index, pair) in shown.iter().enumerate() {
                 self.draw(&mut sheet, pair, index, row);
             }
             row = next;
         }
-        sheet
-            .save(&self.output)
-            .with_context(|| format!("cannot write {}", self.output.display()))?;
-        let place = if self.frames == 1 {
-            "real left, fake right"
-        } else {
-            "real above, fake below"
-        };
-        println!("{}: {place}", self.output.display());
-        Ok(())
+        Ok((sheet, legend))
     }
 
     /// Pairs by kind, as many of each as asked for or as a bounded search finds.
@@ -167,7 +175,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    use crate::dataset::{Label, Meta, Record, STORED_SIDE, write_records};
+    use crate::dataset::{Meta, STORED_SIDE};
 
     #[derive(Parser)]
     struct Command {
@@ -176,60 +184,57 @@ mod tests {
     }
 
     /// Four people with eight frames each, in which something moves.
-    fn shards(folder: &std::path::Path) {
-        let person = |person: u32| {
-            let frame = |index: u32| {
-                let side = STORED_SIDE.into();
-                let picture = RgbImage::from_fn(side, side, |x, y| {
-                    let value = (x * (3 + person) + 5 * y + 9 * index) % 256;
-                    Rgb([value as u8, 90, 200 - value as u8 / 2])
-                });
-                let mut png = std::io::Cursor::new(Vec::new());
-                picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
-                png.into_inner()
-            };
-            let frames: Vec<Vec<u8>> = (0..8).map(frame).collect();
-            let meta = Meta {
-                label: Label::Real,
+    fn people() -> Vec<Record> {
+        let frame = |person: u32, index: u32| {
+            let side = STORED_SIDE.into();
+            let picture = RgbImage::from_fn(side, side, |x, y| {
+                let value = ((x * (3 + person) + 5 * y + 9 * index) % 256) as u8;
+                Rgb([value, 90, 200 - value / 2])
+            });
+            let mut png = std::io::Cursor::new(Vec::new());
+            picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+            png.into_inner()
+        };
+        let person = |person: u32| Record {
+            meta: Meta {
                 source: "people".into(),
                 group: format!("group-{person}"),
-                file: "person.mp4".into(),
-                frames: frames.len(),
+                frames: 8,
                 ..Default::default()
-            };
-            Record { meta, frames }
+            },
+            frames: (0..8).map(|index| frame(person, index)).collect(),
         };
-        write_records(folder, &(0..4).map(person).collect::<Vec<_>>());
+        (0..4).map(person).collect()
     }
 
-    fn preview(folder: &std::path::Path, more: &[&str]) -> RgbImage {
-        let output = folder.join("sheet.png");
-        let (data, sheet) = (folder.to_str().unwrap(), output.to_str().unwrap());
-        let known = ["preview", "--data", data, "--output", sheet];
-        let args = known.iter().chain(more);
-        Command::parse_from(args).args.run().unwrap();
-        image::open(output).unwrap().into_rgb8()
+    fn sheet(words: &[&str]) -> (RgbImage, Vec<String>) {
+        let words = ["preview", "--data", "none"].iter().chain(words);
+        Command::parse_from(words).args.sheet(&people()).unwrap()
     }
 
     #[test]
     fn a_sheet_has_rows_for_every_kind_of_frame_and_strips_for_every_kind_of_clip() {
-        let folder = tempfile::tempdir().unwrap();
-        shards(folder.path());
         let row = (SIDE + GAP) as u32;
-        let width = (COLUMNS * (2 * SIDE + GAP)) as u32;
         // Self-blends, swaps and X-ray swaps: nine pairs of each take two rows.
-        let sheet = preview(folder.path(), &["--pairs", "9"]);
-        assert_eq!(sheet.dimensions(), (width, 3 * 2 * row));
+        let (picture, legend) = sheet(&["--pairs", "9"]);
+        let width = (COLUMNS * (2 * SIDE + GAP)) as u32;
+        assert_eq!(picture.dimensions(), (width, 3 * 2 * row));
+        assert_eq!(legend[2], "rows 5 to 6\txray-swap\t9 pairs");
         // The same three, each flickering as well, and frames repeated or left out.
-        let sheet = preview(folder.path(), &["--pairs", "2", "--frames", "4"]);
+        let (picture, legend) = sheet(&["--pairs", "2", "--frames", "4"]);
         let width = (4 * SIDE + GAP) as u32;
-        assert_eq!(sheet.dimensions(), (width, 8 * 2 * 2 * row));
-        let config = folder.path().join("run.toml");
-        std::fs::write(&config, "[data]\nswap_share = 0.0\n").unwrap();
-        let config = config.to_str().unwrap();
-        let one = preview(folder.path(), &["--pairs", "1", "--config", config]);
-        assert_eq!(one.height(), row);
-        let hard = ["--pairs", "1", "--config", config, "--perturb", "cc_5"];
-        assert_ne!(preview(folder.path(), &hard), one);
+        assert_eq!(picture.dimensions(), (width, 8 * 2 * 2 * row), "{legend:?}");
+    }
+
+    #[test]
+    fn a_configuration_decides_the_kinds_and_perturbation_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, "[data]\nswap_share = 0.0\n").unwrap();
+        let path = path.to_str().unwrap();
+        let (clean, legend) = sheet(&["--pairs", "1", "--config", path]);
+        assert_eq!(legend, ["rows 1 to 1\tself-blend\t1 pairs"]);
+        let perturbed = ["--pairs", "1", "--config", path, "--perturb", "cc_5"];
+        assert_ne!(sheet(&perturbed).0, clean);
     }
 }
