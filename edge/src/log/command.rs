@@ -1,10 +1,7 @@
-//! `unmask-edge log`, and the log's options of `unmask-edge run`.
+//! `unmask-edge log`.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -13,79 +10,12 @@ use unmask_shared::event::Event;
 use super::entry::Entry;
 use super::key::VerifyingKey;
 use super::note::CHECKPOINT_BYTES_MAX;
-use super::record::{PUBLIC_FILE, RecordConfig, RecordError, STILLS_FOLDER, read_text};
-use super::stills::{StillsConfig, is_genuine, still_names};
+use super::record::{PUBLIC_FILE, RecordError, STILLS_FOLDER, read_text};
+use super::stills::StillCheck;
 use super::storage::{FolderStorage, Storage};
 use super::verify::{Report, VerifyOptions, newest, verify};
-use super::writer::{LogConfig, SyncPolicy};
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
-
-/// Whether and how `run` logs its events.
-#[derive(Clone, Debug, Default, Args)]
-pub struct LogArgs {
-    /// Write every event into the log in this folder, where it cannot be changed unnoticed
-    #[arg(long, value_name = "DIR")]
-    pub log: Option<PathBuf>,
-    /// File of the log's secret key, instead of log.key in its folder; made where it is missing
-    #[arg(long, value_name = "FILE", requires = "log")]
-    pub log_key: Option<PathBuf>,
-    /// When the log is brought onto the disk: always (after every event), Ns (at most N seconds
-    /// later), or close (at the end)
-    #[arg(long, value_name = "WHEN", default_value = "always", requires = "log")]
-    pub log_sync: Sync,
-    /// Keep the newest N pictures of what was called manipulated; 0 keeps none
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "log")]
-    pub stills: u32,
-    /// Delete pictures after so many days
-    #[arg(long, value_name = "N", requires = "stills")]
-    pub stills_days: Option<u32>,
-}
-
-impl LogArgs {
-    /// Where and how to log, if at all.
-    pub fn config(&self) -> Option<RecordConfig> {
-        let stills = (self.stills > 0).then(|| StillsConfig {
-            count_max: self.stills as usize,
-            age_max_s: self.stills_days.map(|days| u64::from(days) * 86_400),
-        });
-        self.log.as_ref().map(|folder| RecordConfig {
-            folder: folder.clone(),
-            key: self.log_key.clone(),
-            log: LogConfig {
-                sync: self.log_sync.0,
-                ..LogConfig::default()
-            },
-            stills,
-        })
-    }
-}
-
-/// [`SyncPolicy`] on the command line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sync(pub SyncPolicy);
-
-/// Most entries that wait for the disk together.
-const WAITING_MAX: u64 = 1000;
-
-impl FromStr for Sync {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let seconds = || text.strip_suffix('s')?.parse::<u64>().ok();
-        Ok(Self(match text {
-            "always" => SyncPolicy::Always,
-            "close" => SyncPolicy::OnClose,
-            _ => match seconds() {
-                Some(seconds @ 1..=3600) => SyncPolicy::Every {
-                    entries: WAITING_MAX,
-                    wait: Duration::from_secs(seconds),
-                },
-                _ => return Err("write always, close, or seconds such as 5s, up to 3600s".into()),
-            },
-        }))
-    }
-}
 
 /// What to do with a log.
 #[derive(Debug, Subcommand)]
@@ -189,7 +119,8 @@ impl VerifyArgs {
             live: storage.is_live(),
             held: held.as_deref(),
         };
-        let mut stills = StillCheck::new(&self.which.folder)?;
+        let place = self.which.folder.join(STILLS_FOLDER);
+        let mut stills = StillCheck::new(&place).map_err(|cause| file(&place, cause))?;
         let report = verify(&storage, &key, &options, &mut |number, bytes| {
             stills.check(number, bytes);
         });
@@ -239,64 +170,18 @@ impl VerifyArgs {
     }
 }
 
-/// Compares stills with the checksums in the log.
-struct StillCheck {
-    storage: FolderStorage,
-    names: Vec<String>,
-    genuine: u64,
-    gone: u64,
-    /// Entries whose still was changed or cannot be read.
-    changed: Vec<u64>,
-}
-
-impl StillCheck {
-    fn new(folder: &Path) -> Result<Self, RecordError> {
-        let place = folder.join(STILLS_FOLDER);
-        let storage = FolderStorage::read_only(&place);
-        let names = match place.is_dir() {
-            true => still_names(&storage).map_err(|cause| file(&place, cause))?,
-            false => Vec::new(),
-        };
-        Ok(Self {
-            storage,
-            names,
-            genuine: 0,
-            gone: 0,
-            changed: Vec::new(),
-        })
-    }
-
-    fn check(&mut self, number: u64, bytes: &[u8]) {
-        let Some(still) = Entry::from_bytes(bytes).ok().and_then(|entry| entry.still) else {
-            return;
-        };
-        match is_genuine(&self.storage, &self.names, number, &still) {
-            Ok(None) => self.gone += 1,
-            Ok(Some(true)) => self.genuine += 1,
-            Ok(Some(false)) | Err(_) => self.changed.push(number),
-        }
-    }
-}
-
 impl TailArgs {
     fn run(&self, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
         let (storage, key) = (self.which.storage()?, self.which.key()?);
-        let mut kept = VecDeque::new();
-        let wanted = self.entries as usize;
-        let fault = newest(&storage, &key, wanted, &mut |number, bytes| {
-            if kept.len() == wanted {
-                kept.pop_front();
-            }
-            kept.push_back((number, bytes.to_vec()));
-        });
-        let fault = fault.map_err(|cause| file(&self.which.folder, cause))?;
-        for (number, bytes) in kept {
+        let newest = newest(&storage, &key, self.entries as usize, storage.is_live());
+        let newest = newest.map_err(|cause| file(&self.which.folder, cause))?;
+        for (number, bytes) in newest.entries {
             match Entry::from_bytes(&bytes) {
                 Ok(entry) => writeln!(out, "{}", line(number, &entry.event))?,
                 Err(error) => writeln!(out, "{number:>8}  {error}")?,
             }
         }
-        match fault {
+        match newest.fault {
             None => Ok(ExitStatus::Nothing),
             Some(fault) => {
                 writeln!(out, "NOT INTACT: {fault}")?;

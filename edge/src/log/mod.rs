@@ -12,8 +12,11 @@
 //! Pictures are no part of the log: an entry only holds the checksum of its still,
 //! which may be deleted without touching the log.
 
+mod args;
 mod command;
+mod config;
 mod entry;
+mod fault;
 mod key;
 mod merkle;
 mod note;
@@ -22,10 +25,14 @@ mod segment;
 mod stills;
 mod storage;
 mod verify;
+mod walk;
 mod writer;
 
-pub use command::{LogArgs, LogCommand};
+pub use args::{LogArgs, SyncArg};
+pub use command::LogCommand;
+pub use config::{LogConfig, LogError, Recovery, SyncPolicy};
 pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError};
+pub use fault::{Fault, Problem};
 pub use key::{KeyError, Seal, SigningKey, VerifyingKey, Witness};
 pub use merkle::{Frontier, HASH_BYTES, Hash, leaf_hash};
 pub use note::{CHECKPOINT_BYTES_MAX, Checkpoint, NoteError};
@@ -33,5 +40,5 @@ pub use record::{EventRecorder, RecordConfig, RecordError};
 pub use segment::{SEGMENT_BYTES_MAX, segment_name};
 pub use stills::{Stills, StillsConfig};
 pub use storage::{FolderStorage, Storage};
-pub use verify::{Fault, Problem, Report, VerifyOptions, verify};
-pub use writer::{CHECKPOINT_FILE, EventLog, LogConfig, LogError, Recovery, SyncPolicy};
+pub use verify::{Report, VerifyOptions, verify};
+pub use writer::{CHECKPOINT_FILE, EventLog};

@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
+use super::config::{LogConfig, LogError, Recovery};
 use super::entry::{Entry, EntryError};
 use super::key::{KeyError, Seal, SigningKey};
 use super::stills::{Stills, StillsConfig};
 use super::storage::FolderStorage;
-use super::writer::{CHECKPOINT_FILE, EventLog, LogConfig, LogError, Recovery};
+use super::writer::{CHECKPOINT_FILE, EventLog};
 use crate::source::Frame;
 
 /// The secret key, unless it is kept elsewhere.

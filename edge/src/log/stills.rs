@@ -4,13 +4,15 @@
 //! that was deleted leaves the log as it was.
 
 use std::io::{self, Cursor};
+use std::path::Path;
 
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use sha2::{Digest, Sha256};
 
+use super::entry::Entry;
 use super::merkle::Hash;
-use super::storage::Storage;
+use super::storage::{FolderStorage, Storage};
 use crate::source::Frame;
 
 /// Quality of the JPEG files, 1 to 100.
@@ -71,8 +73,50 @@ impl<S: Storage> Stills<S> {
     }
 }
 
+/// Compares stills with the checksums in the log.
+pub(super) struct StillCheck {
+    storage: FolderStorage,
+    names: Vec<String>,
+    /// Stills that are as they were taken.
+    pub(super) genuine: u64,
+    /// Stills that are no longer there.
+    pub(super) gone: u64,
+    /// Entries whose still was changed or cannot be read.
+    pub(super) changed: Vec<u64>,
+}
+
+impl StillCheck {
+    /// The stills of a folder, which need not exist.
+    pub(super) fn new(place: &Path) -> io::Result<Self> {
+        let storage = FolderStorage::read_only(place);
+        let names = match place.is_dir() {
+            true => still_names(&storage)?,
+            false => Vec::new(),
+        };
+        Ok(Self {
+            storage,
+            names,
+            genuine: 0,
+            gone: 0,
+            changed: Vec::new(),
+        })
+    }
+
+    /// Looks at the still of an entry, if it has one.
+    pub(super) fn check(&mut self, number: u64, bytes: &[u8]) {
+        let Some(still) = Entry::from_bytes(bytes).ok().and_then(|entry| entry.still) else {
+            return;
+        };
+        match is_genuine(&self.storage, &self.names, number, &still) {
+            Ok(None) => self.gone += 1,
+            Ok(Some(true)) => self.genuine += 1,
+            Ok(Some(false)) | Err(_) => self.changed.push(number),
+        }
+    }
+}
+
 /// Whether the still of an entry is as it was taken; `None` when it is gone.
-pub(super) fn is_genuine(
+fn is_genuine(
     storage: &dyn Storage,
     names: &[String],
     entry: u64,
@@ -93,7 +137,7 @@ pub(super) fn is_genuine(
 const STILL_BYTES_MAX: usize = 256 << 20;
 
 /// Names of all stills, oldest entry first.
-pub(super) fn still_names(storage: &dyn Storage) -> io::Result<Vec<String>> {
+fn still_names(storage: &dyn Storage) -> io::Result<Vec<String>> {
     let mut names = storage.list()?;
     names.retain(|name| taken_at(name).is_some());
     names.sort_unstable();

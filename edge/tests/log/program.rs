@@ -154,6 +154,16 @@ fn a_log_goes_on_and_its_faults_are_named() {
     let both = log("verify", &events, &with);
     assert_eq!(both.code, 0, "{}", both.stdout);
     assert_eq!(entries(&first), "intact: 20 entries");
+    for count in [1, 7, 29, 100] {
+        let tail = log("tail", &events, &["-n", &count.to_string()]);
+        let numbers = tail
+            .stdout
+            .lines()
+            .map(|line| line.split_whitespace().next());
+        let numbers: Vec<usize> = numbers.map(|n| n.unwrap().parse().unwrap()).collect();
+        let wanted: Vec<usize> = (29_usize.saturating_sub(count)..29).collect();
+        assert_eq!(numbers, wanted, "{}", tail.stdout);
+    }
     assert_eq!(entries(&both), "intact: 29 entries");
     assert!(!both.stdout.contains("--key"), "{}", both.stdout);
 
