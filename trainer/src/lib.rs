@@ -1,6 +1,7 @@
 //! Trains, attacks, evaluates, quantises and exports the unmask detector.
 
 pub mod attack;
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod check;
 mod evaluate;
 mod export;
@@ -39,6 +40,8 @@ enum Command {
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
+    /// Time the steps of training on this machine
+    Bench(bench::Args),
     /// Fuse, quantise, calibrate and write the bundle that devices run
     Export(export::Args),
     /// Prove that a bundle computes in tract what was trained in burn
@@ -57,6 +60,7 @@ impl Cli {
             Command::Preview(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
+            Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),
         }

@@ -59,20 +59,18 @@ impl Layer {
         input: &[f32],
         output: &mut [f32],
         next: Option<&Self>,
-        mut masks: Option<&mut [Word]>,
+        masks: Option<&mut [Word]>,
     ) {
         let map = self.conv.output;
         let place = next.map_or(map.grid(), |next| next.conv.input.inside());
         let past = next.map_or(0, |next| next.past);
         let (from, to) = (input.len() / frames, output.len() / frames);
-        let mut words = masks
-            .as_deref_mut()
-            .map(|m| m.chunks_exact_mut(words(map.len())));
+        let mut masks = masks.map(|m| m.chunks_exact_mut(words(map.len())));
         for (frame, input) in input.chunks_exact(from).enumerate() {
             let (earlier, now) = output.split_at_mut(frame * to);
             self.conv.forward(input, &self.weights, now, place);
-            let words = words.as_mut().and_then(Iterator::next);
-            self.activate(now, place, words);
+            let mask = masks.as_mut().and_then(Iterator::next);
+            self.activate(now, place, mask);
             if let (Some(earlier), true) = (earlier.rchunks_exact(to).next(), past > 0) {
                 copy_past(map, place, past, earlier, now);
             }

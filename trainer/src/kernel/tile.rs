@@ -153,8 +153,7 @@ fn tile<S: Simd, const P: usize, const V: usize>(
     let mut rows = weights.chunks_exact(V * lanes);
     for run in runs {
         let pixels = from.map(|at| &input[at + run.offset..][..run.length]);
-        for k in 0..run.length {
-            let Some(row) = rows.next() else { break };
+        for (k, row) in rows.by_ref().take(run.length).enumerate() {
             let mut weight = [zero; V];
             for v in 0..V {
                 weight[v] = S::f32s::from_slice(simd, &row[v * lanes..(v + 1) * lanes]);
