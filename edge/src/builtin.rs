@@ -1,7 +1,5 @@
 //! The model that is built into the program.
 
-use std::path::Path;
-
 use unmask_shared::bundle::{Bundle, BundleError};
 
 /// Where the built-in model comes from, for messages.
@@ -14,11 +12,6 @@ pub fn builtin() -> Result<Bundle, BundleError> {
         include_bytes!("../../models/afsl-stream-m/manifest.json"),
         include_bytes!("../../models/afsl-stream-m/model.onnx"),
     )
-}
-
-/// The bundle in a folder, or the built-in one where no folder is named.
-pub fn bundle_or_builtin(folder: Option<&Path>) -> Result<Bundle, BundleError> {
-    folder.map_or_else(builtin, Bundle::open)
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::analyze::{AnalyzeOptions, Format, analyze};
 use crate::bench::{self, BenchFormat};
-use crate::builtin::{BUILTIN_NAME, bundle_or_builtin};
 use crate::demo::{DemoFormat, DemoOptions, demo};
 use crate::error::EdgeError;
-use crate::model;
+use crate::log::{LogArgs, LogCommand};
+use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
 use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
@@ -25,11 +25,13 @@ Examples:
   unmask-edge analyze evidence/ --format jsonl > report.jsonl
   unmask-edge run --source clip.mp4         watch a video as if it were live
   unmask-edge run --source synthetic --max-frames 500
+  unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
   unmask-edge bench                         how fast is this machine?
+  unmask-edge model install bundle --models /var/lib/unmask --trusted-key maker.pub
 
 Exit codes:
-  0  no manipulated face was found; for demo, bench and model: all went well
-  1  a manipulated face was found
+  0  no manipulated face was found; for demo, bench, log and model: all went well
+  1  a manipulated face was found; for log: the log is not intact
   2  something could not be read or done
 
 Videos are read by the ffmpeg command (Debian, Ubuntu: apt-get install ffmpeg).
@@ -57,20 +59,18 @@ pub enum Command {
     Bench(BenchArgs),
     /// Show the detector at work on synthetic people
     Demo(DemoArgs),
-    /// Tell about the model
+    /// Check, show and export the event log that `run --log` writes
+    Log {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: LogCommand,
+    },
+    /// Tell about models, verify and install them
     Model {
         /// What to do with it.
         #[command(subcommand)]
         command: ModelCommand,
     },
-}
-
-/// Which model to use.
-#[derive(Debug, Args)]
-pub struct ModelArgs {
-    /// Folder of a model bundle, instead of the model that is built in
-    #[arg(long, value_name = "DIR")]
-    pub bundle: Option<PathBuf>,
 }
 
 /// Arguments of `run`.
@@ -94,6 +94,9 @@ pub struct RunArgs {
     /// Look for faces in every so many frames and follow them in between
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub every: u32,
+    #[command(flatten)]
+    /// The event log.
+    pub log: LogArgs,
 }
 
 /// Arguments of `analyze`.
@@ -150,29 +153,23 @@ pub struct DemoArgs {
     pub picture: PathBuf,
 }
 
-/// What to do with a model.
-#[derive(Debug, Subcommand)]
-pub enum ModelCommand {
-    /// Print name, checksum, figures and terms of a model
-    Show(ModelArgs),
-}
-
 /// Does what the command line asks for.
 pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
     match cli.command {
         Command::Run(args) => {
-            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let bundle = args.model.open()?.0;
             let options = RunOptions {
                 source: args.source,
                 format: args.format,
                 frames_max: args.max_frames,
                 realtime: args.realtime,
                 every: args.every,
+                log: args.log.config(),
             };
             run(&bundle, &options, &*stop_on_signal()?, out)
         }
         Command::Analyze(args) => {
-            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let bundle = args.model.open()?.0;
             let options = AnalyzeOptions {
                 paths: args.paths,
                 format: args.format,
@@ -181,13 +178,13 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             analyze(&bundle, &options, out)
         }
         Command::Bench(args) => {
-            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let bundle = args.model.open()?.0;
             let report = bench::measure(&bundle, f64::from(args.seconds))?;
             bench::write(&report, args.format, out)?;
             Ok(ExitStatus::Nothing)
         }
         Command::Demo(args) => {
-            let bundle = bundle_or_builtin(args.model.bundle.as_deref())?;
+            let bundle = args.model.open()?.0;
             let options = DemoOptions {
                 seed: args.seed,
                 seconds: args.seconds,
@@ -197,14 +194,9 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             };
             demo(&bundle, &options, out)
         }
-        Command::Model {
-            command: ModelCommand::Show(args),
-        } => {
-            let bundle = bundle_or_builtin(args.bundle.as_deref())?;
-            let origin = args
-                .bundle
-                .map_or(BUILTIN_NAME.into(), |dir| dir.display().to_string());
-            model::show(&bundle, &origin, out)?;
+        Command::Log { command } => command.run(out),
+        Command::Model { command } => {
+            command.run(out)?;
             Ok(ExitStatus::Nothing)
         }
     }

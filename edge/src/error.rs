@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use unmask_shared::bundle::BundleError;
 use unmask_shared::engine::EngineError;
 
+use crate::log::RecordError;
+use crate::model::ModelError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
 use crate::source::SourceError;
@@ -13,12 +15,18 @@ use crate::source::SourceError;
 /// Why a command ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    /// The model cannot be used.
+    /// The bundle cannot be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The model cannot be installed or used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The network cannot be loaded or run.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Events cannot be logged, or a log cannot be read.
+    #[error(transparent)]
+    Log(#[from] RecordError),
     /// Frames cannot be had.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -11,6 +11,7 @@ pub mod builtin;
 pub mod cli;
 pub mod demo;
 pub mod error;
+pub mod log;
 pub mod model;
 pub mod person;
 pub mod pipeline;

@@ -9,6 +9,7 @@ use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
 use crate::error::EdgeError;
+use crate::log::{EventRecorder, RecordConfig};
 use crate::person::Person;
 use crate::pipeline::{Pipeline, PipelineConfig};
 use crate::report::ExitStatus;
@@ -31,6 +32,8 @@ pub struct RunOptions {
     pub realtime: bool,
     /// Faces are looked for in every so many frames, at least 1.
     pub every: u32,
+    /// Where events are logged, if anywhere.
+    pub log: Option<RecordConfig>,
 }
 
 /// Watches the stream to its end, or until `stop` is set.
@@ -47,6 +50,7 @@ pub fn run(
     };
     let mut watch = Watch {
         pipeline: Pipeline::open(bundle, config)?,
+        log: options.log.as_ref().map(open_log).transpose()?,
         maker: EventMaker::new(source.name(), &bundle.manifest),
         printer: EventPrinter::new(options.format),
         status: StatusLine::default(),
@@ -71,6 +75,7 @@ struct Watch {
     pipeline: Pipeline,
     maker: EventMaker,
     printer: EventPrinter,
+    log: Option<EventRecorder>,
     status: StatusLine,
     /// Events of the current frame.
     pending: Vec<Event>,
@@ -107,7 +112,10 @@ impl Watch {
         let mut note = |kind, person: &Person| pending.push(maker.event(kind, person, frame));
         self.pipeline.push(frame, &mut note)?;
         self.summary.frames += 1;
-        self.print(out)?;
+        self.tell(frame, out)?;
+        if let Some(log) = &mut self.log {
+            log.poll(self.start.elapsed())?;
+        }
         let (summary, people, start) = (&self.summary, self.pipeline.people(), self.start);
         self.status
             .update(|| status_text(frame, summary.frames, people, start));
@@ -131,22 +139,42 @@ impl Watch {
             .pipeline
             .finish(&mut |kind, person| pending.push(maker.event(kind, person, frame)));
         self.summary.seconds = self.start.elapsed().as_secs_f64();
-        self.print(out)?;
+        self.tell(frame, out)?;
+        if let Some(log) = self.log.take() {
+            log.close()?;
+        }
         self.printer.end(&self.summary, out)?;
         out.flush()?;
         Ok(ended?)
     }
 
-    fn print(&mut self, out: &mut dyn Write) -> Result<(), EdgeError> {
+    /// Logs and prints the events of the frame.
+    fn tell(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
         if !self.pending.is_empty() {
             self.status.clear();
         }
         for event in self.pending.drain(..) {
             count(&mut self.summary, &mut self.flagged, &event);
+            if let Some(log) = &mut self.log {
+                log.record(&event, frame, self.start.elapsed())?;
+            }
             self.printer.event(&event, out)?;
         }
         Ok(())
     }
+}
+
+fn open_log(config: &RecordConfig) -> Result<EventRecorder, EdgeError> {
+    let (recorder, recovery) = EventRecorder::open(config)?;
+    if recovery.dropped_bytes > 0 {
+        tracing::warn!(
+            folder = %config.folder.display(),
+            entry = recovery.entries,
+            bytes = recovery.dropped_bytes,
+            "the event log ended in half an entry, which was cut off"
+        );
+    }
+    Ok(recorder)
 }
 
 fn count(summary: &mut Summary, flagged: &mut Vec<u32>, event: &Event) {

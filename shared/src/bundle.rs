@@ -1,5 +1,5 @@
 //! Model bundles on disk: the network, its manifest and its card, with a
-//! checksum of each.
+//! checksum of each and a signature over the checksums.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::manifest::{MODEL_FILE, Manifest, ManifestError};
+use crate::signature::{SIGNATURE_BYTES_MAX, SignatureError, Signed, TrustedKeys};
 
 /// Most bytes of the network.
 pub const MODEL_BYTES_MAX: u64 = 256 << 20;
@@ -17,9 +18,21 @@ pub const TEXT_BYTES_MAX: u64 = 1 << 20;
 
 const MANIFEST_FILE: &str = "manifest.json";
 const CARD_FILE: &str = "CARD.md";
-const SUMS_FILE: &str = "SHA256SUMS";
+/// The checksums, which are what is signed.
+pub const SUMS_FILE: &str = "SHA256SUMS";
+/// The signature of [`SUMS_FILE`].
+pub const SIGNATURE_FILE: &str = "SHA256SUMS.minisig";
 /// The files of a bundle in the order of their checksums.
 const FILES: [&str; 3] = [MODEL_FILE, MANIFEST_FILE, CARD_FILE];
+
+/// Every file of a signed bundle.
+pub const BUNDLE_FILES: [&str; 5] = [
+    MODEL_FILE,
+    MANIFEST_FILE,
+    CARD_FILE,
+    SUMS_FILE,
+    SIGNATURE_FILE,
+];
 
 /// A bundle whose files agree with their checksums.
 #[derive(Clone, Debug)]
@@ -81,24 +94,38 @@ pub enum BundleError {
         /// Which one.
         file: &'static str,
     },
+    /// There is no signature, or it does not count.
+    #[error("{SIGNATURE_FILE}: {0}")]
+    Signature(#[from] SignatureError),
     /// The manifest is whole but means nothing.
     #[error("manifest.json: {0}")]
     Manifest(#[from] ManifestError),
 }
 
 impl Bundle {
-    /// Reads a bundle from its folder and checks every file.
+    /// Reads a bundle from its folder and checks every file against its
+    /// checksum. Who wrote the checksums is not asked: see [`open_signed`].
+    ///
+    /// [`open_signed`]: Self::open_signed
     pub fn open(dir: &Path) -> Result<Self, BundleError> {
-        if !dir.is_dir() {
-            return Err(BundleError::Missing {
-                path: dir.to_path_buf(),
-            });
-        }
-        let sums = read(dir, SUMS_FILE, TEXT_BYTES_MAX)?;
+        let sums = read_sums(dir)?;
+        Self::open_listed(dir, &sums)
+    }
+
+    /// Reads a bundle whose checksums are signed by one of `keys`. Nothing else
+    /// is looked at, let alone parsed, before the signature is found good.
+    pub fn open_signed(dir: &Path, keys: &TrustedKeys) -> Result<(Self, Signed), BundleError> {
+        let sums = read_sums(dir)?;
+        let signature = read(dir, SIGNATURE_FILE, SIGNATURE_BYTES_MAX)?;
+        let signed = keys.verify(&sums, &signature)?;
+        Ok((Self::open_listed(dir, &sums)?, signed))
+    }
+
+    fn open_listed(dir: &Path, sums: &[u8]) -> Result<Self, BundleError> {
         let card = read(dir, CARD_FILE, TEXT_BYTES_MAX)?;
         let manifest = read(dir, MANIFEST_FILE, TEXT_BYTES_MAX)?;
         let model = read(dir, MODEL_FILE, MODEL_BYTES_MAX)?;
-        let listed = parse_sums(&sums)?;
+        let listed = parse_sums(sums)?;
         verify(CARD_FILE, &card, listed[2])?;
         Self::checked(&listed, &manifest, model)
     }
@@ -170,6 +197,17 @@ fn verify(file: &'static str, bytes: &[u8], listed: &str) -> Result<String, Bund
         Ok(actual)
     } else {
         Err(BundleError::Changed { file })
+    }
+}
+
+/// Reads the list of checksums of a folder that is there.
+fn read_sums(dir: &Path) -> Result<Vec<u8>, BundleError> {
+    if dir.is_dir() {
+        read(dir, SUMS_FILE, TEXT_BYTES_MAX)
+    } else {
+        Err(BundleError::Missing {
+            path: dir.to_path_buf(),
+        })
     }
 }
 

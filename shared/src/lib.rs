@@ -34,6 +34,8 @@ pub mod sample;
 #[cfg(feature = "settings")]
 pub mod settings;
 #[cfg(feature = "std")]
+pub mod signature;
+#[cfg(feature = "std")]
 pub mod synthetic;
 pub mod verdict;
 

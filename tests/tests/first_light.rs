@@ -23,7 +23,7 @@ epochs = 4.0
 batch_pairs = 8
 small_input = 32
 validation_pairs = 8
-[afsl]
+[attack]
 clean_share = 0.3
 ";
 

@@ -5,7 +5,7 @@
 #   trainer/experiments/methods.sh DATA OUT [GROUPS.tsv] [SEED]
 #
 # DATA holds `real` and `fake` folders of faces; OUT takes shards and runs. Interrupted, it goes
-# on where it stopped. It takes about an hour and a half on two cores.
+# on where it stopped. It takes about half an hour on two cores.
 set -euo pipefail
 
 [[ $# -ge 2 ]] || { echo "usage: $0 DATA OUT [GROUPS.tsv] [SEED]" >&2; exit 2; }
@@ -37,9 +37,9 @@ trained() { # NAME [OPTIONS...]
 defended() { # NAME METHOD [OPTIONS...]
     local name="$1" method="$2"
     shift 2
-    trained "$name" --init "$out/seed-$seed/clean" --method "$method" --epochs 3 \
+    trained "$name" --init "$out/seed-$seed/clean" --method "$method" --epochs 5 \
         --set train.learning_rate=0.002 --set train.curriculum_share=0 \
-        --set train.validate_every=1 "$@"
+        --set train.validate_every=2.5 "$@"
 }
 
 trained clean

@@ -10,7 +10,7 @@ pub mod terminal;
 pub enum ExitStatus {
     /// No manipulated face was found.
     Nothing = 0,
-    /// A manipulated face was found.
+    /// A manipulated face, or a manipulated log, was found.
     Manipulated = 1,
     /// Something could not be read or done.
     Error = 2,

@@ -2,10 +2,13 @@
 
 mod bench;
 mod check;
+mod distort;
 mod evaluate;
 mod export;
+mod keygen;
 mod prepare;
 mod preview;
+mod sign;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -16,6 +19,7 @@ Examples:
   unmask-trainer train --data shards --run runs/first
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
   unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
+  unmask-trainer keygen --output unmask.key && unmask-trainer sign bundle --key unmask.key
   unmask-edge analyze --bundle bundle video.mp4
 
 Exit codes: 0 done, 2 error.";
@@ -36,6 +40,8 @@ enum Command {
     Prepare(prepare::Args),
     /// Show pairs of real and pseudo-fake faces as the network sees them
     Preview(preview::Args),
+    /// Perturb pictures and videos as DeeperForensics does
+    Distort(distort::Args),
     /// Train a detector, defended or not
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
@@ -46,6 +52,10 @@ enum Command {
     Export(export::Args),
     /// Prove that a bundle computes in tract what was trained in burn
     Check(check::Args),
+    /// Make a pair of keys for signing bundles
+    Keygen(keygen::Args),
+    /// Sign a bundle, so that devices can tell that it is yours
+    Sign(sign::Args),
 }
 
 impl Cli {
@@ -58,11 +68,14 @@ impl Cli {
             Command::Synthetic(args) => Ok(crate::synthetic::run(&args)?),
             Command::Prepare(args) => args.run(),
             Command::Preview(args) => args.run(),
+            Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),
+            Command::Keygen(args) => args.run(),
+            Command::Sign(args) => args.run(),
         }
     }
 }

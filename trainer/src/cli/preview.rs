@@ -1,14 +1,20 @@
 //! `unmask-trainer preview`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use image::{Rgb, RgbImage};
 
-use crate::dataset::{MakePlan, PairConfig, Pairs, read_shards};
+use crate::config::RunConfig;
+use crate::dataset::{MakePlan, PairConfig, PairKind, Pairs, PreparedPair, read_shards};
+use crate::distortion::Perturbation;
 
-/// Writes a picture of pairs as the network sees them: real on the left, fake on the
-/// right, kinds in the order of the epoch.
+/// Writes a picture of pairs as the network sees them, kind by kind.
+///
+/// Single frames lie side by side, real left and fake right, eight pairs to a row. Clips
+/// are film strips: a row of real frames and the row of their fakes below. Which rows show
+/// which kind is printed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of shards
@@ -17,47 +23,134 @@ pub struct Args {
     /// Picture to write
     #[arg(long, default_value = "pairs.png")]
     output: PathBuf,
-    /// Pairs to show
-    #[arg(long, default_value_t = 48)]
-    pairs: usize,
+    /// Pairs to show of each kind, 1 to 64
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pairs: u8,
+    /// Frames of each pair, 1 to 16; temporal kinds need at least 3
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    frames: u8,
     /// Seed of the pseudo-fakes
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Configuration of a run, whose pairs are shown; without it every kind is made often
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Perturb the stored crops, such as gb_4: an approximation of perturbed frames
+    #[arg(long, value_name = "CODE")]
+    perturb: Option<Perturbation>,
 }
 
 const SIDE: usize = 112;
 const COLUMNS: usize = 8;
+const GAP: usize = 6;
+/// Pairs made for each one asked for, before a kind that is too rare is shown with fewer.
+const EFFORT: usize = 40;
 
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let records = read_shards(&self.data)?;
-        let pairs = Pairs::new(&records, &PairConfig::default(), false)?;
-        let epoch = pairs.epoch(self.seed, 0);
-        let count = self.pairs.min(epoch.len());
-        let gap = 6;
-        let (width, height) = (
-            (2 * SIDE + gap) * COLUMNS,
-            (SIDE + gap) * count.div_ceil(COLUMNS),
+        let config = match &self.config {
+            Some(path) => RunConfig::read(path)?.data,
+            None => PairConfig {
+                xray_share: 0.34,
+                temporal_share: 0.6,
+                ..Default::default()
+            },
+        };
+        let pairs = Pairs::new(&records, &config, false)?;
+        let kinds = self.collect(&pairs)?;
+        let rows: usize = kinds.values().map(|pairs| self.rows(pairs.len())).sum();
+        ensure!(rows > 0, "there are no pairs to show");
+        let (columns, gaps) = self.columns();
+        let mut sheet = RgbImage::from_pixel(
+            (columns * SIDE + gaps * GAP) as u32,
+            (rows * (SIDE + GAP)) as u32,
+            Rgb([20, 20, 20]),
         );
-        let mut sheet = RgbImage::from_pixel(width as u32, height as u32, Rgb([20, 20, 20]));
-        for index in 0..count {
-            let pair = pairs.make(&epoch, index, &MakePlan::frame(SIDE))?;
-            let (x, y) = (
-                index % COLUMNS * (2 * SIDE + gap),
-                index / COLUMNS * (SIDE + gap),
-            );
-            paste(&mut sheet, &pair.real, x, y);
-            paste(&mut sheet, &pair.fake, x + SIDE, y);
-            println!("{index}\t{}", pair.kind);
+        let mut row = 0;
+        for (kind, shown) in &kinds {
+            let next = row + self.rows(shown.len());
+            println!("rows {} to {next}\t{kind}\t{} pairs", row + 1, shown.len());
+            for (index, pair) in shown.iter().enumerate() {
+                self.draw(&mut sheet, pair, index, row);
+            }
+            row = next;
         }
         sheet
             .save(&self.output)
             .with_context(|| format!("cannot write {}", self.output.display()))?;
-        println!(
-            "{}: {count} pairs, real left, fake right",
-            self.output.display()
-        );
+        let place = if self.frames == 1 {
+            "real left, fake right"
+        } else {
+            "real above, fake below"
+        };
+        println!("{}: {place}", self.output.display());
         Ok(())
+    }
+
+    /// Pairs by kind, as many of each as asked for or as a bounded search finds.
+    fn collect(&self, pairs: &Pairs<'_>) -> anyhow::Result<BTreeMap<PairKind, Vec<PreparedPair>>> {
+        let wanted = usize::from(self.pairs);
+        let plan = MakePlan {
+            frames: self.frames.into(),
+            side: SIDE,
+            hardness: 1.0,
+        };
+        let mut kinds: BTreeMap<PairKind, Vec<PreparedPair>> = BTreeMap::new();
+        let mut left = EFFORT * wanted;
+        for number in 0..=left as u64 {
+            let epoch = pairs.epoch(self.seed, number);
+            for index in 0..epoch.len().min(left) {
+                let pair = match &self.perturb {
+                    Some(perturbation) => {
+                        pairs.make_perturbed(&epoch, index, &plan, perturbation)?
+                    }
+                    None => pairs.make(&epoch, index, &plan)?,
+                };
+                let found = kinds.entry(pair.kind.clone()).or_default();
+                if found.len() < wanted {
+                    found.push(pair);
+                }
+            }
+            left = left.saturating_sub(epoch.len());
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// Pictures across, and gaps between them.
+    fn columns(&self) -> (usize, usize) {
+        match self.frames {
+            1 => (2 * COLUMNS, COLUMNS),
+            frames => (frames.into(), 1),
+        }
+    }
+
+    fn rows(&self, pairs: usize) -> usize {
+        match self.frames {
+            1 => pairs.div_ceil(COLUMNS),
+            _ => 2 * pairs,
+        }
+    }
+
+    fn draw(&self, sheet: &mut RgbImage, pair: &PreparedPair, index: usize, row: usize) {
+        let frame = 3 * SIDE * SIDE;
+        if self.frames == 1 {
+            let x = index % COLUMNS * (2 * SIDE + GAP);
+            let y = (row + index / COLUMNS) * (SIDE + GAP);
+            paste(sheet, &pair.real, x, y);
+            paste(sheet, &pair.fake, x + SIDE, y);
+            return;
+        }
+        for (line, strip) in [&pair.real, &pair.fake].into_iter().enumerate() {
+            // The strips of a pair touch; pairs are apart.
+            let y = (row + 2 * index) * (SIDE + GAP) + line * SIDE;
+            for (place, planes) in strip.chunks_exact(frame).enumerate() {
+                paste(sheet, planes, place * SIDE, y);
+            }
+        }
     }
 }
 
@@ -66,5 +159,77 @@ fn paste(sheet: &mut RgbImage, planes: &[f32], x: usize, y: usize) {
     for i in 0..area {
         let colour = [0, 1, 2].map(|c| (planes[c * area + i] * 255.0).round() as u8);
         sheet.put_pixel((x + i % SIDE) as u32, (y + i / SIDE) as u32, Rgb(colour));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    use crate::dataset::{Label, Meta, Record, STORED_SIDE, write_records};
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Four people with eight frames each, in which something moves.
+    fn shards(folder: &std::path::Path) {
+        let person = |person: u32| {
+            let frame = |index: u32| {
+                let side = STORED_SIDE.into();
+                let picture = RgbImage::from_fn(side, side, |x, y| {
+                    let value = (x * (3 + person) + 5 * y + 9 * index) % 256;
+                    Rgb([value as u8, 90, 200 - value as u8 / 2])
+                });
+                let mut png = std::io::Cursor::new(Vec::new());
+                picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+                png.into_inner()
+            };
+            let frames: Vec<Vec<u8>> = (0..8).map(frame).collect();
+            let meta = Meta {
+                label: Label::Real,
+                source: "people".into(),
+                group: format!("group-{person}"),
+                file: "person.mp4".into(),
+                frames: frames.len(),
+                ..Default::default()
+            };
+            Record { meta, frames }
+        };
+        write_records(folder, &(0..4).map(person).collect::<Vec<_>>());
+    }
+
+    fn preview(folder: &std::path::Path, more: &[&str]) -> RgbImage {
+        let output = folder.join("sheet.png");
+        let (data, sheet) = (folder.to_str().unwrap(), output.to_str().unwrap());
+        let known = ["preview", "--data", data, "--output", sheet];
+        let args = known.iter().chain(more);
+        Command::parse_from(args).args.run().unwrap();
+        image::open(output).unwrap().into_rgb8()
+    }
+
+    #[test]
+    fn a_sheet_has_rows_for_every_kind_of_frame_and_strips_for_every_kind_of_clip() {
+        let folder = tempfile::tempdir().unwrap();
+        shards(folder.path());
+        let row = (SIDE + GAP) as u32;
+        let width = (COLUMNS * (2 * SIDE + GAP)) as u32;
+        // Self-blends, swaps and X-ray swaps: nine pairs of each take two rows.
+        let sheet = preview(folder.path(), &["--pairs", "9"]);
+        assert_eq!(sheet.dimensions(), (width, 3 * 2 * row));
+        // The same three, each flickering as well, and frames repeated or left out.
+        let sheet = preview(folder.path(), &["--pairs", "2", "--frames", "4"]);
+        let width = (4 * SIDE + GAP) as u32;
+        assert_eq!(sheet.dimensions(), (width, 8 * 2 * 2 * row));
+        let config = folder.path().join("run.toml");
+        std::fs::write(&config, "[data]\nswap_share = 0.0\n").unwrap();
+        let config = config.to_str().unwrap();
+        let one = preview(folder.path(), &["--pairs", "1", "--config", config]);
+        assert_eq!(one.height(), row);
+        let hard = ["--pairs", "1", "--config", config, "--perturb", "cc_5"];
+        assert_ne!(preview(folder.path(), &hard), one);
     }
 }

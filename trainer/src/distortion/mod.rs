@@ -11,10 +11,12 @@ mod blur;
 mod contrast;
 mod crops;
 mod error;
+mod files;
 mod noise;
 mod pixelation;
 mod process;
 mod saturation;
+mod sheet;
 mod video;
 mod writer;
 mod ycbcr;
@@ -27,6 +29,8 @@ use unmask_shared::media::Frame;
 use crate::dataset::mix;
 
 pub use error::DistortionError;
+pub use files::{FolderReport, perturb_file, perturb_folder};
+pub use sheet::sheet;
 pub use video::RUN_BYTES_MAX;
 pub use writer::{VideoWriter, compress_file};
 

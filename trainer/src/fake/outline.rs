@@ -120,8 +120,13 @@ impl Outline {
 
     /// Ends of each edge.
     pub(super) fn edges(&self) -> impl Iterator<Item = (Point, Point)> {
-        let next = self.points.iter().cycle().skip(1);
-        self.points.iter().copied().zip(next.copied())
+        let closing = self
+            .points
+            .last()
+            .copied()
+            .zip(self.points.first().copied());
+        let along = self.points.windows(2).map(|pair| (pair[0], pair[1]));
+        along.chain(closing)
     }
 
     /// Whether it has an inside at all.

@@ -1,0 +1,65 @@
+//! What one entry of the log holds.
+
+use unmask_shared::event::{EVENT_BYTES_MAX, Event, EventError};
+
+use super::merkle::{HASH_BYTES, Hash};
+
+/// Most bytes of an entry.
+pub const ENTRY_BYTES_MAX: usize = 1 + HASH_BYTES + EVENT_BYTES_MAX;
+
+const WITHOUT_STILL: u8 = 0;
+const WITH_STILL: u8 = 1;
+
+/// An event, and the checksum of the picture that was kept of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What happened; its sequence number is that of the entry.
+    pub event: Event,
+    /// SHA-256 of the still, where one was kept.
+    pub still: Option<Hash>,
+}
+
+/// Why bytes are not an entry, or an entry cannot become bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// Not the form of an entry.
+    #[error("not an entry: written by another version of the program, or damaged")]
+    Malformed,
+    /// The event in it is none.
+    #[error(transparent)]
+    Event(#[from] EventError),
+}
+
+impl Entry {
+    /// A byte that tells whether there is a still, its checksum, and the event in
+    /// postcard form.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        let event = self.event.to_bytes()?;
+        let mut bytes = Vec::with_capacity(ENTRY_BYTES_MAX);
+        match &self.still {
+            None => bytes.push(WITHOUT_STILL),
+            Some(still) => {
+                bytes.push(WITH_STILL);
+                bytes.extend_from_slice(still);
+            }
+        }
+        bytes.extend_from_slice(&event);
+        Ok(bytes)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EntryError> {
+        let (still, event) = match bytes.split_first() {
+            Some((&WITHOUT_STILL, event)) => (None, event),
+            Some((&WITH_STILL, rest)) => {
+                let (still, event) = rest.split_first_chunk().ok_or(EntryError::Malformed)?;
+                (Some(*still), event)
+            }
+            _ => return Err(EntryError::Malformed),
+        };
+        Ok(Self {
+            event: Event::from_bytes(event)?,
+            still,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! The event log: what was seen and judged, so that nobody can change it later
+//! without being found out.
+//!
+//! Entries are only ever appended. They are the leaves of a Merkle tree as in
+//! Certificate Transparency (RFC 6962), and the device signs the root of the tree
+//! after every entry. The newest signed root, the checkpoint, lies beside them as
+//! a note in the form of
+//! [C2SP tlog-checkpoint](https://c2sp.org/tlog-checkpoint), and a copy of it that
+//! is kept elsewhere proves later that nothing before it was changed or removed.
+//! `docs/event-log.md` tells the format byte by byte.
+//!
+//! Pictures are no part of the log: an entry only holds the checksum of its still,
+//! which may be deleted without touching the log.
+
+mod command;
+mod entry;
+mod key;
+mod merkle;
+mod note;
+mod record;
+mod segment;
+mod stills;
+mod storage;
+mod verify;
+mod writer;
+
+pub use command::{LogArgs, LogCommand};
+pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError};
+pub use key::{KeyError, Seal, SigningKey, VerifyingKey, Witness};
+pub use merkle::{Frontier, HASH_BYTES, Hash, leaf_hash};
+pub use note::{CHECKPOINT_BYTES_MAX, Checkpoint, NoteError};
+pub use record::{EventRecorder, RecordConfig, RecordError};
+pub use segment::{SEGMENT_BYTES_MAX, segment_name};
+pub use stills::{Stills, StillsConfig};
+pub use storage::{FolderStorage, Storage};
+pub use verify::{Fault, Problem, Report, VerifyOptions, verify};
+pub use writer::{CHECKPOINT_FILE, EventLog, LogConfig, LogError, Recovery, SyncPolicy};

@@ -1,0 +1,20 @@
+//! Models: which one is used, what is known about it, and how a new one gets
+//! onto the device.
+//!
+//! The model that is built in is part of the program and is trusted with it. Any
+//! other is trusted for the signature over its checksums: nothing of a bundle is
+//! parsed before one of the trusted keys is found to have signed it.
+
+mod choice;
+mod command;
+mod error;
+mod selftest;
+mod show;
+mod store;
+
+pub use choice::{BUILTIN_KEYS, ModelArgs};
+pub use command::ModelCommand;
+pub use error::ModelError;
+pub use selftest::{LOGIT_TOLERANCE, SelfTest, SelfTestError, self_test};
+pub use show::show;
+pub use store::{Installed, Shelved, Store};

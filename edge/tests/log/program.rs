@@ -1,0 +1,287 @@
+//! The log through the program, and checked by a program in another language.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use unmask_edge::log::{EventRecorder, LogConfig, RecordConfig, StillsConfig, SyncPolicy};
+use unmask_edge::source::Frame;
+use unmask_shared::event::{EVENT_FORMAT, Event, EventKind};
+use unmask_shared::verdict::Verdict;
+
+use crate::common::{Ran, skip, unmask};
+
+const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/verify_event_log.py");
+
+fn config(folder: &Path, stills: usize, sync: SyncPolicy) -> RecordConfig {
+    RecordConfig {
+        folder: folder.into(),
+        key: None,
+        log: LogConfig {
+            sync,
+            segment_bytes: 1200,
+        },
+        stills: (stills > 0).then_some(StillsConfig {
+            count_max: stills,
+            age_max_s: None,
+        }),
+    }
+}
+
+/// Logs some events; every third is a verdict of "manipulated".
+fn record(config: &RecordConfig, count: u64) {
+    let (mut recorder, _) = EventRecorder::open(config).unwrap();
+    let frame = Frame {
+        width: 64,
+        height: 48,
+        rgb: (0..64 * 48 * 3).map(|at| (at % 251) as u8).collect(),
+        ..Frame::default()
+    };
+    for index in 0..count {
+        let (kind, verdict) = match index % 3 {
+            0 => (EventKind::VerdictChanged, Verdict::Manipulated),
+            1 => (EventKind::VerdictChanged, Verdict::Genuine),
+            _ => (EventKind::TrackEnded, Verdict::Genuine),
+        };
+        let event = Event {
+            format: EVENT_FORMAT,
+            sequence: 0,
+            time_us: index,
+            source: "door".try_into().unwrap(),
+            track: index as u32,
+            first_frame: 0,
+            frame: index,
+            kind,
+            verdict,
+            reason: None,
+            score: Some(0.5),
+            llr: 0.0,
+            model: "test 1".try_into().unwrap(),
+        };
+        let now = Duration::from_millis(index);
+        recorder.record(&event, &frame, now).unwrap();
+        recorder.poll(now).unwrap();
+    }
+    recorder.close().unwrap();
+}
+
+fn log(command: &str, folder: &Path, more: &[&str]) -> Ran {
+    let mut arguments = vec!["log", command, folder.to_str().unwrap()];
+    arguments.extend(more);
+    unmask(&arguments)
+}
+
+/// The newest file of entries.
+fn newest(folder: &Path) -> PathBuf {
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files
+        .filter(|path| name(path).starts_with("entries-"))
+        .max()
+        .unwrap()
+}
+
+#[test]
+fn what_run_tells_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    let folder = events.to_str().unwrap();
+    let source = ["run", "--source", "synthetic:1", "--max-frames", "90"];
+    let how = ["--every", "20", "--format", "jsonl", "--log", folder];
+    let stills = ["--stills", "2", "--stills-days", "1"];
+    let ran = unmask(&[&source[..], &how, &stills].concat());
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let told = ran.lines();
+    let told: Vec<&Value> = told
+        .iter()
+        .filter(|line| line.get("kind").is_some())
+        .collect();
+    assert!(told.len() >= 4, "{}", ran.stdout);
+
+    let exported = log("export", &events, &[]);
+    assert_eq!(exported.code, 0, "{}", exported.stderr);
+    let exported = exported.lines();
+    assert_eq!(exported.len(), told.len());
+    for (index, (told, logged)) in told.iter().zip(&exported).enumerate() {
+        let event = &logged["event"];
+        assert_eq!(logged["entry"], index as u64);
+        assert_eq!(event["sequence"], index as u64);
+        assert!(event["time_us"].as_u64().unwrap() > 1_577_836_800_000_000);
+        for field in [
+            "kind", "verdict", "track", "frame", "score", "model", "source",
+        ] {
+            assert_eq!(event[field], told[field], "{field}");
+        }
+        let is_evidence = told["kind"] == "verdict_changed" && told["verdict"] == "manipulated";
+        assert_eq!(logged["still"].is_string(), is_evidence, "{logged}");
+    }
+    let stills = fs::read_dir(events.join("stills")).unwrap().count();
+    assert!((1..=2).contains(&stills), "{stills} stills");
+
+    let tail = log("tail", &events, &["-n", "2"]);
+    assert_eq!(tail.stdout.lines().count(), 2, "{}", tail.stdout);
+    let verified = log("verify", &events, &[]);
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    let wanted = format!("intact: {} entries", told.len());
+    assert!(verified.stdout.contains(&wanted), "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("--checkpoint"),
+        "{}",
+        verified.stdout
+    );
+}
+
+#[test]
+fn a_log_goes_on_and_its_faults_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    record(&config(&events, 0, SyncPolicy::OnClose), 20);
+    let entries = |verified: &Ran| verified.stdout.lines().next().unwrap().to_owned();
+    let kept = folder.path().join("kept");
+    fs::copy(events.join("checkpoint"), &kept).unwrap();
+    let key = fs::read_to_string(events.join("log.pub")).unwrap();
+    let first = log("verify", &events, &[]);
+    let every = SyncPolicy::Every {
+        entries: 4,
+        wait: Duration::from_millis(3),
+    };
+    record(&config(&events, 0, every), 9);
+    let with = ["--key", key.trim(), "--checkpoint", kept.to_str().unwrap()];
+    let both = log("verify", &events, &with);
+    assert_eq!(both.code, 0, "{}", both.stdout);
+    assert_eq!(entries(&first), "intact: 20 entries");
+    assert_eq!(entries(&both), "intact: 29 entries");
+    assert!(!both.stdout.contains("--key"), "{}", both.stdout);
+
+    let file = newest(&events);
+    let whole = fs::read(&file).unwrap();
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 4;
+    fs::write(&file, &flipped).unwrap();
+    for command in ["verify", "tail", "export"] {
+        let ran = log(command, &events, &[]);
+        assert_eq!(ran.code, 1, "{command}: {}", ran.stdout);
+        let told = ran.stdout + &ran.stderr;
+        assert!(told.contains("NOT INTACT: entry"), "{command}: {told}");
+    }
+    let refused = unmask(&[
+        "run",
+        "--source",
+        "synthetic",
+        "--log",
+        events.to_str().unwrap(),
+    ]);
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("damaged, entry"),
+        "{}",
+        refused.stderr
+    );
+    fs::write(&file, &whole).unwrap();
+
+    let other = log("verify", &events, &["--key", "x+00000000+AAAA"]);
+    assert_eq!(other.code, 2);
+    fs::remove_file(events.join("log.key")).unwrap();
+    let refused = unmask(&[
+        "run",
+        "--source",
+        "synthetic",
+        "--log",
+        events.to_str().unwrap(),
+    ]);
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("log.key is missing"),
+        "{}",
+        refused.stderr
+    );
+    let missing = log("verify", &folder.path().join("nowhere"), &[]);
+    assert_eq!(missing.code, 2);
+    assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_still_may_go_but_not_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    record(&config(&events, 5, SyncPolicy::Always), 20);
+    let verified = log("verify", &events, &[]);
+    let wanted = "5 genuine, 2 no longer kept";
+    assert!(verified.stdout.contains(wanted), "{}", verified.stdout);
+    let stills: Vec<PathBuf> = fs::read_dir(events.join("stills"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    let still = &stills[0];
+    let mut bytes = fs::read(still).unwrap();
+    assert!(image::load_from_memory(&bytes).is_ok());
+    let end = bytes.len() - 3;
+    bytes[end] ^= 1;
+    fs::write(still, bytes).unwrap();
+    let verified = log("verify", &events, &[]);
+    assert_eq!(verified.code, 1, "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("the still of entry"),
+        "{}",
+        verified.stdout
+    );
+    fs::remove_file(still).unwrap();
+    let verified = log("verify", &events, &[]);
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("4 genuine, 3 no longer kept"),
+        "{}",
+        verified.stdout
+    );
+}
+
+/// Runs the independent verifier; `None` where Python has not what it needs.
+fn python(folder: &Path, more: &[&str]) -> Option<Ran> {
+    let output = Command::new("python3")
+        .arg(VERIFIER)
+        .arg(folder)
+        .args(more)
+        .output();
+    let ran = crate::common::ran(&output.ok()?);
+    (ran.code != 77).then_some(ran)
+}
+
+#[test]
+fn a_program_in_another_language_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    record(&config(&events, 2, SyncPolicy::Always), 25);
+    let Some(ran) = python(&events, &[]) else {
+        skip(
+            "a_program_in_another_language_agrees",
+            "python3 with the package cryptography is not installed (pip install cryptography)",
+        );
+        return;
+    };
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let key = fs::read_to_string(events.join("log.pub")).unwrap();
+    let kept = folder.path().join("kept");
+    fs::copy(events.join("checkpoint"), &kept).unwrap();
+    let with = [key.trim(), kept.to_str().unwrap()];
+    assert_eq!(python(&events, &with).unwrap().code, 0);
+
+    let file = newest(&events);
+    let whole = fs::read(&file).unwrap();
+    // Behind the beginning of the file: what was read is counted in records.
+    for at in [90, whole.len() / 3, whole.len() / 2, whole.len() - 1] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 16;
+        fs::write(&file, flipped).unwrap();
+        let (ours, theirs) = (log("verify", &events, &[]), python(&events, &[]).unwrap());
+        assert_eq!((ours.code, theirs.code), (1, 1), "{}", theirs.stderr);
+        let entry = |ran: &Ran| ran.stdout.split(':').nth(1).unwrap().to_owned();
+        assert_eq!(entry(&ours), entry(&theirs), "byte {at}");
+    }
+    fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(python(&events, &[]).unwrap().code, 1);
+}
