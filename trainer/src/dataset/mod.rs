@@ -31,8 +31,6 @@ pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::read_shards;
 pub use record::{FaceChoice, Label, Meta, Record, Split};
-#[cfg(test)]
-pub(crate) use shard::write_records;
 pub use skip::{Reason, Skip};
 
 use unmask_shared::geometry::CropSpec;

@@ -116,16 +116,6 @@ pub(super) fn write_whole(path: &Path, text: &str) -> Result<()> {
     write().map_err(|error| give_up(error, &partial))
 }
 
-/// A folder of one shard.
-#[cfg(test)]
-pub(crate) fn write_records(folder: &Path, records: &[Record]) {
-    let mut shard = Shard::create(folder, "faces-000000").unwrap();
-    for record in records {
-        shard.write(record).unwrap();
-    }
-    shard.finish().unwrap();
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::read::read_shards;
