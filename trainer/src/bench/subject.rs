@@ -1,7 +1,7 @@
 //! What is timed: the steps of a run on random pictures.
 
 use burn::grad_clipping::GradientClippingConfig;
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Distribution, Tensor};
 
@@ -51,7 +51,9 @@ impl Subject {
 
     /// Trainable numbers.
     pub fn parameters(&self) -> usize {
-        self.net.num_params()
+        let mut count = Trainable(0);
+        self.net.visit(&mut count);
+        count.0
     }
 
     /// A step of method `none`.
@@ -94,5 +96,17 @@ impl Subject {
         self.net = self.optimizer.step(rate, self.net.clone(), gradients);
         let decay = self.run.train.ema_decay;
         self.average = average(self.average.clone(), &self.net, decay);
+    }
+}
+
+/// Counts numbers that have gradients, so no running statistics.
+struct Trainable(usize);
+
+impl ModuleVisitor for Trainable {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        if value.is_require_grad() {
+            self.0 += value.shape().num_elements();
+        }
     }
 }
