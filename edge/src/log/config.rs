@@ -9,7 +9,7 @@ use super::fault::Fault;
 /// checkpoint on the disk covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SyncPolicy {
-    /// Every entry, before [`EventLog::append`] returns.
+    /// Every entry, before [`super::EventLog::append`] returns.
     #[default]
     Always,
     /// After so many entries, or when the oldest has waited so long.
