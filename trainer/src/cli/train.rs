@@ -84,7 +84,7 @@ impl Args {
         let init = self.init.as_deref().map(|path| {
             let (folder, other) = RunFolder::open(path)?;
             ensure!(
-                other.network.layers() == config.network.layers(),
+                config.network.takes_weights_of(&other.network),
                 "{} has another architecture: --init needs the same size and states",
                 path.display()
             );

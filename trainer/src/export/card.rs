@@ -49,10 +49,14 @@ pub fn write_card(card: &CardText<'_>) -> String {
     ));
     line(format_args!("## Figures\n"));
     line(format_args!(
-        "AUC in per cent on {} held-out pairs of a real and a fake face, single frames after random \
+        "AUC in per cent on {} held-out pairs of a real and a fake face, {} after random \
          recompression and blur, measured on the int8 weights. PGD-10: l_inf, {epsilon}, step a \
          quarter of it, random start, margin loss.\n",
-        scores.kinds.len()
+        scores.kinds.len(),
+        match config.network.clip_frames() {
+            None => "single frames".to_string(),
+            Some(frames) => format!("clips of {frames} frames"),
+        }
     ));
     line(format_args!(
         "| clean | fakes attacked | reals attacked | both attacked |"

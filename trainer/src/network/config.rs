@@ -115,11 +115,6 @@ impl NetworkConfig {
         (self.architecture == Architecture::Csn).then_some(self.frames)
     }
 
-    /// Whether crops of other sides than `input` fit, as training on small crops needs.
-    pub fn takes_any_side(&self) -> bool {
-        self.architecture != Architecture::Meso4
-    }
-
     /// Embeddings and logits that a clip of so many frames gives.
     pub fn scores_per_clip(&self, frames: usize) -> usize {
         match self.clip_frames() {

@@ -30,8 +30,8 @@ impl Plan {
 
     /// The batch of a step.
     pub fn batch(&self, step: usize) -> BatchPlan {
-        let (train, network) = (&self.config.train, &self.config.network);
-        let small = self.progress(step) < train.small_share && network.takes_any_side();
+        let train = &self.config.train;
+        let small = self.progress(step) < train.small_share;
         let hardness = (self.progress(step) / train.curriculum_share.max(1e-6)).min(1.0);
         let frames = self.frames(step);
         BatchPlan {
