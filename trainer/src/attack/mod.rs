@@ -1,7 +1,53 @@
-//! White-box attacks on one logit. Perturbations act on pixels in [0, 1].
+//! Attacks on detectors of one logit. Perturbations act on pixels in [0, 1]; images are
+//! `[clips * frames, 3, h, w]` of any size.
 
+mod ball;
+mod faces;
 mod objective;
 mod pgd;
+mod slope;
+mod victim;
 
+use anyhow::Result;
+
+use crate::fake::Random;
+use crate::network::Differentiable;
+
+pub use ball::{Ball, Noise, Norm, lengths};
+pub use faces::{Attacked, Faces, non_zero_share};
 pub use objective::{Goal, Objective, spread};
-pub use pgd::{Attacked, Begin, Pgd, Target};
+pub use pgd::{Begin, Pgd, Target};
+pub use slope::{Slope, per_clip};
+pub use victim::Victim;
+
+/// What every attack tells of itself.
+pub trait Named {
+    /// Name in the field's terms, such as `PGD`.
+    fn name(&self) -> String;
+
+    /// Radius, steps, restarts and whatever else is needed to repeat it, in one line.
+    fn conditions(&self) -> String;
+}
+
+/// An attack that sees gradients.
+pub trait WhiteBox: Named + Sync {
+    /// Attacks a batch of clips.
+    ///
+    /// # Errors
+    /// When a parameter is out of range or the network cannot be attacked in this way.
+    fn attack(
+        &self,
+        net: &dyn Differentiable,
+        faces: &Faces,
+        random: &mut Random,
+    ) -> Result<Attacked>;
+}
+
+/// An attack that sees logits, or only decisions.
+pub trait BlackBox: Named + Sync {
+    /// Attacks a batch of clips.
+    ///
+    /// # Errors
+    /// When a parameter is out of range or the detector fails.
+    fn attack(&self, victim: &dyn Victim, faces: &Faces, random: &mut Random) -> Result<Attacked>;
+}

@@ -1,9 +1,15 @@
-//! Projected gradient descent in the l_inf ball (Madry et al., ICLR 2018).
+//! Projected gradient descent (Madry et al., ICLR 2018), in l_inf and l_2; FGSM is its
+//! single step.
 
+use anyhow::{Result, ensure};
 use burn::tensor::{Distribution, Tensor};
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::objective::{Goal, Objective, spread};
+use super::objective::{Goal, Objective};
+use super::slope::Slope;
+use super::{Attacked, Ball, Faces, Named, Noise, Norm, WhiteBox, lengths, non_zero_share};
+use crate::fake::Random;
 use crate::network::Differentiable;
 
 /// Which faces are attacked.
@@ -23,18 +29,22 @@ pub enum Target {
 pub enum Begin {
     /// At the image itself.
     Image,
-    /// At a uniformly random point of the ball.
+    /// At a uniformly random point of the l_inf ball; for l_2 in a random direction at a
+    /// uniformly random distance.
     Uniform,
     /// At the image plus Gaussian noise of this standard deviation, as TRADES has it.
     Gaussian(f32),
 }
 
-/// Parameters of the attack. `epsilon` and `step` are in pixel units, [0, 1].
+/// Parameters of the attack. `epsilon` and `step` are in pixel units, [0, 1]; for l_2
+/// they are lengths over a whole clip.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pgd {
-    /// Radius of the l_inf ball.
+    /// How perturbations are measured.
+    pub norm: Norm,
+    /// Radius of the ball.
     pub epsilon: f32,
-    /// Length of one sign step.
+    /// Length of one step.
     pub step: f32,
     /// Number of steps.
     pub steps: usize,
@@ -44,109 +54,156 @@ pub struct Pgd {
     pub objective: Objective,
     /// Who is attacked.
     pub target: Target,
-}
-
-/// Attacked images with what the attack tells of itself.
-#[derive(Clone, Debug)]
-pub struct Attacked {
-    /// `[n, 3, side, side]`, within epsilon of the originals and in [0, 1].
-    pub images: Tensor<4>,
-    /// Share of pixels of attacked faces whose last gradient was not zero, in [0, 1].
-    pub gradient_share: f32,
+    /// Whether frames share a perturbation.
+    pub noise: Noise,
 }
 
 impl Pgd {
+    /// The fast gradient sign method (Goodfellow et al., ICLR 2015).
+    pub fn fgsm(epsilon: f32, target: Target) -> Self {
+        Self {
+            step: epsilon,
+            steps: 1,
+            begin: Begin::Image,
+            ..Self::ten(epsilon, target)
+        }
+    }
+
     /// One step of 1.25 epsilon from a random start: FGSM-RS (Wong et al., ICLR 2020).
     pub fn fgsm_rs(epsilon: f32) -> Self {
         Self {
-            epsilon,
             step: epsilon * 1.25,
             steps: 1,
-            begin: Begin::Uniform,
             objective: Objective::CrossEntropy,
-            target: Target::Both,
+            ..Self::ten(epsilon, Target::Both)
         }
     }
 
     /// PGD-10 with a step of a quarter of epsilon: the attack of evaluation.
     pub fn ten(epsilon: f32, target: Target) -> Self {
         Self {
+            norm: Norm::Linf,
             epsilon,
             step: epsilon / 4.0,
             steps: 10,
             begin: Begin::Uniform,
             objective: Objective::Margin,
             target,
+            noise: Noise::PerFrame,
         }
     }
 
     /// Attacks a batch of clips; random starts come from the device's seed.
-    ///
-    /// # Shapes
-    /// - `images`: `[clips * frames, 3, side, side]` in [0, 1], off the autodiff graph
-    /// - `label`: `[clips]`, 1 = fake
-    pub fn attack(
-        &self,
-        net: &dyn Differentiable,
-        images: Tensor<4>,
-        label: Tensor<1>,
-        frames: usize,
-    ) -> Attacked {
-        let [n, ..] = images.dims();
-        let goal = Goal::new(self.objective, net, &images, label.clone(), frames);
-        let mask = spread(self.mask(label), n).reshape([n, 1, 1, 1]);
-        let low = (images.clone() - self.epsilon).clamp_min(0.0);
-        let high = (images.clone() + self.epsilon).clamp_max(1.0);
-        let mut x = self.begin(&images, &mask);
-        x = x.max_pair(low.clone()).min_pair(high.clone());
+    pub fn run(&self, net: &dyn Differentiable, faces: &Faces) -> Attacked {
+        let clean = &faces.images;
+        let ball = Ball {
+            norm: self.norm,
+            radius: self.epsilon,
+        };
+        let goal = Goal::new(
+            self.objective,
+            net,
+            clean,
+            faces.label.clone(),
+            faces.frames,
+        );
+        let mask = faces.mask(self.target);
+        let mut x = ball.project(self.begin(faces, &mask), clean, faces.frames);
         let mut gradient_share = 0.0;
         for step in 0..self.steps {
-            let leaf = x.clone().autodiff().require_grad();
-            let gain = goal.of(&net.features(leaf.clone(), frames)).sum();
-            let Some(gradient) = leaf.grad_remove(&mut gain.backward()) else {
-                break;
-            };
-            if step + 1 == self.steps {
-                gradient_share = non_zero_share(&gradient, &mask);
+            let slope = Slope::of(net, &goal, &x, faces);
+            if step == 0 {
+                gradient_share = non_zero_share(&slope.gradient, &mask);
             }
-            x = x + gradient.sign() * mask.clone() * self.step;
-            x = x.max_pair(low.clone()).min_pair(high.clone());
+            let along = self.noise.tie(slope.gradient, faces.frames);
+            let along = ball.steepest(along, faces.frames);
+            x = x + along * mask.clone() * self.step;
+            x = ball.project(x, clean, faces.frames);
         }
-        // Rounding of the bounds must not move a face that is not attacked.
-        let images = images.clone() * (mask.clone() * -1.0 + 1.0) + x * mask;
         Attacked {
-            images,
+            // Rounding of the bounds must not move a face that is not attacked.
+            images: clean.clone() * (mask.clone() * -1.0 + 1.0) + x * mask,
             gradient_share,
+            passes: self.steps as f32,
         }
     }
 
-    fn begin(&self, images: &Tensor<4>, mask: &Tensor<4>) -> Tensor<4> {
-        let reach = f64::from(self.epsilon);
-        let noise = match self.begin {
-            Begin::Image => return images.clone(),
-            Begin::Uniform => Distribution::Uniform(-reach, reach),
-            Begin::Gaussian(deviation) => Distribution::Normal(0.0, f64::from(deviation)),
+    fn begin(&self, faces: &Faces, mask: &Tensor<4>) -> Tensor<4> {
+        let images = &faces.images;
+        let noise = match (self.begin, self.norm) {
+            (Begin::Image, _) => return images.clone(),
+            (Begin::Gaussian(deviation), _) => {
+                self.draw(faces, Distribution::Normal(0.0, f64::from(deviation)))
+            }
+            (Begin::Uniform, Norm::Linf) => {
+                let reach = f64::from(self.epsilon);
+                self.draw(faces, Distribution::Uniform(-reach, reach))
+            }
+            (Begin::Uniform, Norm::L2) => {
+                let direction = self.draw(faces, Distribution::Normal(0.0, 1.0));
+                let length = lengths(&direction, faces.frames);
+                let clips = Tensor::<1>::random(
+                    [faces.clips()],
+                    Distribution::Uniform(0.0, f64::from(self.epsilon)),
+                    &images.device(),
+                );
+                let [n, ..] = images.dims();
+                let distance = super::spread(clips, n).reshape([n, 1, 1, 1]);
+                direction / length * distance
+            }
         };
-        let noise = Tensor::random(images.dims(), noise, &images.device());
         images.clone() + noise * mask.clone()
     }
 
-    fn mask(&self, label: Tensor<1>) -> Tensor<1> {
-        match self.target {
-            Target::Fakes => label,
-            Target::Reals => label * -1.0 + 1.0,
-            Target::Both => label.ones_like(),
+    /// Random numbers for every value, tied over a clip's frames where noise is shared.
+    fn draw(&self, faces: &Faces, law: Distribution) -> Tensor<4> {
+        let [n, c, h, w] = faces.images.dims();
+        let device = faces.images.device();
+        if self.noise == Noise::PerFrame || faces.frames <= 1 {
+            return Tensor::random([n, c, h, w], law, &device);
         }
+        Tensor::<3>::random([faces.clips(), 1, c * h * w], law, &device)
+            .repeat_dim(1, faces.frames)
+            .reshape([n, c, h, w])
     }
 }
 
-fn non_zero_share(gradient: &Tensor<4>, mask: &Tensor<4>) -> f32 {
-    let [_, c, h, w] = gradient.dims();
-    let non_zero: f32 = (gradient.clone().sign().abs() * mask.clone())
-        .sum()
-        .into_scalar();
-    let attacked: f32 = mask.clone().sum().into_scalar();
-    non_zero / (attacked * (c * h * w) as f32).max(1.0)
+impl Named for Pgd {
+    fn name(&self) -> String {
+        match (self.steps, self.begin) {
+            (1, Begin::Image) => "FGSM".into(),
+            (1, _) => "FGSM-RS".into(),
+            (steps, _) => format!("PGD-{steps}"),
+        }
+    }
+
+    fn conditions(&self) -> String {
+        format!(
+            "{} {:.2}/255, step {:.2}/255, {} steps, {:?}",
+            self.norm,
+            self.epsilon * 255.0,
+            self.step * 255.0,
+            self.steps,
+            self.objective,
+        )
+    }
+}
+
+impl WhiteBox for Pgd {
+    fn attack(
+        &self,
+        net: &dyn Differentiable,
+        faces: &Faces,
+        random: &mut Random,
+    ) -> Result<Attacked> {
+        ensure!(
+            self.epsilon > 0.0 && self.step > 0.0 && self.steps > 0,
+            "{}: epsilon, step and number of steps must be positive",
+            self.name()
+        );
+        faces.images.device().seed(random.random());
+        Ok(self.run(net, faces))
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +214,7 @@ mod tests {
 
     const EPSILON: f32 = 4.0 / 255.0;
 
-    fn setup() -> (Frozen, Tensor<4>, Tensor<1>) {
+    fn setup() -> (Frozen, Faces) {
         let device = Device::flex();
         device.seed(5);
         let config = NetworkConfig {
@@ -167,18 +224,20 @@ mod tests {
         };
         let net = Detector::new(&config, &device).fold();
         let images = Tensor::random([6, 3, 32, 32], Distribution::Uniform(0.0, 1.0), &device);
-        (
-            net,
+        let label = Tensor::from_floats([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], &device);
+        let faces = Faces {
             images,
-            Tensor::from_floats([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], &device),
-        )
+            label,
+            frames: 1,
+        };
+        (net, faces)
     }
 
     #[test]
     fn stays_in_the_ball_and_lowers_every_margin() {
-        let (net, images, label) = setup();
-        let attacked =
-            Pgd::ten(EPSILON, Target::Both).attack(&net, images.clone(), label.clone(), 1);
+        let (net, faces) = setup();
+        let attacked = Pgd::ten(EPSILON, Target::Both).run(&net, &faces);
+        let images = faces.images;
         let moved: f32 = (attacked.images.clone() - images.clone())
             .abs()
             .max()
@@ -188,7 +247,7 @@ mod tests {
         let low: f32 = attacked.images.clone().min().into_scalar();
         let high: f32 = attacked.images.clone().max().into_scalar();
         assert!(low >= 0.0 && high <= 1.0);
-        let sign = label * 2.0 - 1.0;
+        let sign = faces.label * 2.0 - 1.0;
         let before = net.forward(images, 1).logit * sign.clone();
         let after = net.forward(attacked.images, 1).logit * sign;
         let worst: f32 = (after - before).max().into_scalar();
@@ -197,10 +256,10 @@ mod tests {
 
     #[test]
     fn only_the_chosen_class_is_touched() {
-        let (net, images, label) = setup();
+        let (net, faces) = setup();
         for (target, untouched) in [(Target::Fakes, 0), (Target::Reals, 1)] {
-            let out = Pgd::ten(EPSILON, target).attack(&net, images.clone(), label.clone(), 1);
-            let change = (out.images - images.clone()).abs();
+            let out = Pgd::ten(EPSILON, target).run(&net, &faces);
+            let change = (out.images - faces.images.clone()).abs();
             let kept: f32 = change.clone().narrow(0, untouched, 1).max().into_scalar();
             let other = 1 - untouched;
             let hit: f32 = change.narrow(0, other, 1).max().into_scalar();
@@ -209,18 +268,42 @@ mod tests {
         }
     }
 
+    /// A whole clip counts as one vector, and its frames share the noise when told to.
+    #[test]
+    fn l2_attacks_clips_with_one_noise() {
+        let (net, mut faces) = setup();
+        faces.label = Tensor::from_floats([0.0, 1.0], &faces.images.device());
+        faces.frames = 3;
+        let pgd = Pgd {
+            norm: Norm::L2,
+            epsilon: 1.0,
+            step: 0.25,
+            noise: Noise::Shared,
+            ..Pgd::ten(1.0, Target::Both)
+        };
+        faces.images = faces.images.clamp(0.4, 0.6);
+        let moved = pgd.run(&net, &faces).images - faces.images.clone();
+        let length: f32 = lengths(&moved, 3).max().into_scalar();
+        assert!((length - 1.0).abs() < 1e-3, "{length}");
+        let first = moved.clone().narrow(0, 0, 1);
+        let second = moved.narrow(0, 1, 1);
+        let apart: f32 = (first - second).abs().max().into_scalar();
+        assert!(apart < 1e-6, "{apart}");
+    }
+
     /// One step along the sign of a finite difference of the margin is one PGD step.
     #[test]
     fn gradient_sign_agrees_with_finite_differences() {
-        let (net, images, label) = setup();
+        let (net, mut faces) = setup();
         let pgd = Pgd {
             steps: 1,
             step: EPSILON,
             begin: Begin::Image,
             ..Pgd::ten(EPSILON, Target::Both)
         };
-        let images = images.clamp(0.1, 0.9);
-        let out = pgd.attack(&net, images.clone(), label, 1).images - images.clone();
+        let images = faces.images.clamp(0.1, 0.9);
+        faces.images = images.clone();
+        let out = pgd.run(&net, &faces).images - images.clone();
         let mut agreed = 0;
         for pixel in 0..20 {
             let (y, x) = (4 + pixel, 27 - pixel);

@@ -6,7 +6,7 @@ use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Distribution, Tensor};
 
 use super::Bench;
-use crate::attack::{Begin, Pgd};
+use crate::attack::{Begin, Faces, Pgd};
 use crate::config::{Method, RunConfig};
 use crate::network::Detector;
 use crate::train::{attacked, average, inner_attack, loss};
@@ -68,8 +68,12 @@ impl Subject {
             begin: Begin::Image,
             ..inner_attack(&self.run.attack, self.run.train.method, self.epsilon())
         };
-        let (images, label) = (self.images.clone(), self.label.clone());
-        attack.attack(&self.net.fold(), images, label, self.frames);
+        let faces = Faces {
+            images: self.images.clone(),
+            label: self.label.clone(),
+            frames: self.frames,
+        };
+        attack.run(&self.net.fold(), &faces);
     }
 
     /// A step of the method.

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::attack::{Begin, Objective, Pgd, Target, spread};
+use crate::attack::{Begin, Faces, Objective, Pgd, Target, spread};
 use crate::config::{AttackConfig, InnerAttack, Method, RunConfig};
 use crate::dataset::Batch;
 use crate::loss::{Terms, Truth, adversarial_training, classification, logit_adjustment};
@@ -47,7 +47,6 @@ pub fn inner_attack(attack: &AttackConfig, method: Method, epsilon: f32) -> Pgd 
         2.0 / attack.steps.max(1) as f32
     };
     Pgd {
-        epsilon,
         step: epsilon * share,
         steps: attack.steps,
         begin: if objective == Objective::Kl {
@@ -56,7 +55,7 @@ pub fn inner_attack(attack: &AttackConfig, method: Method, epsilon: f32) -> Pgd 
             Begin::Uniform
         },
         objective,
-        target: Target::Both,
+        ..Pgd::ten(epsilon, Target::Both)
     }
 }
 
@@ -74,7 +73,12 @@ pub fn attacked(
     epsilon: f32,
 ) -> Tensor<4> {
     let attack = inner_attack(&config.attack, config.train.method, epsilon);
-    attack.attack(&net.fold(), images, label, frames).images
+    let faces = Faces {
+        images,
+        label,
+        frames,
+    };
+    attack.run(&net.fold(), &faces).images
 }
 
 /// Loss of a batch; without attacked faces, that of method `none`. Where a method looks at
