@@ -2,10 +2,14 @@
 //! `[clips * frames, 3, h, w]` of any size.
 
 mod ball;
+mod deployed;
 mod faces;
 mod objective;
 mod pgd;
+mod result;
 mod slope;
+#[cfg(test)]
+pub(crate) mod toy;
 mod victim;
 
 use anyhow::Result;
@@ -14,9 +18,11 @@ use crate::fake::Random;
 use crate::network::Differentiable;
 
 pub use ball::{Ball, Noise, Norm, lengths};
+pub use deployed::Deployed;
 pub use faces::{Attacked, Faces, non_zero_share};
 pub use objective::{Goal, Objective, spread};
 pub use pgd::{Begin, Pgd, Target};
+pub use result::{Access, AttackResult};
 pub use slope::{Slope, per_clip};
 pub use victim::Victim;
 
