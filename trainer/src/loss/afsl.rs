@@ -65,6 +65,19 @@ pub enum Detach {
     Clean,
 }
 
+/// To which features `L_asl` pulls those of attacked faces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// The network's own features of the clean face, as in the paper.
+    Own,
+    /// Those that the undefended network gives the clean face from which the run began: a
+    /// teacher that robustness has not blurred, in the manner of LBGAT (Cui et al., ICCV 2021).
+    Teacher,
+    /// The same, and the clean face is held to them as well.
+    TeacherForBoth,
+}
+
 /// Weights and options of the three parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -89,6 +102,8 @@ pub struct AfslConfig {
     pub regularised: Regularised,
     /// Branch of `L_asl` that is held fixed.
     pub detach: Detach,
+    /// Features that `L_asl` pulls attacked faces to.
+    pub anchor: Anchor,
 }
 
 impl Default for AfslConfig {
@@ -104,11 +119,17 @@ impl Default for AfslConfig {
             cosine: PairCosine::Plain,
             regularised: Regularised::CleanAndAttacked,
             detach: Detach::None,
+            anchor: Anchor::Own,
         }
     }
 }
 
 impl AfslConfig {
+    /// Whether the loss needs a teacher's features.
+    pub fn needs_teacher(&self) -> bool {
+        self.asl && self.anchor != Anchor::Own
+    }
+
     /// The loss of a batch of clips that alternate real, fake, where a fake follows the
     /// real it was made from.
     ///
@@ -116,11 +137,7 @@ impl AfslConfig {
     /// - `clean`, `attacked`: `n` features, `truth`: `n` labels
     pub fn terms(&self, clean: &Features, attacked: &Features, truth: &Truth) -> Terms {
         let dcl = self.classify(clean, attacked, truth);
-        let fixed = match self.detach {
-            Detach::None => clean.embedding.clone(),
-            Detach::Clean => clean.embedding.clone().detach(),
-        };
-        let asl = adversarial_similarity(fixed, attacked.embedding.clone());
+        let asl = self.pull(clean, attacked, truth);
         let srl = self.regularise(clean, attacked, truth.per_clip);
         let weighted = [
             (self.dcl, 1.0, &dcl),
@@ -136,6 +153,22 @@ impl AfslConfig {
         Terms {
             total,
             parts: vec![("dcl", dcl), ("asl", asl), ("srl", srl)],
+        }
+    }
+
+    fn pull(&self, clean: &Features, attacked: &Features, truth: &Truth) -> Tensor<1> {
+        let own = || match self.detach {
+            Detach::None => clean.embedding.clone(),
+            Detach::Clean => clean.embedding.clone().detach(),
+        };
+        let to = |anchor: Tensor<2>| adversarial_similarity(anchor, attacked.embedding.clone());
+        match (self.anchor, &truth.anchor) {
+            (Anchor::Own, _) | (_, None) => to(own()),
+            (Anchor::Teacher, Some(taught)) => to(taught.clone()),
+            (Anchor::TeacherForBoth, Some(taught)) => {
+                let kept = adversarial_similarity(taught.clone(), clean.embedding.clone());
+                (to(taught.clone()) + kept) * 0.5
+            }
         }
     }
 

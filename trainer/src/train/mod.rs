@@ -11,6 +11,7 @@ mod plan;
 mod progress;
 mod run;
 mod step;
+mod teacher;
 
 pub use awp::{AwpConfig, perturb};
 pub use best::{Best, Trend, Weights};
@@ -22,3 +23,4 @@ pub use plan::Plan;
 pub use progress::{Measured, Progress};
 pub use run::{Outcome, Start, train};
 pub use step::{Loss, attacked, inner_attack, loss, to_tensors};
+pub use teacher::Teacher;

@@ -14,6 +14,7 @@ use super::free::FreeNoise;
 use super::plan::Plan;
 use super::progress::{Measured, Parts, Progress};
 use super::step::{Loss, attacked, loss, to_tensors};
+use super::teacher::Teacher;
 use crate::config::{InnerAttack, RunConfig};
 use crate::dataset::{Loader, Pairs, Record, mix};
 use crate::evaluate::{Validation, validate};
@@ -59,6 +60,12 @@ pub fn train(
     let held_out = Pairs::new(records, &config.data, true)?;
     let plan = Plan::new(config, pairs.len());
     let mut state = begin(folder, config, device, start.init)?;
+    let teacher = Teacher::of(folder, config, start.init, device)?;
+    let lesson = Lesson {
+        config,
+        plan: &plan,
+        teacher: teacher.as_ref(),
+    };
     let last = start
         .until_epoch
         .map_or(plan.steps, |epoch| plan.step_of(epoch));
@@ -80,7 +87,7 @@ pub fn train(
             if gave_up(&state, config) {
                 break;
             }
-            let parts = run_step(&mut state, &loader, config, &plan, device)?;
+            let parts = run_step(&mut state, &loader, &lesson, device)?;
             progress.step(parts);
             state.seconds = began.1 + began.0.elapsed().as_secs_f64();
             if plan.validates_after(step) {
@@ -134,13 +141,20 @@ fn begin(
     })
 }
 
+/// What every step of a run follows.
+struct Lesson<'a> {
+    config: &'a RunConfig,
+    plan: &'a Plan,
+    teacher: Option<&'a Teacher>,
+}
+
 fn run_step(
     state: &mut Checkpoint,
     loader: &Loader,
-    config: &RunConfig,
-    plan: &Plan,
+    lesson: &Lesson<'_>,
     device: &Device,
 ) -> Result<Parts> {
+    let (config, plan) = (lesson.config, lesson.plan);
     let batch = loader.next()?;
     let step = state.step;
     // Random starts of the attack depend on the step alone, so that a resumed run repeats them.
@@ -152,15 +166,28 @@ fn run_step(
         gamma: plan.weight_perturbation(step),
         ema_decay: config.train.ema_decay,
     };
+    let teacher = lesson.teacher.filter(|_| epsilon > 0.0);
+    let anchor = teacher.map(|teacher| teacher.embeddings(images.clone(), batch.frames));
     let found = if epsilon > 0.0 && config.attack.kind == InnerAttack::Free {
+        let loss = |net: &Detector, clean: Tensor<4>, attacked: Tensor<4>| {
+            let (label, anchor) = (label.clone(), anchor.as_ref());
+            loss(
+                net,
+                clean,
+                Some(attacked),
+                label,
+                batch.frames,
+                config,
+                anchor,
+            )
+        };
         replay(
             state,
             &descent,
             images,
-            label,
-            batch.frames,
-            config,
             epsilon,
+            config.attack.replays,
+            loss,
         )?
     } else {
         let attacked = (epsilon > 0.0).then(|| {
@@ -170,7 +197,8 @@ fn run_step(
         let images = images.autodiff();
         let (found, _) = descend(state, &descent, None, |net| {
             let (images, attacked) = (images.clone(), attacked.clone());
-            loss(net, images, attacked, label.clone(), batch.frames, config)
+            let (label, anchor) = (label.clone(), anchor.as_ref());
+            loss(net, images, attacked, label, batch.frames, config, anchor)
         })?;
         found
     };
@@ -189,10 +217,9 @@ fn replay(
     state: &mut Checkpoint,
     descent: &Descent,
     images: Tensor<4>,
-    label: Tensor<1>,
-    frames: usize,
-    config: &RunConfig,
     epsilon: f32,
+    replays: usize,
+    loss: impl Fn(&Detector, Tensor<4>, Tensor<4>) -> Loss,
 ) -> Result<Loss> {
     let shape = images.dims();
     let mut noise = match state.noise.take() {
@@ -201,18 +228,11 @@ fn replay(
     };
     let clean = images.autodiff();
     let mut last = None;
-    for _ in 0..config.attack.replays.max(1) {
+    for _ in 0..replays.max(1) {
         let leaf = noise.leaf(epsilon);
         let (found, gradient) = descend(state, descent, Some(&leaf), |net| {
             let attacked = (clean.clone() + leaf.clone()).clamp(0.0, 1.0);
-            loss(
-                net,
-                clean.clone(),
-                Some(attacked),
-                label.clone(),
-                frames,
-                config,
-            )
+            loss(net, clean.clone(), attacked)
         })?;
         if let Some(gradient) = gradient {
             noise.climb(gradient, epsilon);
