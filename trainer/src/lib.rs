@@ -15,5 +15,6 @@ pub mod kernel;
 pub mod loss;
 pub mod metric;
 pub mod network;
+pub mod reproduce;
 pub mod synthetic;
 pub mod train;

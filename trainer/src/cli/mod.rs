@@ -8,7 +8,9 @@ mod export;
 mod keygen;
 mod prepare;
 mod preview;
+mod reproduce;
 mod sign;
+mod stop;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +48,8 @@ enum Command {
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
+    /// Train the paper's method, its rivals and its ablation, and print the tables
+    Reproduce(reproduce::Args),
     /// Time the steps of training on this machine
     Bench(bench::Args),
     /// Fuse, quantise, calibrate and write the bundle that devices run
@@ -71,6 +75,7 @@ impl Cli {
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
+            Command::Reproduce(args) => args.run(),
             Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),

@@ -1,12 +1,12 @@
 //! `unmask-trainer train`
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail, ensure};
 use unmask_shared::settings::{Layers, Settings};
 
+use super::stop::listen;
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::read_shards;
 use crate::device::DeviceArgs;
@@ -96,15 +96,7 @@ impl Args {
             Some(folder) => folder,
             None => RunFolder::create(&run, &config)?,
         };
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = stop.clone();
-        ctrlc::set_handler(move || {
-            if asked.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-            eprintln!("\nfinishing this step, then saving; once more to stop at once");
-        })
-        .context("cannot listen for Ctrl-C")?;
+        let stop = listen()?;
         let (run, data) = (run.display(), data.display());
         let start = Start {
             init: init.as_ref(),

@@ -301,7 +301,11 @@ fn network(checkpoint: &Path, name: &str, config: &RunConfig, device: &Device) -
         .with_context(damaged)
 }
 
-pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file so that it appears complete or not at all.
+///
+/// # Errors
+/// When the disk refuses; an earlier version stays.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

@@ -15,7 +15,7 @@ mod teacher;
 
 pub use awp::{AwpConfig, perturb};
 pub use best::{Best, Trend, Weights};
-pub use checkpoint::{Checkpoint, RunFolder, Trained};
+pub use checkpoint::{Checkpoint, RunFolder, Trained, write_atomic};
 pub use curves::draw_curves;
 pub use ema::average;
 pub use free::FreeNoise;
