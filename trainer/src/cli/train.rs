@@ -80,7 +80,8 @@ impl Args {
         } else {
             (None, self.settings()?.value)
         };
-        let device = self.device.open()?;
+        let devices = self.device.open_all()?;
+        let device = devices.first().context("no device")?;
         let init = self.init.as_deref().map(|path| {
             let (folder, other) = RunFolder::open(path)?;
             ensure!(
@@ -88,7 +89,7 @@ impl Args {
                 "{} has another architecture: --init needs the same size and states",
                 path.display()
             );
-            Ok(folder.trained(&config, Some(Weights::Last), &device)?.net)
+            Ok(folder.trained(&config, Some(Weights::Last), device)?.net)
         });
         let init = init.transpose()?;
         let records = read_shards(&data)?;
@@ -101,8 +102,9 @@ impl Args {
         let start = Start {
             init: init.as_ref(),
             until_epoch: self.until,
+            others: devices.get(1..).unwrap_or_default(),
         };
-        match train(&folder, &config, &records, &device, &start, &stop)? {
+        match train(&folder, &config, &records, device, &start, &stop)? {
             outcome @ (Outcome::Finished | Outcome::StoppedEarly(_)) => {
                 if let Outcome::StoppedEarly(step) = outcome {
                     println!("stopped after step {step}: validations no longer got better");

@@ -208,7 +208,7 @@ impl Job<'_> {
         }
         let start = Start {
             init: self.init,
-            until_epoch: None,
+            ..Start::default()
         };
         let outcome = train(&folder, &self.config, records, device, &start, stop)?;
         if let Outcome::Interrupted(step) = outcome {

@@ -12,6 +12,7 @@ mod progress;
 mod run;
 mod step;
 mod teacher;
+mod together;
 
 pub use awp::{AwpConfig, perturb};
 pub use best::{Best, Trend, Weights};
