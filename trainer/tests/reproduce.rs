@@ -45,8 +45,8 @@ fn an_interrupted_study_ends_with_the_same_figures() {
     for figures in &whole {
         let (trained, shipped) = (&figures.figures.trained, &figures.figures.shipped);
         assert_eq!(trained.robust.len(), 2);
-        let close = |a: f64, b: f64| (a - b).abs() <= 15.0; // 8 pairs: a swap is 1.6 points
-        assert!(close(trained.clean, shipped.clean), "{figures:?}");
+        // 8 pairs: two scores in another order are 1.6 points.
+        assert!((trained.clean - shipped.clean).abs() <= 10.0, "{figures:?}");
         let strong = &trained.robust[1];
         assert!(strong.both <= trained.clean, "{figures:?}");
     }

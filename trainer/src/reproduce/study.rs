@@ -7,13 +7,17 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use unmask_shared::bundle::sha256_hex;
+use unmask_shared::calibration::Calibration;
+use unmask_shared::manifest::OperatingPoint;
+use unmask_shared::verdict::VerdictConfig;
 
 use super::figures::{RunFigures, measure};
 use super::rows::Row;
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::{Pairs, Record};
 use crate::evaluate::Validation;
-use crate::export::{Release, quantise};
+use crate::export::{About, ProvenanceText, quantise, write_bundle};
 use crate::network::Detector;
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
@@ -157,12 +161,14 @@ impl Study {
         let pairs = Pairs::new(records, &config.data, true)?;
         let request = Validation::of(&config.network, self.pairs, 0.0);
         let bundle = run.file(&format!("{}-seed-{seed}", row.name));
-        Release {
-            pairs: self.pairs,
-            data_note: "see study.json".into(),
-            ..Release::default()
-        }
-        .write(&bundle, &run, &config, &net, &pairs, device)?;
+        write_bundle(
+            &bundle,
+            &net,
+            &config.network,
+            &about(row, seed, &config)?,
+            "A bundle of a study; its figures are in reproduce.json. Not calibrated.\n",
+            device,
+        )?;
         let figures = measure(
             &trained,
             &rounded,
@@ -180,6 +186,30 @@ impl Study {
             figures,
         })
     }
+}
+
+/// A bundle of which only logits are read: without calibration, which a weak row may not have.
+fn about(row: &Row, seed: u64, config: &RunConfig) -> Result<About> {
+    Ok(About {
+        name: format!("{}-seed-{seed}", row.name),
+        release: 1,
+        calibration: Calibration::default(),
+        operating_point: OperatingPoint {
+            threshold: 0.5,
+            genuine_below: 0.5,
+            bpcer: 0.0,
+            apcer: 0.0,
+        },
+        verdict: VerdictConfig::default(),
+        provenance: ProvenanceText {
+            method: config.train.method.to_string(),
+            seed,
+            config_sha256: sha256_hex(config.to_toml()?.as_bytes()),
+            data: "study.json".into(),
+            ..ProvenanceText::default()
+        },
+        figures: vec![],
+    })
 }
 
 /// One training run of a study.

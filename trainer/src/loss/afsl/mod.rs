@@ -3,133 +3,19 @@
 //! What the paper leaves open is an option here, with the reading that agrees best with
 //! its figures as the default.
 
+mod config;
+mod similarity;
+
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::{Terms, Truth, logit_adjusted_bce};
-use crate::network::{Features, cosine_similarity, l2_norm};
+use crate::network::Features;
+use similarity::by_label;
 
-/// Which samples carry the classification loss `L_dcl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Classified {
-    /// Clean faces only; robustness is left to `L_asl`.
-    Clean,
-    /// Attacked faces only.
-    Attacked,
-    /// Clean and attacked faces alike.
-    CleanAndAttacked,
-}
-
-/// Which pairs of a real and a fake face `L_srl` compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pairing {
-    /// Every real face of the batch with every fake one.
-    All,
-    /// Every real face with the fake made from it: the hardest pairs.
-    Own,
-}
-
-/// How `L_srl` scores a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PairCosine {
-    /// The cosine itself: drives the classes to opposite directions.
-    Plain,
-    /// `max(0, cos)`: satisfied once they are orthogonal.
-    Clamped,
-    /// `|cos|`: drives them to orthogonality from either side.
-    Absolute,
-}
-
-/// Whose features `L_srl` compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Regularised {
-    /// Clean faces.
-    Clean,
-    /// Attacked faces.
-    Attacked,
-    /// The mean of both.
-    CleanAndAttacked,
-}
-
-/// Which branch of `L_asl` is held fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Detach {
-    /// None: both move towards each other.
-    None,
-    /// The clean one: attacked features are pulled to it.
-    Clean,
-}
-
-/// To which features `L_asl` pulls those of attacked faces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Anchor {
-    /// The network's own features of the clean face, as in the paper.
-    Own,
-    /// Those that the undefended network gives the clean face from which the run began: a
-    /// teacher that robustness has not blurred, in the manner of LBGAT (Cui et al., ICCV 2021).
-    Teacher,
-    /// The same, and the clean face is held to them as well.
-    TeacherForBoth,
-}
-
-/// Weights and options of the three parts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AfslConfig {
-    /// Whether `L_dcl` counts; false only for ablation.
-    pub dcl: bool,
-    /// Whether `L_asl` counts.
-    pub asl: bool,
-    /// Whether `L_srl` counts.
-    pub srl: bool,
-    /// Weight of `L_asl`; 1 in the paper.
-    pub b1: f32,
-    /// Weight of `L_srl`; 0.1 in the paper.
-    pub b2: f32,
-    /// Samples that carry `L_dcl`.
-    pub classified: Classified,
-    /// Pairs of `L_srl`.
-    pub pairing: Pairing,
-    /// How `L_srl` scores a pair.
-    pub cosine: PairCosine,
-    /// Whose features `L_srl` compares.
-    pub regularised: Regularised,
-    /// Branch of `L_asl` that is held fixed.
-    pub detach: Detach,
-    /// Features that `L_asl` pulls attacked faces to.
-    pub anchor: Anchor,
-}
-
-impl Default for AfslConfig {
-    fn default() -> Self {
-        Self {
-            dcl: true,
-            asl: true,
-            srl: true,
-            b1: 1.0,
-            b2: 0.1,
-            classified: Classified::CleanAndAttacked,
-            pairing: Pairing::All,
-            cosine: PairCosine::Plain,
-            regularised: Regularised::CleanAndAttacked,
-            detach: Detach::None,
-            anchor: Anchor::Own,
-        }
-    }
-}
+pub use config::{AfslConfig, Anchor, Classified, Detach, PairCosine, Pairing, Regularised};
+pub use similarity::{adversarial_similarity, similarity_regularisation};
 
 impl AfslConfig {
-    /// Whether the loss needs a teacher's features.
-    pub fn needs_teacher(&self) -> bool {
-        self.asl && self.anchor != Anchor::Own
-    }
-
     /// The loss of a batch of clips that alternate real, fake, where a fake follows the
     /// real it was made from.
     ///
@@ -200,56 +86,11 @@ impl AfslConfig {
     }
 }
 
-/// `L_asl = mean(1 - cos(f, f'))`: attacked faces keep the features of clean ones.
-///
-/// # Shapes
-/// - `clean`, `attacked`: `[n, embedding]`; output `[1]`, in [0, 2]
-pub fn adversarial_similarity(clean: Tensor<2>, attacked: Tensor<2>) -> Tensor<1> {
-    (cosine_similarity(clean, attacked) * -1.0 + 1.0).mean()
-}
-
-/// `L_srl`: mean cosine over pairs of a real and a fake face.
-///
-/// # Shapes
-/// - `real`: `[r, embedding]`, `fake`: `[k, embedding]`, `r = k` for own pairs; output
-///   `[1]`, in [-1, 1]
-pub fn similarity_regularisation(
-    real: Tensor<2>,
-    fake: Tensor<2>,
-    pairing: Pairing,
-    cosine: PairCosine,
-) -> Tensor<1> {
-    let cosines = match pairing {
-        Pairing::Own => cosine_similarity(real, fake), // [r]
-        Pairing::All => {
-            let real = real.clone() / l2_norm(real);
-            let fake = fake.clone() / l2_norm(fake);
-            real.matmul(fake.transpose()).flatten(0, 1) // [r * k]
-        }
-    };
-    match cosine {
-        PairCosine::Plain => cosines.mean(),
-        PairCosine::Clamped => cosines.clamp_min(0.0).mean(),
-        PairCosine::Absolute => cosines.abs().mean(),
-    }
-}
-
-/// Splits embeddings of clips that alternate real, fake.
-fn by_label(embedding: Tensor<2>, per_clip: usize) -> (Tensor<2>, Tensor<2>) {
-    let [n, length] = embedding.dims();
-    let pairs = n / (2 * per_clip);
-    let shaped = embedding.reshape([pairs, 2, per_clip, length]);
-    let side = |label: usize| {
-        let rows = shaped.clone().narrow(1, label, 1);
-        rows.reshape([pairs * per_clip, length])
-    };
-    (side(0), side(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::loss::oracle;
+    use crate::network::cosine_similarity;
     use burn::tensor::Device;
 
     fn embeddings(device: &Device) -> (Tensor<2>, Tensor<2>) {
