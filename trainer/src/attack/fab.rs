@@ -4,12 +4,10 @@
 use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
+use super::border::{Border, Flipped};
 use super::clips::{choose, draw, each, host, normal, per_clip_sum, uniform};
 use super::hyperplane::onto;
-use super::{
-    Attacked, Faces, Goal, Named, Noise, Norm, Objective, Slope, Target, WhiteBox, lengths,
-    non_zero_share, per_clip,
-};
+use super::{Attacked, Faces, Named, Noise, Norm, Target, WhiteBox, lengths, non_zero_share};
 use crate::fake::Random;
 use crate::network::Differentiable;
 
@@ -40,18 +38,6 @@ pub struct Fab {
     pub target: Target,
     /// Whether frames share a perturbation.
     pub noise: Noise,
-}
-
-/// The nearest changes that were found to flip decisions.
-#[derive(Clone, Debug)]
-pub struct Flipped {
-    /// `[clips * frames, 3, h, w]`; the clean clip where none was found.
-    pub images: Tensor<4>,
-    /// Size of each clip's change, infinite where none was found; 0 for clips that the
-    /// detector gets wrong by itself.
-    pub distance: Vec<f32>,
-    /// Gradient of the margin at the clean clips.
-    pub first: Tensor<4>,
 }
 
 impl Fab {
@@ -118,36 +104,15 @@ impl Fab {
         random: &mut Random,
     ) -> Result<Flipped> {
         self.check()?;
-        let goal = Goal::new(
-            Objective::Margin,
-            net,
-            &faces.images,
-            faces.label.clone(),
-            faces.frames,
-        );
-        let border = Border {
-            net,
-            goal,
-            faces,
-            bound: host(faces.sign() * -self.threshold)?,
-        };
-        let slope = Slope::of(net, &border.goal, &faces.images, faces);
-        let wrong = border.beyond(&host(slope.value)?);
-        let mut found = Flipped {
-            images: faces.images.clone(),
-            distance: wrong
-                .iter()
-                .map(|&wrong| if wrong { 0.0 } else { f32::INFINITY })
-                .collect(),
-            first: slope.gradient,
-        };
+        let border = Border::new(net, faces, self.threshold)?;
+        let mut found = border.begin()?;
         for restart in 0..self.restarts {
             let start = if restart == 0 {
                 faces.images.clone()
             } else {
                 self.start(faces, &found.distance, random)
             };
-            self.walk(&border, start, &mut found)?;
+            self.walk(&border, faces, start, &mut found)?;
         }
         Ok(found)
     }
@@ -170,12 +135,17 @@ impl Fab {
         (faces.images.clone() + noise * each(&reach, faces)).clamp(0.0, 1.0)
     }
 
-    fn walk(&self, border: &Border<'_>, start: Tensor<4>, found: &mut Flipped) -> Result<()> {
-        let faces = border.faces;
+    fn walk(
+        &self,
+        border: &Border<'_>,
+        faces: &Faces,
+        start: Tensor<4>,
+        found: &mut Flipped,
+    ) -> Result<()> {
         let clean = &faces.images;
         let mut x = start;
         for _ in 0..self.iterations {
-            x = self.step(border, x)?;
+            x = self.step(border, faces, x)?;
             let flipped = border.beyond(&border.value(&x)?);
             let change = x.clone() - clean.clone();
             let size = self.size(&change, faces)?;
@@ -193,10 +163,9 @@ impl Fab {
 
     /// A step onto the hyperplane that the detector looks like at `x`: between the point
     /// of it that is nearest to `x` and the one that is nearest to the clean clip.
-    fn step(&self, border: &Border<'_>, x: Tensor<4>) -> Result<Tensor<4>> {
-        let faces = border.faces;
+    fn step(&self, border: &Border<'_>, faces: &Faces, x: Tensor<4>) -> Result<Tensor<4>> {
         let clean = &faces.images;
-        let slope = Slope::of(border.net, &border.goal, &x, faces);
+        let slope = border.slope(&x);
         let weight = self.noise.tie(slope.gradient, faces.frames);
         let value = host(slope.value)?;
         let back = host(per_clip_sum(
@@ -229,30 +198,6 @@ impl Fab {
         let stay = pull.clone() * -1.0 + 1.0;
         let there = (x + near * self.eta) * stay + (clean.clone() + home * self.eta) * pull;
         Ok(there.clamp(0.0, 1.0))
-    }
-}
-
-/// A detector's decision at the clips.
-struct Border<'a> {
-    net: &'a dyn Differentiable,
-    goal: Goal,
-    faces: &'a Faces,
-    /// Value of the goal above which a clip's decision has flipped.
-    bound: Vec<f32>,
-}
-
-impl Border<'_> {
-    /// Value of the goal for each clip.
-    fn value(&self, x: &Tensor<4>) -> Result<Vec<f32>> {
-        let features = self.net.features(x.clone().autodiff(), self.faces.frames);
-        host(per_clip(
-            self.goal.of(&features).inner(),
-            self.faces.clips(),
-        ))
-    }
-
-    fn beyond(&self, value: &[f32]) -> Vec<bool> {
-        value.iter().zip(&self.bound).map(|(v, b)| v > b).collect()
     }
 }
 
