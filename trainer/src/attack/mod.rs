@@ -1,15 +1,29 @@
 //! Attacks on detectors of one logit. Perturbations act on pixels in [0, 1]; images are
 //! `[clips * frames, 3, h, w]` of any size.
 
+mod apgd;
 mod ball;
+mod border;
+mod carlini;
+mod clips;
 mod deployed;
+mod eot;
+mod fab;
 mod faces;
+mod frequency;
+mod hussain;
+mod hyperplane;
+mod momentum;
 mod objective;
+mod overlay;
+mod patch;
 mod pgd;
 mod result;
 mod slope;
 #[cfg(test)]
 pub(crate) mod toy;
+pub mod transform;
+mod universal;
 mod victim;
 
 use anyhow::Result;
@@ -17,13 +31,25 @@ use anyhow::Result;
 use crate::fake::Random;
 use crate::network::Differentiable;
 
-pub use ball::{Ball, Noise, Norm, lengths};
+pub use apgd::Apgd;
+pub use ball::{Ball, Noise, Norm, greatest, lengths};
+pub use border::Flipped;
+pub use carlini::Carlini;
+pub use clips::{choose, host};
 pub use deployed::Deployed;
+pub use eot::Eot;
+pub use fab::Fab;
 pub use faces::{Attacked, Faces, non_zero_share};
+pub use frequency::Frequency;
+pub use hussain::Hussain;
+pub use momentum::MiFgsm;
 pub use objective::{Goal, Objective, spread};
+pub use overlay::Overlay;
+pub use patch::Patch;
 pub use pgd::{Begin, Pgd, Target};
 pub use result::{Access, AttackResult};
 pub use slope::{Slope, per_clip};
+pub use universal::Universal;
 pub use victim::Victim;
 
 /// What every attack tells of itself.
