@@ -2,14 +2,22 @@
 //! `[clips * frames, 3, h, w]` of any size.
 
 mod ball;
+pub mod check;
 mod deployed;
 mod faces;
+mod hop_skip_jump;
+mod nes;
+mod noise_floor;
 mod objective;
 mod pgd;
+mod queries;
 mod result;
 mod slope;
+mod square;
+pub mod suite;
 #[cfg(test)]
 pub(crate) mod toy;
+mod transfer;
 mod victim;
 
 use anyhow::Result;
@@ -20,10 +28,15 @@ use crate::network::Differentiable;
 pub use ball::{Ball, Noise, Norm, lengths};
 pub use deployed::Deployed;
 pub use faces::{Attacked, Faces, non_zero_share};
+pub use hop_skip_jump::HopSkipJump;
+pub use nes::Nes;
+pub use noise_floor::NoiseFloor;
 pub use objective::{Goal, Objective, spread};
 pub use pgd::{Begin, Pgd, Target};
 pub use result::{Access, AttackResult};
 pub use slope::{Slope, per_clip};
+pub use square::Square;
+pub use transfer::Transfer;
 pub use victim::Victim;
 
 /// What every attack tells of itself.
