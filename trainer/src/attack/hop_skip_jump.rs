@@ -307,7 +307,7 @@ mod tests {
     use super::*;
     use crate::attack::queries::fixture::{linear, moved};
     use crate::attack::toy::Linear;
-    use crate::attack::{lengths, queries};
+    use crate::attack::{host, lengths};
     use burn::tensor::{Device, Tensor};
     use rand::SeedableRng;
 
@@ -316,7 +316,7 @@ mod tests {
         let (mut net, mut faces) = linear(4, frames, 4);
         let logits = |net: &Linear| {
             let logit = net.logits(faces.images.clone(), frames).unwrap();
-            queries::values(logit).unwrap()
+            host(logit).unwrap()
         };
         let mut sorted = logits(&net);
         sorted.sort_by(f32::total_cmp);
@@ -358,7 +358,7 @@ mod tests {
             let after = net.logits(found.images, frames).unwrap();
             let worst: f32 = (after * faces.sign()).max().into_scalar();
             assert!(worst < 0.0, "{worst}");
-            for (z, got) in queries::values(before).unwrap().iter().zip(sizes) {
+            for (z, got) in host(before).unwrap().iter().zip(sizes) {
                 let share = got / (z.abs() / size);
                 assert!(share > 0.999 && share < slack, "{norm} {frames}: {share}");
             }

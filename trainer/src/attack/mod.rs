@@ -1,11 +1,15 @@
 //! Attacks on detectors of one logit. Perturbations act on pixels in [0, 1]; images are
 //! `[clips * frames, 3, h, w]` of any size.
 
+mod apgd;
 mod ball;
 pub mod check;
+mod clips;
 mod deployed;
+mod fab;
 mod faces;
 mod hop_skip_jump;
+mod hyperplane;
 mod nes;
 mod noise_floor;
 mod objective;
@@ -25,8 +29,11 @@ use anyhow::Result;
 use crate::fake::Random;
 use crate::network::Differentiable;
 
-pub use ball::{Ball, Noise, Norm, lengths};
+pub use apgd::Apgd;
+pub use ball::{Ball, Noise, Norm, greatest, lengths};
+pub use clips::{choose, host};
 pub use deployed::Deployed;
+pub use fab::{Fab, Flipped};
 pub use faces::{Attacked, Faces, non_zero_share};
 pub use hop_skip_jump::HopSkipJump;
 pub use nes::Nes;

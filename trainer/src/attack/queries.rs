@@ -1,9 +1,10 @@
 //! What query-based attacks work with: clips in main memory and a victim's margins.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
+use super::clips::host;
 use super::{Attacked, Ball, Faces, Norm, Target, Victim};
 use crate::fake::Random;
 
@@ -62,12 +63,9 @@ impl<'a> Queries<'a> {
             height,
             width,
         };
-        let sign = values(faces.sign())?;
-        let chosen = (0..sign.len()).filter(|clip| match target {
-            Target::Fakes => sign[*clip] > 0.0,
-            Target::Reals => sign[*clip] < 0.0,
-            Target::Both => true,
-        });
+        let sign = host(faces.sign())?;
+        let attacked = faces.attacked(target)?;
+        let chosen = (0..sign.len()).filter(|clip| attacked[*clip]);
         Ok(Self {
             victim,
             device: faces.images.device(),
@@ -107,11 +105,12 @@ impl<'a> Queries<'a> {
             let shape = [clips.len() * frames, channels, height, width];
             let images = TensorData::new(images.to_vec(), shape);
             let images = Tensor::<4>::from_data(images, &self.device);
-            let logits = values(self.victim.logits(images, frames)?)?;
+            let logits = host(self.victim.logits(images, frames)?)?;
             ensure!(
-                logits.len() == clips.len() && logits.iter().all(|logit| logit.is_finite()),
-                "the detector answered {} clips with {logits:?}: it must give one finite logit per clip",
-                clips.len()
+                logits.len() == clips.len(),
+                "the detector answered {} clips with {} logits: it must give one per clip",
+                clips.len(),
+                logits.len()
             );
             self.asked += clips.len();
             margins.extend(
@@ -151,18 +150,10 @@ impl<'a> Queries<'a> {
     }
 }
 
-/// Values of a vector in main memory.
-pub(super) fn values(x: Tensor<1>) -> Result<Vec<f32>> {
-    x.into_data()
-        .try_to_vec::<f32>()
-        .map_err(|error| anyhow::anyhow!("{error:?}"))
-        .context("the backend does not compute in f32: choose another device")
-}
-
 /// Values of images in main memory.
 pub(super) fn images(x: &Tensor<4>) -> Result<Vec<f32>> {
     let [n, c, h, w] = x.dims();
-    values(x.clone().reshape([n * c * h * w]))
+    host(x.clone().reshape([n * c * h * w]))
 }
 
 /// The nearest point of the ball around `clean` and in [0, 1], for one clip.
@@ -226,7 +217,7 @@ pub(super) mod fixture {
     /// How much each clip's margin fell.
     pub fn gains(victim: &dyn Victim, faces: &Faces, images: &Tensor<4>) -> Vec<f32> {
         let logits = |images: &Tensor<4>| victim.logits(images.clone(), faces.frames).unwrap();
-        values((logits(&faces.images) - logits(images)) * faces.sign()).unwrap()
+        host((logits(&faces.images) - logits(images)) * faces.sign()).unwrap()
     }
 
     /// The most that a margin of the linear detector falls in an l_inf ball.

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::super::clips::host;
 use super::super::objective::Goal;
-use super::super::queries::{images, values};
+use super::super::queries::images;
 use super::super::{Objective, Slope};
 use super::{Check, Subject, percent, share};
 
@@ -86,7 +87,7 @@ fn gradient(subject: &Subject<'_>) -> Result<Slope> {
 }
 
 fn same_detector(slope: &Slope, logits: &[f32]) -> Result<Check> {
-    let most = apart(&values(slope.logit.clone())?, logits);
+    let most = apart(&host(slope.logit.clone())?, logits);
     Ok(Check::new(
         "gradients are of the detector",
         most <= 0.02,
@@ -123,7 +124,7 @@ fn unsaturated(logits: &[f32]) -> Check {
 fn gradients(subject: &Subject<'_>, slope: &Slope) -> Result<Check> {
     let all = images(&slope.gradient)?;
     let length = all.len() / subject.faces.clips().max(1);
-    let logits = values(slope.logit.clone())?;
+    let logits = host(slope.logit.clone())?;
     let scale = logits.iter().fold(0f32, |most, z| most.max(z.abs()));
     let (mut zero, mut small, mut non_zero) = (0usize, 0usize, 0usize);
     let chosen = subject.chosen()?;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 use rand::SeedableRng;
 
-use super::super::queries::values;
+use super::super::clips::host;
 use super::super::suite::is_target;
 use super::super::{Begin, Faces, Pgd, Target, Victim, WhiteBox};
 use crate::fake::Random;
@@ -37,7 +37,7 @@ impl Subject<'_> {
 
     /// Labels of all clips, true = fake.
     pub(super) fn fake(&self) -> Result<Vec<bool>> {
-        let labels = values(self.faces.label.clone())?;
+        let labels = host(self.faces.label.clone())?;
         Ok(labels.iter().map(|label| *label > 0.5).collect())
     }
 
@@ -60,13 +60,13 @@ impl Subject<'_> {
 
     /// The victim's logits, one per clip.
     pub(super) fn logits(&self, images: Tensor<4>) -> Result<Vec<f32>> {
-        values(self.victim.logits(images, self.faces.frames)?)
+        host(self.victim.logits(images, self.faces.frames)?)
     }
 
     /// `(2y - 1) z` of the clips that are attacked.
     pub(super) fn margins(&self, images: Tensor<4>) -> Result<Vec<f32>> {
         let logits = self.logits(images)?;
-        let sign = values(self.faces.sign())?;
+        let sign = host(self.faces.sign())?;
         let chosen = self.chosen()?;
         Ok(chosen
             .iter()

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 
 use super::super::{
-    Access, Attacked, BlackBox, Faces, HopSkipJump, Named, Nes, Noise, NoiseFloor, Norm, Pgd,
-    Square, Target, Victim, WhiteBox,
+    Access, Apgd, Attacked, BlackBox, Fab, Faces, HopSkipJump, Named, Nes, Noise, NoiseFloor, Norm,
+    Pgd, Square, Target, Victim, WhiteBox,
 };
 use crate::fake::Random;
 use crate::network::Differentiable;
@@ -99,6 +99,27 @@ impl<'a> Member<'a> {
         Ok(match name {
             "fgsm" => Self::white(Pgd::fgsm(epsilon, target), epsilon, 1),
             "pgd" => Self::white(Pgd::ten(epsilon, target), epsilon, 10),
+            "apgd-margin" => {
+                let apgd = Apgd {
+                    restarts: 5,
+                    ..Apgd::margin(Norm::Linf, epsilon, target)
+                };
+                let passes = apgd.restarts * apgd.iterations;
+                Self::white(apgd, epsilon, passes)
+            }
+            "apgd-ce" => {
+                let apgd = Apgd::cross_entropy(Norm::Linf, epsilon, target);
+                let passes = apgd.restarts * apgd.iterations;
+                Self::white(apgd, epsilon, passes)
+            }
+            "fab" => {
+                let fab = Fab::new(Norm::Linf, Some(epsilon), target);
+                let passes = 2 * fab.iterations * fab.restarts;
+                Self {
+                    minimal: true,
+                    ..Self::white(fab, epsilon, passes)
+                }
+            }
             "square" | "square-shared" => {
                 let mut square = Square::new(epsilon, queries, target);
                 if name == "square-shared" {

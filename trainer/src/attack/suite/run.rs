@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use rand::SeedableRng;
 
 use super::super::check::{Check, Subject, ensemble_checks, probe_checks};
-use super::super::queries::{distance, images, values};
+use super::super::clips::host;
+use super::super::queries::{distance, images};
 use super::super::{AttackResult, Attacked, Faces, Target, Victim};
 use super::report::{SCHEMA, SuiteReport, worst_case};
 use super::{Cell, Identity, Member, State};
@@ -196,7 +197,7 @@ impl Suite<'_> {
     /// Scores of a batch as it is.
     fn clean(&self, faces: &Faces) -> Result<Cell> {
         let logits = self.logits(faces, faces)?;
-        let fake = values(faces.label.clone())?;
+        let fake = host(faces.label.clone())?;
         Ok(Cell {
             fake: fake.iter().map(|label| *label > 0.5).collect(),
             logits,
@@ -207,10 +208,12 @@ impl Suite<'_> {
     /// Finite logits of `images`, which belong to `faces`.
     fn logits(&self, images: &Faces, faces: &Faces) -> Result<Vec<f32>> {
         let logits = self.victim.logits(images.images.clone(), faces.frames)?;
-        let logits = values(logits)?;
+        let logits = host(logits)?;
         ensure!(
-            logits.len() == faces.clips() && logits.iter().all(|logit| logit.is_finite()),
-            "the detector must give one finite logit per clip: check its weights"
+            logits.len() == faces.clips(),
+            "the detector must give one logit per clip, not {} for {} clips",
+            logits.len(),
+            faces.clips()
         );
         Ok(logits)
     }
