@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use rand::RngExt;
 
-use super::queries::{Queries, distance, normal, project};
+use super::clips::normal;
+use super::queries::{Queries, distance, project};
 use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
 use crate::fake::Random;
 

@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use rand::RngExt;
 
-use super::queries::{Extent, Queries, normal, project};
+use super::clips::normal;
+use super::queries::{Extent, Queries, project};
 use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
 use crate::fake::Random;
 

@@ -2,11 +2,9 @@
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::RngExt;
 
 use super::clips::host;
 use super::{Attacked, Ball, Faces, Norm, Target, Victim};
-use crate::fake::Random;
 
 /// Frames that a victim sees at a time.
 const FRAMES_AT_ONCE: usize = 64;
@@ -180,17 +178,13 @@ pub(super) fn distance(norm: Norm, x: &[f32], clean: &[f32]) -> f32 {
     }
 }
 
-/// A draw of the standard normal law, by Box and Muller.
-pub(super) fn normal(random: &mut Random) -> f32 {
-    let (u, v): (f32, f32) = (random.random(), random.random());
-    (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos()
-}
-
 #[cfg(test)]
 pub(super) mod fixture {
     use super::*;
+    use crate::attack::clips::normal;
     use crate::attack::toy::Linear;
-    use rand::SeedableRng;
+    use crate::fake::Random;
+    use rand::{RngExt, SeedableRng};
 
     /// A linear detector and clips around middle grey, real and fake by turns, the same for
     /// every test.

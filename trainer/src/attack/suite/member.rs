@@ -100,10 +100,7 @@ impl<'a> Member<'a> {
             "fgsm" => Self::white(Pgd::fgsm(epsilon, target), epsilon, 1),
             "pgd" => Self::white(Pgd::ten(epsilon, target), epsilon, 10),
             "apgd-margin" => {
-                let apgd = Apgd {
-                    restarts: 5,
-                    ..Apgd::margin(Norm::Linf, epsilon, target)
-                };
+                let apgd = Apgd::margin(Norm::Linf, epsilon, target);
                 let passes = apgd.restarts * apgd.iterations;
                 Self::white(apgd, epsilon, passes)
             }

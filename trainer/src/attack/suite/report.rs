@@ -78,8 +78,8 @@ pub fn scores_of(clean: &[f32], result: &AttackResult, labels: &[bool]) -> Score
         clean: clean.to_vec(),
         attacked: result.logits.clone(),
         fake: labels.to_vec(),
-        kinds: Vec::new(),
         gradient_share: result.gradient_share.unwrap_or(1.0),
+        ..Scores::default()
     }
 }
 
