@@ -6,6 +6,8 @@ mod detector;
 mod ensemble;
 mod steps;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};

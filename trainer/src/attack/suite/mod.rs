@@ -6,6 +6,8 @@ mod pace;
 mod report;
 mod run;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use held_out::HeldOut;
 pub use member::{Attacker, Cost, MEMBER_NAMES, Member, aa_binary};
