@@ -13,7 +13,7 @@ use crate::network::{Frozen, NetworkConfig};
 use crate::train::to_tensors;
 
 /// Order and pseudo-fakes of validation, the same for every run.
-const VALIDATION_SEED: u64 = 0x5EED;
+pub const VALIDATION_SEED: u64 = 0x5EED;
 /// Real frames at a time, and as many fake ones.
 const BATCH_FRAMES: usize = 32;
 
