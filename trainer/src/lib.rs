@@ -8,12 +8,15 @@ pub mod config;
 pub mod dataset;
 pub mod device;
 pub mod distortion;
-pub mod evaluate;
+pub mod evaluation;
 pub mod export;
 pub mod fake;
 pub mod kernel;
 pub mod loss;
 pub mod metric;
 pub mod network;
+pub mod report;
 pub mod synthetic;
 pub mod train;
+
+pub use evaluation as evaluate;

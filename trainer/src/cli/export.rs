@@ -9,7 +9,7 @@ use unmask_shared::verdict::VerdictConfig;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
-use crate::evaluate::{Scores, Validation, validate};
+use crate::evaluation::{Scores, Validation, validate};
 use crate::export::{
     About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
 };

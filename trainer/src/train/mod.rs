@@ -14,6 +14,7 @@ mod step;
 
 pub use awp::{AwpConfig, perturb};
 pub use best::{Best, Trend, Weights};
+pub(crate) use checkpoint::write_atomic;
 pub use checkpoint::{Checkpoint, RunFolder, Trained};
 pub use curves::draw_curves;
 pub use ema::average;

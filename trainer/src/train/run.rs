@@ -16,7 +16,7 @@ use super::progress::{Measured, Parts, Progress};
 use super::step::{Loss, attacked, loss, to_tensors};
 use crate::config::{InnerAttack, RunConfig};
 use crate::dataset::{Loader, Pairs, Record, mix};
-use crate::evaluate::{Validation, validate};
+use crate::evaluation::{Validation, validate};
 use crate::network::Detector;
 
 /// How a run ended.
