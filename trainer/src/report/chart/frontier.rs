@@ -36,8 +36,8 @@ pub fn frontier(points: &[FrontierPoint], robust: &str) -> String {
     };
     let line = |point: &FrontierPoint| Line {
         points: vec![(point.clean.value, point.robust.value)],
+        bounds: Vec::new(),
         marked: true,
-        ..Default::default()
     };
     let drawn: Vec<Line> = points.iter().map(line).collect();
     let key = |(style, point): (usize, &FrontierPoint)| {
@@ -54,9 +54,9 @@ pub fn frontier(points: &[FrontierPoint], robust: &str) -> String {
     )
 }
 
-/// An axis with about five ticks at round values.
+/// An axis with four to eight ticks at round values.
 fn axis(label: &str, range: (f64, f64)) -> Axis {
-    let wanted = (range.1 - range.0) / 5.0;
+    let wanted = (range.1 - range.0) / 8.0;
     let steps = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
     let step = steps.into_iter().find(|s| *s >= wanted).unwrap_or(0.2);
     let (first, last) = ((range.0 / step).ceil(), (range.1 / step + 1e-9).floor());

@@ -51,11 +51,11 @@ impl Room {
             },
             true => Self {
                 width: 220.0,
-                height: 165.0,
-                left: 32.0,
+                height: 186.0,
+                left: 34.0,
                 right: 10.0,
-                top: 8.0,
-                bottom: 24.0,
+                top: 24.0,
+                bottom: 40.0,
             },
         }
     }
@@ -146,14 +146,15 @@ fn grid(plot: &Plot<'_>, room: &Room) -> String {
     }
     let (low, high, base, roof) = (px(left), px(right), px(bottom), px(top));
     svg += &format!("<path class=\"axis\" d=\"M{low} {roof}V{base}H{high}\"/>");
-    if !plot.small {
-        let (middle, y) = (px((left + right) / 2.0), px(room.height - 8.0));
-        let label = escape(&plot.x.label);
-        svg += &format!("<text class=\"mid\" x=\"{middle}\" y=\"{y}\">{label}</text>");
+    let (x_label, y_label) = (escape(&plot.x.label), escape(&plot.y.label));
+    let (middle, y) = (px((left + right) / 2.0), px(room.height - 8.0));
+    svg += &format!("<text class=\"mid\" x=\"{middle}\" y=\"{y}\">{x_label}</text>");
+    if plot.small {
+        svg += &format!("<text x=\"2\" y=\"12\">{y_label}</text>");
+    } else {
         let middle = px((top + bottom) / 2.0);
-        let label = escape(&plot.y.label);
         svg += &format!(
-            "<text class=\"mid\" transform=\"translate(14 {middle}) rotate(-90)\">{label}</text>"
+            "<text class=\"mid\" transform=\"translate(14 {middle}) rotate(-90)\">{y_label}</text>"
         );
     }
     svg

@@ -30,7 +30,7 @@ pub(super) fn chapter(report: &Report) -> String {
     format!(
         "<p>AUC of {} pairs whose stored crops were perturbed as DeeperForensics-1.0 perturbs whole frames, \
          without attack. This is an approximation: a crop shows its face larger or smaller than its frame did. \
-         Level 0 is without perturbation, 5 the hardest.</p><div class=\"multiples\">{charts}</div>{}",
+         Level 0 is without perturbation, 5 the hardest; bars are 95 % bounds, the dotted line is level 0.</p><div class=\"multiples\">{charts}</div>{}",
         count(clean.pairs as u64),
         numbers(clean, &of)
     )
@@ -110,7 +110,7 @@ fn numbers(clean: &DistortionFigures, of: &BTreeMap<&str, Vec<&DistortionFigures
         rows.push(cells);
     }
     table(
-        "AUC in per cent; charts: bars are 95 % bounds, the dotted line is level 0.",
+        "AUC in per cent.",
         &columns,
         &rows,
     ) + &reasons

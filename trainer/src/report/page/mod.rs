@@ -61,7 +61,8 @@ pub fn write_html(report: &Report) -> String {
         .iter()
         .map(|(anchor, title, _)| {
             let short = title.strip_prefix("Results: ").unwrap_or(title);
-            format!("<a href=\"#{anchor}\">{short}</a>")
+            let (first, rest) = short.split_at(1);
+            format!("<a href=\"#{anchor}\">{}{rest}</a>", first.to_uppercase())
         })
         .collect();
     let mut page = format!(

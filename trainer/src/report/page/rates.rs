@@ -65,7 +65,7 @@ fn row(figures: &LevelFigures) -> Vec<String> {
     };
     vec![
         format!("{}<small>{material}</small>", level(figures.level)),
-        figures.attack.as_deref().map_or("none".into(), escape),
+        attack(figures.attack.as_deref()),
         format!(
             "{} / {}",
             count(figures.reals as u64),
@@ -82,6 +82,17 @@ fn row(figures: &LevelFigures) -> Vec<String> {
         percent_or_dash(figures.accuracy),
         percent_or_dash(figures.calibration_error),
     ]
+}
+
+/// An attack, its radius and target below its name.
+fn attack(attack: Option<&str>) -> String {
+    let Some(attack) = attack else {
+        return "none".into();
+    };
+    match attack.split_once(" at ") {
+        Some((name, rest)) => format!("{}<small>{}</small>", escape(name), escape(rest)),
+        None => escape(attack),
+    }
 }
 
 fn missing_levels(report: &Report) -> String {

@@ -56,9 +56,8 @@ pub(super) fn radii(report: &Report) -> String {
         small: false,
     };
     let chart = format!(
-        "<div class=\"charts\"><figure><figcaption>AUC against the radius of {}</figcaption>{}{}\
-         <p class=\"note\">Bars: 95 % bounds. Below 50 % the attack has turned the order round.</p></figure></div>",
-        escape(&report.conditions.attack),
+        "<figure><figcaption>AUC against the radius of PGD-10</figcaption>{}{}<p class=\"note\">Bars: 95 % \
+         bounds. Below 50 % the attack has turned the order round.</p></figure>",
         legend(WAYS.iter().map(|way| way.0), true),
         lines(&plot, &drawn)
     );
@@ -86,7 +85,8 @@ pub(super) fn radii(report: &Report) -> String {
         Number("Both<br>attacked"),
         Number("Non-zero<br>gradients"),
     ];
-    chart + &table("AUC of the pairs in per cent.", &columns, &rows)
+    let numbers = table("AUC of the pairs in per cent.", &columns, &rows);
+    format!("<div class=\"charts\">{chart}{numbers}</div>")
 }
 
 pub(super) fn attacks(report: &Report) -> String {
@@ -172,7 +172,7 @@ pub(super) fn checks(report: &Report) -> String {
         })
         .collect();
     let columns = [
-        Column::Text("What must hold"),
+        Column::Wide("What must hold"),
         Column::Text("Verdict"),
         Column::Wide("What was seen"),
     ];

@@ -38,7 +38,7 @@ pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<String>]) -> 
             let cells = columns.iter().zip(row).enumerate();
             let cells: String = cells
                 .map(|(place, (column, cell))| match (place, column.parts().0) {
-                    (0, _) => format!("<th scope=\"row\">{cell}</th>"),
+                    (0, class) => format!("<th scope=\"row\"{class}>{cell}</th>"),
                     (_, class) => format!("<td{class}>{cell}</td>"),
                 })
                 .collect();
