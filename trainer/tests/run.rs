@@ -7,7 +7,7 @@ use support::{config, go, last, people, trained, turn};
 use unmask_trainer::check::check_bundle;
 use unmask_trainer::config::Method;
 use unmask_trainer::dataset::{Label, Pairs};
-use unmask_trainer::evaluate::{Validation, validate};
+use unmask_trainer::evaluation::{Validation, validate};
 use unmask_trainer::export::{
     About, CardText, Caution, calibrate, quantise, write_bundle, write_card,
 };

@@ -11,7 +11,7 @@ use unmask_trainer::attack::suite::{HeldOut, Member, State, Suite};
 use unmask_trainer::attack::{Apgd, BlackBox, Faces, Norm, Square, Target, Victim};
 use unmask_trainer::config::Method;
 use unmask_trainer::dataset::Pairs;
-use unmask_trainer::evaluate::Validation;
+use unmask_trainer::evaluation::Validation;
 use unmask_trainer::fake::Random;
 
 const SIDE: usize = 12;

@@ -16,7 +16,7 @@ use crate::attack::{Access, Apgd, AttackResult, Deployed, Norm, Target, Transfer
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
-use crate::evaluate::Validation;
+use crate::evaluation::Validation;
 use crate::export::quantise;
 use crate::network::Frozen;
 use crate::train::{RunFolder, Weights, write_atomic};

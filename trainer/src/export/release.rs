@@ -12,7 +12,7 @@ use super::{
 };
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::Pairs;
-use crate::evaluate::{Scores, Validation, validate};
+use crate::evaluation::{Scores, Validation, validate};
 use crate::network::NetworkConfig;
 use crate::train::RunFolder;
 

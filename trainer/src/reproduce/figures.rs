@@ -11,7 +11,7 @@ use unmask_shared::bundle::Bundle;
 use crate::attack::{Deployed, Faces, Pgd, Target, Victim};
 use crate::config::Epsilon;
 use crate::dataset::{Batch, MakePlan, Pairs, PreparedPair};
-use crate::evaluate::{Scores, Validation, validate};
+use crate::evaluation::{Scores, Validation, validate};
 use crate::network::Frozen;
 use crate::train::to_tensors;
 

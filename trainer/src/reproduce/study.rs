@@ -16,7 +16,7 @@ use super::figures::{RunFigures, measure};
 use super::rows::Row;
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::{Pairs, Record};
-use crate::evaluate::Validation;
+use crate::evaluation::Validation;
 use crate::export::{About, ProvenanceText, quantise, write_bundle};
 use crate::network::Detector;
 use crate::train::{Outcome, RunFolder, Start, Weights, train};

@@ -18,7 +18,7 @@ use super::teacher::Teacher;
 use super::together::{check, descend_together};
 use crate::config::{InnerAttack, RunConfig};
 use crate::dataset::{Batch, Loader, Pairs, Record, mix};
-use crate::evaluate::{Validation, validate};
+use crate::evaluation::{Validation, validate};
 use crate::network::Detector;
 
 /// How a run ended.

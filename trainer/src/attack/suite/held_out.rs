@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::super::Faces;
 use super::Batches;
 use crate::dataset::{Batch, Epoch, MakePlan, Pairs, PreparedPair};
-use crate::evaluate::{VALIDATION_SEED, Validation};
+use crate::evaluation::{VALIDATION_SEED, Validation};
 use crate::train::to_tensors;
 
 /// Frames of one class in a batch.

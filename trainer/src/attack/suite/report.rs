@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::check::Check;
 use super::super::{Access, AttackResult, Target};
-use crate::evaluate::Scores;
+use crate::evaluation::Scores;
 
 /// Version of the layout of [`SuiteReport`].
 pub const SCHEMA: u32 = 1;

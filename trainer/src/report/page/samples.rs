@@ -1,0 +1,47 @@
+//! Faces with their perturbation, only where they were asked for.
+
+use super::escape;
+use crate::report::checks::pixels;
+use crate::report::schema::{Report, Sample};
+
+pub(super) fn chapter(report: &Report) -> String {
+    if report.samples.is_empty() {
+        return String::new();
+    }
+    let faces: String = report.samples.iter().map(face).collect();
+    format!(
+        "<p class=\"warn\"><b>This chapter shows faces of the data.</b> Whoever passes this file on passes them \
+         on, too: keep it as the data itself must be kept. Without <code>--samples</code> a report holds no \
+         pictures.</p><p>First frames as the network saw them, attacked by {} at {}.</p>\
+         <div class=\"faces\">{faces}</div>",
+        escape(&report.conditions.attack),
+        pixels(report.conditions.epsilon)
+    )
+}
+
+fn face(sample: &Sample) -> String {
+    let class = if sample.fake { "fake" } else { "real" };
+    let picture = |png: &str, says: &str| {
+        // Base64 needs no escaping; anything else would not be a picture.
+        format!(
+            "<div><img alt=\"{says}\" src=\"data:image/png;base64,{}\">{says}</div>",
+            escape(png)
+        )
+    };
+    format!(
+        "<figure><figcaption>{class}, pair of kind {}</figcaption><div class=\"row\">{}{}{}</div></figure>",
+        escape(&sample.kind),
+        picture(
+            &sample.clean_png,
+            &format!("clean: {:.2}", sample.clean_logit)
+        ),
+        picture(
+            &sample.attacked_png,
+            &format!("attacked: {:.2}", sample.attacked_logit)
+        ),
+        picture(
+            &sample.perturbation_png,
+            &format!("change × {:.0}", sample.magnified)
+        ),
+    )
+}
