@@ -5,6 +5,7 @@
 //! each [`person`] collects a verdict. [`run`], [`analyze`], [`mod@bench`] and
 //! [`demo`] are the commands built on it.
 
+pub mod alarm;
 pub mod analyze;
 pub mod bench;
 pub mod builtin;
