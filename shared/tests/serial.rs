@@ -132,7 +132,7 @@ proptest! {
         let mut frame = encode(&message).unwrap();
         // The zeros around a frame may be changed: the next frame brings its own.
         let at = 1 + at.index(frame.len() - 2);
-        frame[at] ^= 1 << bit;
+        frame[at] ^= 1_u8 << bit;
         prop_assert_eq!(messages(frame), []);
     }
 

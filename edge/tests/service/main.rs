@@ -4,3 +4,7 @@
 mod common;
 
 mod alarm;
+mod notify;
+mod process;
+mod serial;
+mod threads;
