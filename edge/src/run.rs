@@ -22,6 +22,9 @@ use crate::source::{Frame, FrameSource, SourceSpec, open};
 /// Longest wait for a frame that is not due yet.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Of frames that are too late, so many are left out in a row at most.
+const LATE_FRAMES_MAX: u32 = 10;
+
 /// What to watch, and how.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
@@ -56,6 +59,8 @@ pub fn run(
         flagged: Vec::new(),
         summary: Summary::default(),
         start,
+        lag: Duration::ZERO,
+        late_frames: 0,
     };
     let mut frame = Frame::default();
     let mut run = Run {
@@ -152,6 +157,10 @@ struct Watch {
     flagged: Vec<u32>,
     summary: Summary,
     start: Instant,
+    /// How far the source is behind its own clock (`--realtime`).
+    lag: Duration,
+    /// Frames in a row that were left out.
+    late_frames: u32,
 }
 
 impl Watch {
@@ -178,10 +187,21 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until it is time for the frame; `false` if that was long ago.
-    fn in_time(&self, frame: &Frame, rate_hz: f64, service: &Service<'_>) -> bool {
-        let due = Duration::from_micros(frame.time_us).min(self.start.elapsed() + WAIT_MAX);
-        let late = self.start.elapsed().saturating_sub(due);
+    /// Waits until it is time for the frame; `false` if that was long ago. A source
+    /// that is slower than its own clock is given the time it lacks.
+    fn in_time(&mut self, frame: &Frame, rate_hz: f64, service: &Service<'_>) -> bool {
+        let now = self.start.elapsed();
+        let due = self.lag + Duration::from_micros(frame.time_us);
+        let late = now.saturating_sub(due);
+        if late.as_secs_f64() >= 2.0 / rate_hz {
+            self.late_frames += 1;
+            if self.late_frames < LATE_FRAMES_MAX {
+                return false;
+            }
+            self.lag += late;
+        }
+        self.late_frames = 0;
+        let due = due.min(now + WAIT_MAX);
         while let Some(early) = due.checked_sub(self.start.elapsed()) {
             if early.is_zero() || service.signals.is_stopping() {
                 break;
@@ -189,7 +209,7 @@ impl Watch {
             std::thread::sleep(early.min(Duration::from_millis(50)));
             service.outputs.idle();
         }
-        late.as_secs_f64() < 2.0 / rate_hz
+        true
     }
 
     fn end(

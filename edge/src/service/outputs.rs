@@ -120,6 +120,11 @@ impl Outputs {
         self.hold.configure(hold);
     }
 
+    /// Where other outputs look up what to show.
+    pub fn beacon(&self) -> Arc<Beacon> {
+        Arc::clone(&self.beacon)
+    }
+
     /// What is shown now.
     pub fn shown(&self) -> Signal {
         self.shown

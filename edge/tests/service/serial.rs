@@ -213,7 +213,8 @@ impl PortOpener for Pty {
 
 #[test]
 fn a_microcontroller_hears_signals_events_a_hang_and_the_end() {
-    let (device, microcontroller) = SerialPort::pair().unwrap();
+    // What the second end has written before it is closed stays readable.
+    let (microcontroller, device) = SerialPort::pair().unwrap();
     let beacon = Arc::new(Beacon::new(
         Arc::new(SystemClock::default()),
         Duration::from_millis(200),
