@@ -192,7 +192,7 @@ mod tests {
             "unmask-edge run",
             "unmask-edge run --source synthetic:x",
             "unmask-edge analyze",
-            "unmask-edge run --source a.mp4 --every x",
+            "unmask-edge run --source a.mp4 --every 0",
             "unmask-edge demo --seeds 0",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

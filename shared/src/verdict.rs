@@ -47,7 +47,9 @@ pub enum Reason {
     Blurred,
     /// The face is too dark.
     Dark,
-    /// The face looks away.
+    /// The face looks away. Whoever finds landmarks may say so by
+    /// [`SequentialTest::skip`]; the built-in face finder cannot: it gives boxes
+    /// only, of frontal faces only.
     Turned,
     /// Enough frames were seen, but they do not agree enough.
     Inconclusive,

@@ -106,6 +106,72 @@ fn another_version_and_a_contradiction_are_refused() {
     assert_eq!(decode(bytes), [Err(WireError::Version(2))]);
 }
 
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+
+    /// Changes, removes, inserts, repeats or cuts bytes, one to four times.
+    fn mutate(&mut self, frame: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let at = self
+                .below(frame.len().max(1))
+                .min(frame.len().saturating_sub(1));
+            match self.below(6) {
+                0 if !frame.is_empty() => frame[at] ^= 1_u8 << self.below(8),
+                1 if !frame.is_empty() => frame[at] = self.below(256) as u8,
+                2 if !frame.is_empty() => drop(frame.remove(at)),
+                3 => frame.insert(at, self.below(256) as u8),
+                4 => frame.extend_from_within(at..),
+                _ => frame.truncate(at),
+            }
+        }
+    }
+}
+
+#[test]
+fn of_a_million_mutations_none_is_another_message_and_each_leaves_the_next_frame_whole() {
+    let all = [
+        Message::State(State {
+            signal: Signal::Manipulated,
+            count: 1_000_000,
+            dropped: 0,
+        }),
+        Message::Event(event("c")),
+    ];
+    let frames = all.clone().map(|message| encode(&message).expect("sound"));
+    let mut random = Random(1);
+    let mut decoder = Decoder::new();
+    let mut survived = 0;
+    for case in 0..1_000_000 {
+        let (message, frame) = (&all[case % 2], &frames[case % 2]);
+        let mut mutated = frame.to_vec();
+        random.mutate(&mut mutated);
+        for told in mutated.iter().filter_map(|byte| decoder.push(*byte)) {
+            survived += 1;
+            assert!(told.is_err() || told.as_ref() == Ok(message), "{told:?}");
+        }
+        let next = frame.iter().filter_map(|byte| decoder.push(*byte)?.ok());
+        assert!(next.eq([message.clone()]), "case {case}");
+    }
+    assert!(
+        survived > 100_000,
+        "the mutations are too coarse: {survived}"
+    );
+}
+
+#[test]
+fn a_decoder_is_small_enough_for_a_microcontroller() {
+    assert!(size_of::<Decoder>() < 400, "{}", size_of::<Decoder>());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

