@@ -49,6 +49,10 @@ pub struct Cli {
 pub enum Command {
     /// Watch a video, a folder of pictures or synthetic people, and tell each
     /// change of a verdict
+    ///
+    /// Every detail is a key of the configuration: see them all with --print-config.
+    /// Files, then environment variables (UNMASK_EDGE__ALARM__LINE=17), then --set and
+    /// flags override the defaults.
     Run(Box<RunArgs>),
     /// Judge files: one report per picture or video
     Analyze(AnalyzeArgs),

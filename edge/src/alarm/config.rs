@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::pattern::Patterns;
 
@@ -17,8 +17,10 @@ pub const STALL_MS: std::ops::RangeInclusive<u32> = 50..=60_000;
 pub struct AlarmConfig {
     /// The GPIO chip: a path, a name such as `gpiochip0`, or its number. May be
     /// left out where `line` is a name.
+    #[serde(default, deserialize_with = "text")]
     pub chip: Option<String>,
     /// The line on it: its number or its name. Without one, no pin is driven.
+    #[serde(default, deserialize_with = "text")]
     pub line: Option<String>,
     /// Instead of a pin, a file that the levels are written into, for trying out.
     pub transcript: Option<PathBuf>,
@@ -31,6 +33,22 @@ pub struct AlarmConfig {
     pub stall_ms: u32,
     /// The pattern of each signal.
     pub patterns: Patterns,
+}
+
+/// A number is a name too.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a name or a number")]
+enum Text {
+    Text(String),
+    Number(u32),
+}
+
+fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<Text>::deserialize(value)?;
+    Ok(text.map(|text| match text {
+        Text::Text(text) => text,
+        Text::Number(number) => number.to_string(),
+    }))
 }
 
 impl Default for AlarmConfig {

@@ -20,9 +20,8 @@ use crate::source::SourceSpec;
 /// Variables such as `UNMASK_EDGE__ALARM__LINE` are settings.
 const PREFIX: &str = "UNMASK_EDGE";
 
-/// Every detail is a key of the configuration: see them all with --print-config.
-/// Files, then environment variables (UNMASK_EDGE__ALARM__LINE=17), then --set and
-/// flags override the defaults.
+/// Arguments of `run`: each but the last three stands for a key of the
+/// configuration.
 #[derive(Debug, Default, Args)]
 pub struct RunArgs {
     /// synthetic, synthetic:SEED, a video, a picture, or a folder of pictures

@@ -178,6 +178,7 @@ fn a_configuration_is_read_in_layers_and_shown_with_its_origins() {
             "7",
         ])
         .args(["--set", "serial.baud=9600"])
+        .args(["--set", "verdict.false_alarm=0.002"])
         .env("UNMASK_EDGE__VERDICT__MISS", "0.125")
         .env("UNMASK_EDGE__ALARM__PATTERNS__FAULT", "50/50")
         .output()
@@ -187,6 +188,7 @@ fn a_configuration_is_read_in_layers_and_shown_with_its_origins() {
         "source = \"synthetic:5\"  # kiosk.toml",
         "every = 7  # --every",
         "baud = 9600  # --set",
+        "false_alarm = 0.002  # --set",
         "miss = 0.125  # environment UNMASK_EDGE__VERDICT__MISS",
         "fault = \"50/50\"  # environment UNMASK_EDGE__ALARM__PATTERNS__FAULT",
         "manipulated = \"on\"  # default",
@@ -207,12 +209,23 @@ fn a_configuration_is_read_in_layers_and_shown_with_its_origins() {
 
 #[test]
 fn what_cannot_be_is_refused_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("pin.toml"),
+        "[alarm]\nchip = 98\nline = 4",
+    )
+    .unwrap();
+    let run = ["run", "--source", "synthetic", "--config", "pin.toml"];
+    let ran = unmask_in(folder.path(), &run);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("/dev/gpiochip98"), "{}", ran.stderr);
     let cases = [
         ("alarm.lines=17", "did you mean `alarm.line`"),
         ("alarm.line=17", "alarm.chip"),
         ("alarm.stall_ms=1", "alarm.stall_ms must be"),
         ("alarm.patterns.idle=100", "alarm.patterns.idle"),
         ("alarm.active_low=maybe", "alarm.active_low"),
+        ("alarm.line=[1]", "a name or a number"),
         ("serial.baud=1", "serial.baud"),
         ("verdict.miss=0.9", "miss is 0.9"),
         ("log.key=k", "log.folder"),
