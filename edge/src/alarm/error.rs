@@ -32,7 +32,7 @@ pub enum AlarmError {
     NoNamedLine(String),
     /// The line cannot be taken as an output.
     #[error(
-        "cannot use line {line} of {path} as an output: {reason}; another program may use it: see gpioinfo"
+        "cannot use line {line} of {path} as an output: {reason}; gpioinfo tells which lines there are and who uses them"
     )]
     Line {
         /// The chip's device file.

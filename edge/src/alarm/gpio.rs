@@ -2,10 +2,15 @@
 
 use std::path::PathBuf;
 
-use embedded_hal::digital::PinState;
+#[cfg(target_os = "linux")]
+use gpiocdev::line::Value;
 
 use super::config::AlarmConfig;
 use super::error::AlarmError;
+
+/// Who uses the line, as gpioinfo tells.
+#[cfg(target_os = "linux")]
+const CONSUMER: &str = "unmask-edge";
 
 /// A line of a GPIO chip.
 #[cfg(target_os = "linux")]
@@ -30,7 +35,10 @@ fn chip_path(chip: &str) -> PathBuf {
 /// when this one may not use it.
 #[cfg(target_os = "linux")]
 pub fn open(config: &AlarmConfig, line: &str) -> Result<GpioPin, AlarmError> {
-    let level = PinState::from(config.safe_on != config.active_low);
+    let level = match config.safe_on != config.active_low {
+        true => Value::Active,
+        false => Value::Inactive,
+    };
     let number = line.parse::<u32>().ok();
     let chip = config.chip.as_deref().map(chip_path);
     let (path, offset) = match (chip, number) {
@@ -50,7 +58,14 @@ pub fn open(config: &AlarmConfig, line: &str) -> Result<GpioPin, AlarmError> {
         }
     };
     check_access(&path)?;
-    GpioPin::new(&path, offset, level).map_err(|error| AlarmError::gpio(&path, line, &error))
+    let request = gpiocdev::Request::builder()
+        .on_chip(&path)
+        .with_consumer(CONSUMER)
+        .with_line(offset)
+        .as_output(level)
+        .request()
+        .map_err(|error| AlarmError::gpio(&path, line, &error))?;
+    GpioPin::try_from(request).map_err(|error| AlarmError::gpio(&path, line, &error))
 }
 
 /// Tells a missing chip and a missing permission from all else.

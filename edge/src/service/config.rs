@@ -14,6 +14,10 @@ use crate::serial::SerialConfig;
 /// Faces are looked for in every so many frames.
 const EVERY: std::ops::RangeInclusive<u32> = 1..=1000;
 
+/// Length of the log's files where it may be opened again while people are watched:
+/// that takes as long as checking the newest file.
+const REOPEN_BYTES: usize = 256 << 10;
+
 /// Everything that `run` can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceConfig {
@@ -161,7 +165,10 @@ impl LogTable {
             key: self.key.clone(),
             log: LogConfig {
                 sync: self.sync.0,
-                ..LogConfig::default()
+                segment_bytes: match self.required {
+                    true => LogConfig::default().segment_bytes,
+                    false => REOPEN_BYTES,
+                },
             },
             stills,
         })

@@ -26,6 +26,8 @@ const SYNC: SyncPolicy = SyncPolicy::Every {
     entries: 200,
     wait: Duration::from_secs(30),
 };
+/// Small: the newest file is read each time that the log is opened again.
+const SEGMENT_BYTES: usize = 64 << 10;
 const KEY_SEED: [u8; 32] = [7; 32];
 
 /// What fails, and until which frame.
@@ -299,7 +301,7 @@ impl World {
         };
         let config = LogConfig {
             sync: SYNC,
-            ..LogConfig::default()
+            segment_bytes: SEGMENT_BYTES,
         };
         match EventLog::open(storage, key(), config) {
             Ok((log, _)) => self.log = Some(log),
