@@ -1,7 +1,7 @@
-//! `unmask-edge run`: watches a stream and tells each change of a verdict.
+//! `unmask-edge run`: watches a stream and tells each change of a verdict to people,
+//! the event log, the alarm and the service manager.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use unmask_shared::bundle::Bundle;
@@ -9,61 +9,71 @@ use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
 use crate::error::EdgeError;
-use crate::log::{EventRecorder, RecordConfig};
 use crate::person::Person;
 use crate::pipeline::{Pipeline, PipelineConfig};
 use crate::report::ExitStatus;
 use crate::report::events::EventMaker;
 use crate::report::progress::StatusLine;
 use crate::report::style::time_text;
-use crate::report::terminal::{EventFormat, EventPrinter, Summary};
+use crate::report::terminal::{EventPrinter, Summary};
+use crate::service::{LogKeeper, Service, ServiceConfig};
 use crate::source::{Frame, FrameSource, SourceSpec, open};
+
+/// Longest wait for a frame that is not due yet.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Of frames that are too late, so many are left out in a row at most.
+const LATE_FRAMES_MAX: u32 = 10;
 
 /// What to watch, and how.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// Where the frames come from.
     pub source: SourceSpec,
-    /// How events are written.
-    pub format: EventFormat,
-    /// Ends after so many frames.
-    pub frames_max: Option<u64>,
-    /// Plays at the speed of the source; frames that come too late are left out.
-    pub realtime: bool,
-    /// Faces are looked for in every so many frames, at least 1.
-    pub every: u32,
-    /// Where events are logged, if anywhere.
-    pub log: Option<RecordConfig>,
+    /// Everything else.
+    pub config: ServiceConfig,
 }
 
-/// Watches the stream to its end, or until `stop` is set.
+/// Watches the stream to its end, or until the system asks to end.
 pub fn run(
     bundle: &Bundle,
     options: &RunOptions,
-    stop: &AtomicBool,
+    service: &mut Service<'_>,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let mut source = open(&options.source)?;
     let config = PipelineConfig {
-        detect_every: options.every.max(1),
+        detect_every: options.config.every.max(1),
         ..Default::default()
     };
+    let mut pipeline = Pipeline::open(bundle, config)?;
+    pipeline.set_verdict(options.config.verdict.over(&bundle.manifest.verdict)?)?;
+    let start = Instant::now();
     let mut watch = Watch {
-        pipeline: Pipeline::open(bundle, config)?,
-        log: options.log.as_ref().map(open_log).transpose()?,
+        pipeline,
+        log: options.config.log.open(start.elapsed())?,
         maker: EventMaker::new(source.name(), &bundle.manifest),
-        printer: EventPrinter::new(options.format),
+        printer: EventPrinter::new(options.config.format),
         status: StatusLine::default(),
         pending: Vec::new(),
         flagged: Vec::new(),
         summary: Summary::default(),
-        start: Instant::now(),
+        start,
+        lag: Duration::ZERO,
+        late_frames: 0,
     };
     let mut frame = Frame::default();
-    let result = watch.frames(source.as_mut(), options, stop, &mut frame, out);
-    watch.end(&frame, out)?;
+    let mut run = Run {
+        bundle,
+        options,
+        service,
+    };
+    let result = run.frames(&mut watch, source.as_mut(), &mut frame, out);
+    let ended = watch.end(&frame, service, out);
+    service.outputs.end();
+    ended?;
     result?;
-    let found = watch.summary.manipulated > 0;
+    let found = watch.summary.manipulated > 0 && !service.signals.is_terminated();
     Ok(if found {
         ExitStatus::Manipulated
     } else {
@@ -71,11 +81,75 @@ pub fn run(
     })
 }
 
+/// What a stream is watched with.
+struct Run<'a, 'b> {
+    bundle: &'a Bundle,
+    options: &'a RunOptions,
+    service: &'a mut Service<'b>,
+}
+
+impl Run<'_, '_> {
+    fn frames(
+        &mut self,
+        watch: &mut Watch,
+        source: &mut dyn FrameSource,
+        frame: &mut Frame,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
+        let config = &self.options.config;
+        let frames_max = config.max_frames.unwrap_or(u64::MAX);
+        let mut read = 0;
+        while read < frames_max
+            && !self.service.signals.is_stopping()
+            && source.next_frame(frame)?
+        {
+            read += 1;
+            if self.service.signals.take_reload() {
+                self.reload(watch);
+            }
+            if config.realtime && !watch.in_time(frame, source.rate_hz(), self.service) {
+                watch.summary.frames_dropped += 1;
+                continue;
+            }
+            watch.one(frame, self.service, out)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the thresholds of the configuration as it is now; those of a
+    /// configuration that cannot be used are refused.
+    fn reload(&mut self, watch: &mut Watch) {
+        let read = (self.service.reload)().and_then(|config| {
+            let rules = config.verdict.over(&self.bundle.manifest.verdict)?;
+            watch.pipeline.set_verdict(rules)?;
+            Ok((config, rules))
+        });
+        let outputs = &mut self.service.outputs;
+        match read {
+            Ok((config, rules)) => {
+                outputs.set_hold(config.verdict.hold());
+                let (false_alarm, miss) = (rules.false_alarm, rules.miss);
+                tracing::warn!(false_alarm, miss, "thresholds reloaded");
+                outputs.status(format_args!(
+                    "thresholds reloaded: false alarm {false_alarm}, miss {miss}"
+                ));
+                if self.options.config.needs_restart(&config) {
+                    tracing::warn!("other settings changed too: they need a restart");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the configuration was not reloaded: the old thresholds stay");
+                outputs.status(format_args!("configuration refused: {error}"));
+            }
+        }
+    }
+}
+
 struct Watch {
     pipeline: Pipeline,
     maker: EventMaker,
     printer: EventPrinter,
-    log: Option<EventRecorder>,
+    log: Option<LogKeeper>,
     status: StatusLine,
     /// Events of the current frame.
     pending: Vec<Event>,
@@ -83,36 +157,27 @@ struct Watch {
     flagged: Vec<u32>,
     summary: Summary,
     start: Instant,
+    /// How far the source is behind its own clock (`--realtime`).
+    lag: Duration,
+    /// Frames in a row that were left out.
+    late_frames: u32,
 }
 
 impl Watch {
-    fn frames(
+    fn one(
         &mut self,
-        source: &mut dyn FrameSource,
-        options: &RunOptions,
-        stop: &AtomicBool,
-        frame: &mut Frame,
+        frame: &Frame,
+        service: &mut Service<'_>,
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
-        let frames_max = options.frames_max.unwrap_or(u64::MAX);
-        let mut read = 0;
-        while read < frames_max && !stop.load(Ordering::Relaxed) && source.next_frame(frame)? {
-            read += 1;
-            if options.realtime && !self.in_time(frame, source.rate_hz()) {
-                self.summary.frames_dropped += 1;
-                continue;
-            }
-            self.one(frame, out)?;
-        }
-        Ok(())
-    }
-
-    fn one(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
         let (maker, pending) = (&mut self.maker, &mut self.pending);
         let mut note = |kind, person: &Person| pending.push(maker.event(kind, person, frame));
         self.pipeline.push(frame, &mut note)?;
         self.summary.frames += 1;
-        self.tell(frame, out)?;
+        let people = self.pipeline.people().iter().filter(|p| p.id != 0);
+        let fault = self.log.as_ref().is_some_and(LogKeeper::is_faulty);
+        service.outputs.frame(people.map(Person::verdict), fault);
+        self.tell(frame, service, out)?;
         if let Some(log) = &mut self.log {
             log.poll(self.start.elapsed())?;
         }
@@ -122,24 +187,43 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until it is time for the frame; `false` if that was long ago.
-    fn in_time(&self, frame: &Frame, rate_hz: f64) -> bool {
-        let due = Duration::from_micros(frame.time_us);
+    /// Waits until it is time for the frame; `false` if that was long ago. A source
+    /// that is slower than its own clock is given the time it lacks.
+    fn in_time(&mut self, frame: &Frame, rate_hz: f64, service: &Service<'_>) -> bool {
         let now = self.start.elapsed();
-        if let Some(early) = due.checked_sub(now) {
-            std::thread::sleep(early.min(Duration::from_secs(5)));
-            return true;
+        let due = self.lag + Duration::from_micros(frame.time_us);
+        let late = now.saturating_sub(due);
+        if late.as_secs_f64() >= 2.0 / rate_hz {
+            self.late_frames += 1;
+            if self.late_frames < LATE_FRAMES_MAX {
+                return false;
+            }
+            self.lag += late;
         }
-        (now - due).as_secs_f64() < 2.0 / rate_hz
+        self.late_frames = 0;
+        let due = due.min(now + WAIT_MAX);
+        while let Some(early) = due.checked_sub(self.start.elapsed()) {
+            if early.is_zero() || service.signals.is_stopping() {
+                break;
+            }
+            std::thread::sleep(early.min(Duration::from_millis(50)));
+            service.outputs.idle();
+        }
+        true
     }
 
-    fn end(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
+    fn end(
+        &mut self,
+        frame: &Frame,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
         let (maker, pending) = (&mut self.maker, &mut self.pending);
         let ended = self
             .pipeline
             .finish(&mut |kind, person| pending.push(maker.event(kind, person, frame)));
         self.summary.seconds = self.start.elapsed().as_secs_f64();
-        self.tell(frame, out)?;
+        self.tell(frame, service, out)?;
         if let Some(log) = self.log.take() {
             log.close()?;
         }
@@ -149,12 +233,18 @@ impl Watch {
     }
 
     /// Logs and prints the events of the frame.
-    fn tell(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
+    fn tell(
+        &mut self,
+        frame: &Frame,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
         if !self.pending.is_empty() {
             self.status.clear();
         }
         for event in self.pending.drain(..) {
             count(&mut self.summary, &mut self.flagged, &event);
+            service.outputs.event(&event);
             if let Some(log) = &mut self.log {
                 log.record(&event, frame, self.start.elapsed())?;
             }
@@ -162,19 +252,6 @@ impl Watch {
         }
         Ok(())
     }
-}
-
-fn open_log(config: &RecordConfig) -> Result<EventRecorder, EdgeError> {
-    let (recorder, recovery) = EventRecorder::open(config)?;
-    if recovery.dropped_bytes > 0 {
-        tracing::warn!(
-            folder = %config.folder.display(),
-            entry = recovery.entries,
-            bytes = recovery.dropped_bytes,
-            "the event log ended in half an entry, which was cut off"
-        );
-    }
-    Ok(recorder)
 }
 
 fn count(summary: &mut Summary, flagged: &mut Vec<u32>, event: &Event) {
