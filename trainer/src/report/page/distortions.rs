@@ -109,9 +109,5 @@ fn numbers(clean: &DistortionFigures, of: &BTreeMap<&str, Vec<&DistortionFigures
         }
         rows.push(cells);
     }
-    table(
-        "AUC in per cent.",
-        &columns,
-        &rows,
-    ) + &reasons
+    table("AUC in per cent.", &columns, &rows) + &reasons
 }

@@ -100,7 +100,7 @@ fn missing_levels(report: &Report) -> String {
     match videos {
         true => String::new(),
         false => {
-            "<p class=\"note\">There is no video level: the held-out faces are pictures.</p>".into()
+            "<p class=\"note\">There is no video level: no held-out videos were scored.</p>".into()
         }
     }
 }
