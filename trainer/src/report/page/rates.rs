@@ -37,7 +37,7 @@ pub(super) fn levels(report: &Report) -> String {
         false => "",
     };
     let figures = "Per cent. AP: average precision. Accuracy and ECE (expected calibration error, 15 bins): \
-                   of scores calibrated on the other half of the groups, at one half.";
+                   of scores calibrated on clean scores of the other half of the groups, at one half.";
     let mut html = table(figures, &columns, &rows) + note + &missing_levels(report);
     if !report.curves.is_empty() {
         let key = || legend(report.curves.iter().map(|curve| curve.name.as_str()), false);

@@ -86,7 +86,7 @@ pub(super) fn radii(report: &Report) -> String {
         Number("Non-zero<br>gradients"),
     ];
     let numbers = table("AUC of the pairs in per cent.", &columns, &rows);
-    format!("<div class=\"charts\">{chart}{numbers}</div>")
+    format!("<div class=\"charts\">{chart}<div>{numbers}</div></div>")
 }
 
 pub(super) fn attacks(report: &Report) -> String {
