@@ -61,8 +61,7 @@ pub fn write_html(report: &Report) -> String {
         .iter()
         .map(|(anchor, title, _)| {
             let short = title.strip_prefix("Results: ").unwrap_or(title);
-            let (first, rest) = short.split_at(1);
-            format!("<a href=\"#{anchor}\">{}{rest}</a>", first.to_uppercase())
+            format!("<a href=\"#{anchor}\">{}</a>", words::capital(short))
         })
         .collect();
     let mut page = format!(

@@ -47,10 +47,11 @@ pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<String>]) -> 
         .collect();
     let caption = match caption {
         "" => String::new(),
-        text => format!("<caption>{}</caption>", escape(text)),
+        // Beside the table rather than in it, so that it does not scroll away.
+        text => format!("<p class=\"caption\">{}</p>", escape(text)),
     };
     format!(
-        "<div class=\"scroll\" tabindex=\"0\"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        "{caption}<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 }
 
