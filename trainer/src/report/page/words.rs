@@ -5,7 +5,7 @@ use crate::metric::{Interval, Rate};
 use crate::report::schema::{Figure, Level};
 
 /// Text from outside, safe inside elements and quoted attributes.
-pub(in crate::report) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
