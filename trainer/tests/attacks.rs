@@ -6,7 +6,8 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use unmask_trainer::attack::{
-    Apgd, Begin, Carlini, Faces, MiFgsm, Noise, Norm, Objective, Pgd, Target, WhiteBox,
+    Apgd, Begin, Carlini, Fab, Faces, Frequency, Hussain, MiFgsm, Noise, Norm, Objective, Patch,
+    Pgd, Statistical, Target, Universal, WhiteBox,
 };
 use unmask_trainer::fake::Random;
 use unmask_trainer::network::{Differentiable, Features};
@@ -543,4 +544,36 @@ fn saturated_logits_have_gradients() {
     let before = net.plain(faces.images)[1][0];
     let after = net.plain(out.images)[1][0];
     assert!(before > 40.0 && after < before - 15.0, "{before} {after}");
+}
+
+/// Without gradients no attack fails; each tells that there were none, and those of least
+/// change leave the pictures alone.
+#[test]
+fn a_detector_without_gradients_is_told() {
+    let mut net = Net::new(1);
+    net.last = net.last * 0.0;
+    let faces = pair();
+    let both = Target::Both;
+    let attacks: [(&dyn WhiteBox, bool); 11] = [
+        (&Pgd::ten(EPSILON, both), true),
+        (&apgd(8.0), true),
+        (&Apgd::margin(Norm::L2, 0.5, both), true),
+        (&Fab::new(Norm::Linf, Some(EPSILON), both), false),
+        (&Fab::new(Norm::L2, None, both), false),
+        (&Carlini::new(None, both), false),
+        (&MiFgsm::ten(EPSILON, both), false),
+        (&Hussain::robust(both), false),
+        (&Frequency::new(EPSILON, both), false),
+        (&Universal::new(EPSILON, both), false),
+        (&Patch::new(both), true),
+    ];
+    for (attack, moves) in attacks {
+        let out = attack.attack(&net, &faces, &mut random()).unwrap();
+        assert_eq!(out.gradient_share, 0.0, "{}", attack.name());
+        let changed = out.change(&faces);
+        assert_eq!(changed.is_ok(), moves, "{}: {changed:?}", attack.name());
+    }
+    // Features have none either.
+    let out = Statistical::new(both).attack(&net, &faces, &mut random());
+    assert_eq!(out.unwrap().gradient_share, 0.0);
 }

@@ -148,6 +148,7 @@ impl Transform for Jpeg {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::Distribution;
     use rand::SeedableRng;
 
     #[rustfmt::skip]
@@ -215,6 +216,30 @@ mod tests {
         let slope: f32 = slope.into_scalar();
         assert!((value - 2.027).abs() < 1e-5, "{value}");
         assert!((slope - 0.27).abs() < 1e-5, "{slope}");
+    }
+
+    /// Along a random direction, where coefficients are small enough for none to jump to
+    /// another whole number.
+    #[test]
+    fn gradient_agrees_with_finite_differences() {
+        let device = Device::flex();
+        let like = |law| Tensor::<4>::random([1, 3, 11, 20], law, &device);
+        let x = like(Distribution::Uniform(0.47, 0.53));
+        let weight = like(Distribution::Normal(0.0, 1.0));
+        let way = like(Distribution::Uniform(-1.0, 1.0));
+        let jpeg = Jpeg::fixed(10.0);
+        let of = |x: Tensor<4>| jpeg.apply(x, &mut Random::seed_from_u64(0));
+        let leaf = x.clone().autodiff().require_grad();
+        let loss = (of(leaf.clone()) * weight.clone().autodiff()).sum();
+        let gradient = leaf.grad_remove(&mut loss.backward()).unwrap();
+        let slope: f32 = (gradient * way.clone()).sum().into_scalar();
+        let at = |by: f32| (of(x.clone() + way.clone() * by) * weight.clone()).sum();
+        let difference: f32 = (at(2e-3) - at(-2e-3)).into_scalar();
+        let difference = difference / 4e-3;
+        assert!(
+            (slope - difference).abs() < 0.02 * slope.abs() + 0.02,
+            "{slope} {difference}"
+        );
     }
 
     /// At the best quality every step is one level, and little is lost.
