@@ -1,11 +1,12 @@
-"""Robust accuracy of the network of tests/attacks.rs under Square in the Adversarial Robustness
+"""Robust accuracy of the network of tests/suite.rs under Square in the Adversarial Robustness
 Toolbox, by hand:
 
     pip install adversarial-robustness-toolbox torch
     python3 trainer/tests/oracles/square.py
 
 Weights and pictures follow formulas that both sides compute. The toolbox wants two logits: they
-are 0 and z. Its squares never touch the last row and column, whose weights are therefore zero.
+are 0 and z. Its squares never touch the last row and column, whose weights are therefore zero:
+what remains is Square on pictures of 11 x 11.
 """
 
 import numpy as np

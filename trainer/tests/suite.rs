@@ -14,7 +14,10 @@ use unmask_trainer::dataset::Pairs;
 use unmask_trainer::evaluate::Validation;
 use unmask_trainer::fake::Random;
 
-const SIDE: usize = 12;
+/// The toolbox's squares never touch the last row and column of its 12 x 12 pictures, which
+/// are left out here.
+const SIDE: usize = 11;
+const ITS_SIDE: usize = 12;
 const PIXELS: usize = 3 * SIDE * SIDE;
 const HIDDEN: usize = 16;
 const SAMPLES: usize = 500;
@@ -28,6 +31,15 @@ fn spread(count: usize, k: usize) -> Vec<f32> {
     (0..count).map(|j| number(j) as f32).collect()
 }
 
+/// A picture of 12 x 12 such numbers without its last row and column.
+fn picture(k: usize) -> Vec<f32> {
+    let whole = spread(3 * ITS_SIDE * ITS_SIDE, k);
+    let rows = whole.chunks(ITS_SIDE).enumerate();
+    rows.filter(|(row, _)| row % ITS_SIDE < SIDE)
+        .flat_map(|(_, row)| row[..SIDE].to_vec())
+        .collect()
+}
+
 /// The network of oracles/square.py.
 struct Binary {
     first: Vec<Vec<f32>>,
@@ -37,17 +49,8 @@ struct Binary {
 
 impl Binary {
     fn new(bias: f32) -> Self {
-        let row = |k| {
-            let mut row = spread(PIXELS, k);
-            for (i, weight) in row.iter_mut().enumerate() {
-                if i % SIDE == SIDE - 1 || i / SIDE % SIDE == SIDE - 1 {
-                    *weight = 0.0;
-                }
-            }
-            row
-        };
         Self {
-            first: (0..HIDDEN).map(row).collect(),
+            first: (0..HIDDEN).map(picture).collect(),
             second: spread(HIDDEN, 100),
             bias,
         }
@@ -84,7 +87,7 @@ fn square_is_as_strong_as_the_adversarial_robustness_toolbox() {
     let device = Device::flex();
     let net = Binary::new(-1.219_911_3);
     let pictures: Vec<f32> = (0..SAMPLES)
-        .flat_map(|i| spread(PIXELS, 200 + i))
+        .flat_map(|i| picture(200 + i))
         .map(|x| 0.5 + 0.3 * x)
         .collect();
     let shape = [SAMPLES, 3, SIDE, SIDE];
@@ -100,6 +103,7 @@ fn square_is_as_strong_as_the_adversarial_robustness_toolbox() {
     for (epsilon, want) in [(2.0 / 255.0, 0.4027), (4.0 / 255.0, 0.1147)] {
         let square = Square {
             rescale: true,
+            share: 0.8 * (ITS_SIDE * ITS_SIDE) as f32 / (SIDE * SIDE) as f32,
             stop_when_fooled: true,
             ..Square::new(epsilon, 2000, Target::Both)
         };
