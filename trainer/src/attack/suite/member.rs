@@ -17,7 +17,7 @@ pub enum Attacker<'a> {
     Black(Box<dyn BlackBox + 'a>),
 }
 
-/// What an attack costs per clip, for estimates.
+/// What an attack costs per clip of a batch, half of which are fakes, for estimates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Forward passes through the victim.
@@ -96,7 +96,7 @@ impl<'a> Member<'a> {
     /// # Errors
     /// When there is none of this name.
     pub fn named(name: &str, epsilon: f32, queries: usize, target: Target) -> Result<Self> {
-        Ok(match name {
+        let mut member = match name {
             "fgsm" => Self::white(Pgd::fgsm(epsilon, target), epsilon, 1),
             "pgd" => Self::white(Pgd::ten(epsilon, target), epsilon, 10),
             "apgd-margin" => {
@@ -153,7 +153,12 @@ impl<'a> Member<'a> {
                 "there is no attack `{name}`: choose from {}",
                 MEMBER_NAMES.join(", ")
             ),
-        })
+        };
+        if target != Target::Both {
+            // Only the clips of one class are asked about; gradients are of whole batches.
+            member.cost.queries /= 2.0;
+        }
+        Ok(member)
     }
 
     /// Name and conditions.
@@ -187,7 +192,7 @@ impl<'a> Member<'a> {
 /// classes.
 ///
 /// # Errors
-/// None at present.
+/// Those of [`Member::named`].
 pub fn aa_binary<'a>(epsilon: f32, queries: usize, target: Target) -> Result<Vec<Member<'a>>> {
     ["apgd-margin", "apgd-ce", "fab", "square", "noise"]
         .iter()

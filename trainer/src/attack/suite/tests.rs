@@ -144,6 +144,8 @@ fn an_estimate_counts_passes() {
     // 2 x 10 gradients, 31 and 100 queries a clip.
     let seconds = pace.total(&suite(&net, 1).members, 10);
     assert!((seconds - 3.31).abs() < 1e-4, "{seconds}");
+    let square = Member::named("square", EPSILON, 99, Target::Fakes).unwrap();
+    assert!((pace.clip(&square) - 0.05).abs() < 1e-6);
 }
 
 #[test]

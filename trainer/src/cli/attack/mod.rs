@@ -5,13 +5,11 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use unmask_shared::bundle::Bundle;
 
-use crate::attack::suite::{
-    Batches, HeldOut, MEMBER_NAMES, Member, Pace, State, Suite, SuiteReport, aa_binary,
-};
+use crate::attack::suite::{Batches, HeldOut, Member, Pace, State, Suite, SuiteReport, aa_binary};
 use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards};
@@ -154,8 +152,7 @@ impl Args {
                 .attack
                 .iter()
                 .map(|name| Member::named(name, epsilon, self.queries, target))
-                .collect::<Result<_>>()
-                .with_context(|| format!("--attack takes {}", MEMBER_NAMES.join(",")))?,
+                .collect::<Result<_>>()?,
         };
         if let (Some(net), Some(path)) = (surrogate, &self.surrogate) {
             let apgd = Apgd::margin(Norm::Linf, epsilon, target);
