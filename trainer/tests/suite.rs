@@ -21,6 +21,9 @@ const ITS_SIDE: usize = 12;
 const PIXELS: usize = 3 * SIDE * SIDE;
 const HIDDEN: usize = 16;
 const SAMPLES: usize = 500;
+/// Seeds whose robust accuracies are averaged: one alone is off by up to 0.6 points, here and
+/// in the toolbox.
+const RUNS: u64 = 4;
 
 /// As `spread` of oracles/square.py.
 fn spread(count: usize, k: usize) -> Vec<f32> {
@@ -42,26 +45,35 @@ fn picture(k: usize) -> Vec<f32> {
 
 /// The network of oracles/square.py.
 struct Binary {
-    first: Vec<Vec<f32>>,
+    /// Weights of each value of a picture.
+    first: Vec<[f32; HIDDEN]>,
     second: Vec<f32>,
     bias: f32,
 }
 
 impl Binary {
     fn new(bias: f32) -> Self {
+        let rows: Vec<Vec<f32>> = (0..HIDDEN).map(picture).collect();
+        let column = |j: usize| std::array::from_fn(|k| rows[k][j]);
         Self {
-            first: (0..HIDDEN).map(picture).collect(),
+            first: (0..PIXELS).map(column).collect(),
             second: spread(HIDDEN, 100),
             bias,
         }
     }
 
     fn logit(&self, image: &[f32]) -> f32 {
-        let hidden = self.first.iter().map(|row| {
-            let sum: f32 = row.iter().zip(image).map(|(w, x)| w * (x - 0.5)).sum();
-            sum.max(0.0)
-        });
-        hidden.zip(&self.second).map(|(h, w)| h * w).sum::<f32>() + self.bias
+        let mut hidden = [0f32; HIDDEN];
+        for (x, weights) in image.iter().zip(&self.first) {
+            for (sum, weight) in hidden.iter_mut().zip(weights) {
+                *sum += weight * (x - 0.5);
+            }
+        }
+        let terms = hidden.iter().zip(&self.second);
+        terms
+            .map(|(sum, weight)| sum.max(0.0) * weight)
+            .sum::<f32>()
+            + self.bias
     }
 }
 
@@ -107,11 +119,14 @@ fn square_is_as_strong_as_the_adversarial_robustness_toolbox() {
             stop_when_fooled: true,
             ..Square::new(epsilon, 2000, Target::Both)
         };
-        let mut random = Random::seed_from_u64(1);
-        let found = square.attack(&net, &faces, &mut random).unwrap();
-        let margins = net.logits(found.images, 1).unwrap() * faces.sign();
-        let right = margins.greater_elem(0.0).float().mean();
-        let right: f32 = right.into_scalar();
+        let robust = |seed| {
+            let mut random = Random::seed_from_u64(seed);
+            let found = square.attack(&net, &faces, &mut random).unwrap();
+            let margins = net.logits(found.images, 1).unwrap() * faces.sign();
+            let right = margins.greater_elem(0.0).float().mean();
+            right.into_scalar::<f32>()
+        };
+        let right = (0..RUNS).map(robust).sum::<f32>() / RUNS as f32;
         assert!((right - want).abs() <= 0.005, "{epsilon}: {right} {want}");
     }
 }
