@@ -14,10 +14,16 @@ use unmask_trainer::dataset::Pairs;
 use unmask_trainer::evaluation::Validation;
 use unmask_trainer::fake::Random;
 
-const SIDE: usize = 12;
+/// The toolbox's squares never touch the last row and column of its 12 x 12 pictures, which
+/// are left out here.
+const SIDE: usize = 11;
+const ITS_SIDE: usize = 12;
 const PIXELS: usize = 3 * SIDE * SIDE;
 const HIDDEN: usize = 16;
 const SAMPLES: usize = 500;
+/// Seeds whose robust accuracies are averaged: one alone is off by up to 0.6 points, here and
+/// in the toolbox.
+const RUNS: u64 = 4;
 
 /// As `spread` of oracles/square.py.
 fn spread(count: usize, k: usize) -> Vec<f32> {
@@ -28,37 +34,46 @@ fn spread(count: usize, k: usize) -> Vec<f32> {
     (0..count).map(|j| number(j) as f32).collect()
 }
 
+/// A picture of 12 x 12 such numbers without its last row and column.
+fn picture(k: usize) -> Vec<f32> {
+    let whole = spread(3 * ITS_SIDE * ITS_SIDE, k);
+    let rows = whole.chunks(ITS_SIDE).enumerate();
+    rows.filter(|(row, _)| row % ITS_SIDE < SIDE)
+        .flat_map(|(_, row)| row[..SIDE].to_vec())
+        .collect()
+}
+
 /// The network of oracles/square.py.
 struct Binary {
-    first: Vec<Vec<f32>>,
+    /// Weights of each value of a picture.
+    first: Vec<[f32; HIDDEN]>,
     second: Vec<f32>,
     bias: f32,
 }
 
 impl Binary {
     fn new(bias: f32) -> Self {
-        let row = |k| {
-            let mut row = spread(PIXELS, k);
-            for (i, weight) in row.iter_mut().enumerate() {
-                if i % SIDE == SIDE - 1 || i / SIDE % SIDE == SIDE - 1 {
-                    *weight = 0.0;
-                }
-            }
-            row
-        };
+        let rows: Vec<Vec<f32>> = (0..HIDDEN).map(picture).collect();
+        let column = |j: usize| std::array::from_fn(|k| rows[k][j]);
         Self {
-            first: (0..HIDDEN).map(row).collect(),
+            first: (0..PIXELS).map(column).collect(),
             second: spread(HIDDEN, 100),
             bias,
         }
     }
 
     fn logit(&self, image: &[f32]) -> f32 {
-        let hidden = self.first.iter().map(|row| {
-            let sum: f32 = row.iter().zip(image).map(|(w, x)| w * (x - 0.5)).sum();
-            sum.max(0.0)
-        });
-        hidden.zip(&self.second).map(|(h, w)| h * w).sum::<f32>() + self.bias
+        let mut hidden = [0f32; HIDDEN];
+        for (x, weights) in image.iter().zip(&self.first) {
+            for (sum, weight) in hidden.iter_mut().zip(weights) {
+                *sum += weight * (x - 0.5);
+            }
+        }
+        let terms = hidden.iter().zip(&self.second);
+        terms
+            .map(|(sum, weight)| sum.max(0.0) * weight)
+            .sum::<f32>()
+            + self.bias
     }
 }
 
@@ -84,7 +99,7 @@ fn square_is_as_strong_as_the_adversarial_robustness_toolbox() {
     let device = Device::flex();
     let net = Binary::new(-1.219_911_3);
     let pictures: Vec<f32> = (0..SAMPLES)
-        .flat_map(|i| spread(PIXELS, 200 + i))
+        .flat_map(|i| picture(200 + i))
         .map(|x| 0.5 + 0.3 * x)
         .collect();
     let shape = [SAMPLES, 3, SIDE, SIDE];
@@ -100,14 +115,18 @@ fn square_is_as_strong_as_the_adversarial_robustness_toolbox() {
     for (epsilon, want) in [(2.0 / 255.0, 0.4027), (4.0 / 255.0, 0.1147)] {
         let square = Square {
             rescale: true,
+            share: 0.8 * (ITS_SIDE * ITS_SIDE) as f32 / (SIDE * SIDE) as f32,
             stop_when_fooled: true,
             ..Square::new(epsilon, 2000, Target::Both)
         };
-        let mut random = Random::seed_from_u64(1);
-        let found = square.attack(&net, &faces, &mut random).unwrap();
-        let margins = net.logits(found.images, 1).unwrap() * faces.sign();
-        let right = margins.greater_elem(0.0).float().mean();
-        let right: f32 = right.into_scalar();
+        let robust = |seed| {
+            let mut random = Random::seed_from_u64(seed);
+            let found = square.attack(&net, &faces, &mut random).unwrap();
+            let margins = net.logits(found.images, 1).unwrap() * faces.sign();
+            let right = margins.greater_elem(0.0).float().mean();
+            right.into_scalar::<f32>()
+        };
+        let right = (0..RUNS).map(robust).sum::<f32>() / RUNS as f32;
         assert!((right - want).abs() <= 0.005, "{epsilon}: {right} {want}");
     }
 }

@@ -5,7 +5,8 @@ Toolbox, by hand:
     python3 trainer/tests/oracles/square.py
 
 Weights and pictures follow formulas that both sides compute. The toolbox wants two logits: they
-are 0 and z. Its squares never touch the last row and column, whose weights are therefore zero.
+are 0 and z. Its squares never touch the last row and column, whose weights are therefore zero:
+what remains is Square on pictures of 11 x 11.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from art.attacks.evasion import SquareAttack
 from art.estimators.classification import PyTorchClassifier
 
-SIDE, HIDDEN, SAMPLES, QUERIES = 12, 16, 500, 2000
+SIDE, HIDDEN, SAMPLES, QUERIES, SEEDS = 12, 16, 500, 2000, 8
 PIXELS = 3 * SIDE * SIDE
 
 
@@ -60,7 +61,7 @@ def main():
         net, torch.nn.CrossEntropyLoss(), (3, SIDE, SIDE), 2, clip_values=(0.0, 1.0)
     )
     for epsilon in (2 / 255, 4 / 255):
-        for seed in range(3):
+        for seed in range(SEEDS):
             np.random.seed(seed)
             attack = SquareAttack(
                 classifier, max_iter=QUERIES, eps=epsilon, batch_size=SAMPLES, verbose=False

@@ -91,10 +91,10 @@ fn versus(before: &[f32], white: Option<&[f32]>, rival: Option<&[f32]>, words: &
         words.name,
         wins <= WINS_MAX && lost <= ACCURACY_SLACK,
         format!(
-            "{} lower the margin further on {} of {} clips and take another {} off the accuracy",
-            words.rival,
+            "{} of {} clips fall further under {}, and accuracy by another {}",
             percent(wins),
             white.len(),
+            words.rival,
             percent(lost)
         ),
         "gradients are masked, or the white-box attacks are too short",

@@ -3,8 +3,9 @@
 use anyhow::{Result, bail};
 
 use super::super::{
-    Access, Apgd, Attacked, BlackBox, Fab, Faces, HopSkipJump, Named, Nes, Noise, NoiseFloor, Norm,
-    Pgd, Square, Target, Victim, WhiteBox,
+    Access, Apgd, Attacked, BlackBox, Fab, Faces, Frequency, HopSkipJump, Hussain, MiFgsm, Named,
+    Nes, Noise, NoiseFloor, Norm, Patch, Pgd, Square, Statistical, Target, Universal, Victim,
+    WhiteBox,
 };
 use crate::fake::Random;
 use crate::network::Differentiable;
@@ -17,7 +18,7 @@ pub enum Attacker<'a> {
     Black(Box<dyn BlackBox + 'a>),
 }
 
-/// What an attack costs per clip, for estimates.
+/// What an attack costs per clip of a batch, half of which are fakes, for estimates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Forward passes through the victim.
@@ -44,12 +45,18 @@ pub struct Member<'a> {
 }
 
 /// Names that [`Member::named`] knows.
-pub const MEMBER_NAMES: [&str; 10] = [
+pub const MEMBER_NAMES: [&str; 16] = [
     "fgsm",
     "pgd",
+    "mi-fgsm",
     "apgd-margin",
     "apgd-ce",
     "fab",
+    "hussain",
+    "frequency",
+    "universal",
+    "patch",
+    "statistical",
     "square",
     "square-shared",
     "nes",
@@ -91,24 +98,40 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// An attack of the command line, in l_inf; `queries` is Square's budget.
+    /// An attack of the command line, in l_inf; `queries` is Square's budget. `hussain` and
+    /// `frequency` keep to `epsilon`; `patch` and `statistical` have limits of their own and do
+    /// not count for the worst case.
     ///
     /// # Errors
     /// When there is none of this name.
     pub fn named(name: &str, epsilon: f32, queries: usize, target: Target) -> Result<Self> {
-        Ok(match name {
+        let gradients = Self::gradients(name, epsilon, target);
+        let found = gradients.or_else(|| Self::answers(name, epsilon, queries, target));
+        let Some(mut member) = found else {
+            bail!(
+                "there is no attack `{name}`: choose from {}",
+                MEMBER_NAMES.join(", ")
+            );
+        };
+        if target != Target::Both {
+            // Only the clips of one class are asked about; gradients are of whole batches.
+            member.cost.queries /= 2.0;
+        }
+        Ok(member)
+    }
+
+    /// Attacks that see gradients.
+    fn gradients(name: &str, epsilon: f32, target: Target) -> Option<Self> {
+        let apgd = |apgd: Apgd| {
+            let passes = apgd.restarts * apgd.iterations;
+            Self::white(apgd, epsilon, passes)
+        };
+        Some(match name {
             "fgsm" => Self::white(Pgd::fgsm(epsilon, target), epsilon, 1),
             "pgd" => Self::white(Pgd::ten(epsilon, target), epsilon, 10),
-            "apgd-margin" => {
-                let apgd = Apgd::margin(Norm::Linf, epsilon, target);
-                let passes = apgd.restarts * apgd.iterations;
-                Self::white(apgd, epsilon, passes)
-            }
-            "apgd-ce" => {
-                let apgd = Apgd::cross_entropy(Norm::Linf, epsilon, target);
-                let passes = apgd.restarts * apgd.iterations;
-                Self::white(apgd, epsilon, passes)
-            }
+            "mi-fgsm" => Self::white(MiFgsm::ten(epsilon, target), epsilon, 10),
+            "apgd-margin" => apgd(Apgd::margin(Norm::Linf, epsilon, target)),
+            "apgd-ce" => apgd(Apgd::cross_entropy(Norm::Linf, epsilon, target)),
             "fab" => {
                 let fab = Fab::new(Norm::Linf, Some(epsilon), target);
                 let passes = 2 * fab.iterations * fab.restarts;
@@ -117,6 +140,40 @@ impl<'a> Member<'a> {
                     ..Self::white(fab, epsilon, passes)
                 }
             }
+            "hussain" => {
+                let robust = Hussain {
+                    epsilon,
+                    step: epsilon / 10.0,
+                    stop: None,
+                    ..Hussain::robust(target)
+                };
+                let passes = robust.steps * robust.transforms.len();
+                Self::white(robust, epsilon, passes)
+            }
+            "frequency" => {
+                let attack = Frequency::new(epsilon, target);
+                let passes = attack.steps * (attack.copies + 1);
+                Self::white(attack, epsilon, passes)
+            }
+            "universal" => {
+                let attack = Universal::new(epsilon, target);
+                Self::white(attack, epsilon, attack.epochs)
+            }
+            "patch" => {
+                let attack = Patch::new(target);
+                Self::white(attack, 1.0, attack.epochs)
+            }
+            "statistical" => {
+                let attack = Statistical::new(target);
+                Self::white(attack, attack.epsilon, attack.steps)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Attacks that see scores, decisions or nothing.
+    fn answers(name: &str, epsilon: f32, queries: usize, target: Target) -> Option<Self> {
+        Some(match name {
             "square" | "square-shared" => {
                 let mut square = Square::new(epsilon, queries, target);
                 if name == "square-shared" {
@@ -134,25 +191,17 @@ impl<'a> Member<'a> {
                     radius: Some(epsilon),
                     ..HopSkipJump::new(Norm::Linf, target)
                 };
-                let member = Self::black(
-                    attack,
-                    Access::Decisions,
-                    epsilon,
-                    attack.decisions_expected(),
-                );
+                let asked = attack.decisions_expected();
                 Self {
                     minimal: true,
-                    ..member
+                    ..Self::black(attack, Access::Decisions, epsilon, asked)
                 }
             }
             "noise" => {
                 let floor = NoiseFloor::new(epsilon, DRAWS, target);
                 Self::black(floor, Access::Nothing, epsilon, DRAWS)
             }
-            _ => bail!(
-                "there is no attack `{name}`: choose from {}",
-                MEMBER_NAMES.join(", ")
-            ),
+            _ => return None,
         })
     }
 
@@ -187,7 +236,7 @@ impl<'a> Member<'a> {
 /// classes.
 ///
 /// # Errors
-/// None at present.
+/// Those of [`Member::named`].
 pub fn aa_binary<'a>(epsilon: f32, queries: usize, target: Target) -> Result<Vec<Member<'a>>> {
     ["apgd-margin", "apgd-ce", "fab", "square", "noise"]
         .iter()

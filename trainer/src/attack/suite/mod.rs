@@ -1,5 +1,6 @@
 //! Suites: several attacks on the same clips, of which every clip keeps the worst.
 
+mod assemble;
 mod held_out;
 mod member;
 mod pace;

@@ -118,8 +118,16 @@ fn the_worst_case_is_the_closed_form() {
         let want = if *fake { clean - best } else { clean + best };
         assert!((worst - want).abs() < 1e-3 * best, "{worst} {want}");
     }
-    assert_eq!(report.success(&report.worst), Some(1.0));
-    assert_eq!(report.auc(&report.worst, Target::Both), Some(0.0));
+    let margins = || {
+        let scored = report.clean.iter().zip(&report.labels);
+        scored.map(|(z, fake)| if *fake { *z } else { -z })
+    };
+    let right = margins().filter(|margin| *margin > 0.0).count() as f64;
+    let fooled = margins()
+        .filter(|margin| (0.0..best).contains(margin))
+        .count() as f64;
+    assert!(right > 0.0);
+    assert_eq!(report.success(&report.worst), Some(fooled / right));
     let square = &report.results[1];
     assert!(square.gradient_share.is_none() && square.passes == 31.0);
 }
@@ -136,6 +144,8 @@ fn an_estimate_counts_passes() {
     // 2 x 10 gradients, 31 and 100 queries a clip.
     let seconds = pace.total(&suite(&net, 1).members, 10);
     assert!((seconds - 3.31).abs() < 1e-4, "{seconds}");
+    let square = Member::named("square", EPSILON, 99, Target::Fakes).unwrap();
+    assert!((pace.clip(&square) - 0.05).abs() < 1e-6);
 }
 
 #[test]

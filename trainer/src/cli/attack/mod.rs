@@ -1,18 +1,16 @@
 //! `unmask-trainer attack`
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod progress;
+mod table;
 
-use anyhow::{Context, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use unmask_shared::bundle::Bundle;
 
-use crate::attack::check::Verdict;
-use crate::attack::suite::{
-    Batches, Done, HeldOut, MEMBER_NAMES, Member, Pace, State, Suite, SuiteReport, aa_binary,
-};
-use crate::attack::{Access, Apgd, AttackResult, Deployed, Norm, Target, Transfer, Victim};
+use crate::attack::suite::{Batches, HeldOut, Member, Pace, State, Suite, SuiteReport, aa_binary};
+use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
@@ -20,11 +18,11 @@ use crate::evaluation::Validation;
 use crate::export::quantise;
 use crate::network::Frozen;
 use crate::train::{RunFolder, Weights, write_atomic};
+use progress::{Progress, duration};
+use table::{print_checks, print_table};
 
 /// Seed of every random choice of the attacks.
 const SEED: u64 = 1;
-/// Pause between lines where there is no terminal to draw on.
-const LINE_EVERY: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum SuiteName {
@@ -61,8 +59,9 @@ pub struct Args {
     /// Attacks that belong together
     #[arg(long, value_enum, default_value = "aa-binary")]
     suite: SuiteName,
-    /// Single attacks instead of a suite, separated by commas: fgsm, pgd, apgd-margin, apgd-ce,
-    /// fab, square, square-shared, nes, hop-skip-jump, noise
+    /// Single attacks instead of a suite, separated by commas: fgsm, pgd, mi-fgsm, apgd-margin,
+    /// apgd-ce, fab, hussain, frequency, universal, patch, statistical, square, square-shared, nes,
+    /// hop-skip-jump, noise
     #[arg(long, value_delimiter = ',')]
     attack: Vec<String>,
     /// Another run, from which APGD-margin is transferred in addition
@@ -154,8 +153,7 @@ impl Args {
                 .attack
                 .iter()
                 .map(|name| Member::named(name, epsilon, self.queries, target))
-                .collect::<Result<_>>()
-                .with_context(|| format!("--attack takes {}", MEMBER_NAMES.join(",")))?,
+                .collect::<Result<_>>()?,
         };
         if let (Some(net), Some(path)) = (surrogate, &self.surrogate) {
             let apgd = Apgd::margin(Norm::Linf, epsilon, target);
@@ -198,7 +196,7 @@ impl Args {
         let pace = Pace::measure(suite.net, suite.victim, &batches.batch(0)?)?;
         let seconds = pace.total(&suite.members, batches.clips());
         println!(
-            "{}, epsilon {epsilon}: {} attacks, about {} ({:.2} ms a query, {:.2} ms a gradient)",
+            "{}, epsilon {epsilon}: {} attacks, about {} in all ({:.2} ms a query, {:.2} ms a gradient)",
             suite.subject,
             suite.members.len(),
             duration(seconds),
@@ -235,95 +233,4 @@ fn deployed(path: &Path, config: &RunConfig) -> Result<Deployed> {
         );
     }
     Ok(deployed)
-}
-
-/// A bar in units of estimated milliseconds.
-struct Progress {
-    bar: ProgressBar,
-    last_line: std::cell::Cell<Instant>,
-}
-
-impl Progress {
-    fn new(seconds: f64) -> Result<Self> {
-        let bar = ProgressBar::new((seconds * 1e3) as u64);
-        let style = "{bar:24} {percent} %  {msg}  {elapsed} gone, {eta} left";
-        bar.set_style(ProgressStyle::with_template(style)?);
-        Ok(Self {
-            bar,
-            last_line: std::cell::Cell::new(Instant::now()),
-        })
-    }
-
-    fn advance(&self, done: &Done<'_>, seconds: f64, batches: usize) {
-        self.bar.inc((seconds * 1e3) as u64);
-        if done.resumed {
-            self.bar.reset_eta();
-        }
-        let text = format!("batch {}/{batches}, {}", done.batch + 1, done.member.1);
-        self.bar.set_message(text.clone());
-        if self.bar.is_hidden() && self.last_line.get().elapsed() > LINE_EVERY {
-            self.last_line.set(Instant::now());
-            let left = self.bar.eta().as_secs().div_ceil(60);
-            tracing::info!("{text}  {left} min left");
-        }
-    }
-}
-
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
-}
-
-fn print_table(report: &SuiteReport) {
-    println!("AUC in per cent, clean {}", shown(report.clean_auc()));
-    println!(
-        "{:24} {:>6} {:>6} {:>6}  {:>8} {:>9} {:>8} {:>8}",
-        "attack", "fakes", "reals", "both", "success", "gradients", "passes", "seconds"
-    );
-    for result in report.results.iter().chain([&report.worst]) {
-        println!("{}", row(report, result));
-    }
-    println!(
-        "fakes, reals, both: AUC with those attacked. success: of the clips on the right side of\n\
-         logit 0, the share that was moved to the wrong one. gradients: least share of non-zero ones."
-    );
-}
-
-fn row(report: &SuiteReport, result: &AttackResult) -> String {
-    let auc = |attacked| shown(report.auc(result, attacked));
-    format!(
-        "{:24} {} {} {}  {:>8} {:>9} {:8.0} {:8.1}",
-        result.name,
-        auc(Target::Fakes),
-        auc(Target::Reals),
-        auc(Target::Both),
-        shown(report.success(result)),
-        shown(result.gradient_share.map(f64::from)),
-        result.passes,
-        result.seconds
-    )
-}
-
-/// A share in per cent, six columns wide.
-fn shown(share: Option<f64>) -> String {
-    share.map_or("     -".into(), |share| format!("{:6.1}", share * 100.0))
-}
-
-fn print_checks(report: &SuiteReport) {
-    println!("checks");
-    for check in &report.checks {
-        println!("  {:7} {}: {}", check.verdict, check.name, check.finding);
-    }
-    let failed = report
-        .checks
-        .iter()
-        .filter(|c| c.verdict == Verdict::Failed);
-    match failed.count() {
-        0 => println!("no sign that the figures flatter the detector"),
-        1 => println!("1 check failed: the figures may flatter the detector"),
-        more => println!("{more} checks failed: the figures may flatter the detector"),
-    }
 }
