@@ -158,8 +158,11 @@ fn of_a_million_mutations_none_is_another_message_and_each_leaves_the_next_frame
             survived += 1;
             assert!(told.is_err() || told.as_ref() == Ok(message), "{told:?}");
         }
+        // The first zero may end what was mutated.
         let next = frame.iter().filter_map(|byte| decoder.push(*byte)?.ok());
-        assert!(next.eq([message.clone()]), "case {case}");
+        let next: Vec<Message> = next.collect();
+        assert!((1..=2).contains(&next.len()), "case {case}: {next:?}");
+        assert!(next.iter().all(|next| next == message), "case {case}");
     }
     assert!(
         survived > 100_000,

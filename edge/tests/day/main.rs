@@ -9,7 +9,9 @@
 //! ```
 
 mod chance;
+mod hardware;
 mod people;
+mod report;
 mod steady;
 mod storage;
 mod world;

@@ -1,24 +1,24 @@
 //! The device and everything around it, frame by frame.
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use embedded_hal::digital::{ErrorKind, ErrorType, OutputPin, PinState};
 use unmask_edge::alarm::{AlarmConfig, Beacon, Clock, Driver, ManualClock};
 use unmask_edge::log::{
     Entry, EventLog, FolderStorage, LogConfig, SigningKey, SyncPolicy, VerifyOptions, verify,
 };
-use unmask_edge::serial::{Port, PortOpener, Writer};
+use unmask_edge::serial::Writer;
 use unmask_edge::service::{Notifier, Outputs, ServiceConfig};
 use unmask_shared::signal::Signal;
-use unmask_shared::wire::{Decoder, Message, State};
+use unmask_shared::wire::Message;
 use unmask_shared::{Event, Verdict};
 
 use crate::chance::Chance;
+use crate::hardware::{Line, Pin};
 use crate::people::People;
+use crate::report::Report;
 use crate::storage::{Failures, FaultyStorage};
 
 const FRAME: Duration = Duration::from_micros(33_333);
@@ -35,131 +35,6 @@ const KEY_SEED: [u8; 32] = [7; 32];
 struct Faults {
     camera: u64,
     hang: u64,
-}
-
-/// A pin that can fail.
-#[derive(Clone, Default)]
-struct Pin {
-    fails: Arc<AtomicBool>,
-    is_high: Arc<AtomicBool>,
-}
-
-#[derive(Debug)]
-struct PinError;
-
-impl embedded_hal::digital::Error for PinError {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Other
-    }
-}
-
-impl ErrorType for Pin {
-    type Error = PinError;
-}
-
-impl OutputPin for Pin {
-    fn set_low(&mut self) -> Result<(), PinError> {
-        self.set_state(PinState::Low)
-    }
-
-    fn set_high(&mut self) -> Result<(), PinError> {
-        self.set_state(PinState::High)
-    }
-
-    fn set_state(&mut self, state: PinState) -> Result<(), PinError> {
-        if self.fails.load(Ordering::Relaxed) {
-            return Err(PinError);
-        }
-        self.is_high
-            .store(state == PinState::High, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
-/// A serial line that can be cut, with a microcontroller at its end.
-#[derive(Clone, Default)]
-pub struct Line {
-    is_cut: Arc<AtomicBool>,
-    heard: Arc<Mutex<Heard>>,
-}
-
-#[derive(Default)]
-struct Heard {
-    decoder: Decoder,
-    last: Option<State>,
-    events: u64,
-    garbage: u64,
-}
-
-impl PortOpener for Line {
-    fn open(&mut self) -> io::Result<Box<dyn Port>> {
-        match self.is_cut.load(Ordering::Relaxed) {
-            true => Err(io::ErrorKind::NotFound.into()),
-            false => Ok(Box::new(self.clone())),
-        }
-    }
-
-    fn name(&self) -> String {
-        String::new()
-    }
-}
-
-impl Port for Line {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let is_cut = self.is_cut.load(Ordering::Relaxed);
-        let arrives = if is_cut { bytes.len() / 2 } else { bytes.len() };
-        let mut heard = self.heard.lock().expect("one thread");
-        for byte in &bytes[..arrives] {
-            match heard.decoder.push(*byte) {
-                Some(Ok(Message::State(state))) => heard.last = Some(state),
-                Some(Ok(Message::Event(_))) => heard.events += 1,
-                Some(Err(_)) => heard.garbage += 1,
-                None => {}
-            }
-        }
-        match is_cut {
-            true => Err(io::ErrorKind::BrokenPipe.into()),
-            false => Ok(()),
-        }
-    }
-}
-
-/// What became of a day.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub events: u64,
-    pub events_logged: u64,
-    pub events_lost: u64,
-    pub events_heard: u64,
-    pub log_faults: u64,
-    pub log_entries: u64,
-    pub log_fault: Option<String>,
-    pub camera_faults: u64,
-    pub hangs: u64,
-    pub stalls: u64,
-    pub pin_errors: u64,
-    pub line_faults: u64,
-    pub alarms: u64,
-    pub fakes_seen: u64,
-}
-
-impl Report {
-    pub fn check(&self) {
-        assert!(self.events > 100 && self.alarms > 10, "{self:?}");
-        assert_eq!(self.events, self.events_logged + self.events_lost);
-        assert_eq!(self.log_fault, None, "the log is damaged");
-        // An error leaves open whether the entry is in the log.
-        let sure = self.events_logged..=self.events;
-        assert!(sure.contains(&self.log_entries), "{self:?}");
-        assert!(self.log_faults > 0 && self.events_lost < self.events / 10);
-        assert_eq!(
-            self.stalls, self.hangs,
-            "every hang is a stall, nothing else is"
-        );
-        assert!(self.hangs > 0 && self.camera_faults > 0);
-        assert!(self.pin_errors > 0 && self.line_faults > 0);
-        assert!(self.events_heard > self.events / 2);
-    }
 }
 
 type Log = EventLog<FaultyStorage, SigningKey>;

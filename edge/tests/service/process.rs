@@ -219,13 +219,15 @@ fn what_cannot_be_is_refused_by_its_name() {
     let ran = unmask_in(folder.path(), &run);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("/dev/gpiochip98"), "{}", ran.stderr);
+    fs::write(folder.path().join("pin.toml"), "[alarm]\nline = [1]").unwrap();
+    let ran = unmask_in(folder.path(), &run);
+    assert!(ran.stderr.contains("a name or a number"), "{}", ran.stderr);
     let cases = [
         ("alarm.lines=17", "did you mean `alarm.line`"),
         ("alarm.line=17", "alarm.chip"),
         ("alarm.stall_ms=1", "alarm.stall_ms must be"),
         ("alarm.patterns.idle=100", "alarm.patterns.idle"),
         ("alarm.active_low=maybe", "alarm.active_low"),
-        ("alarm.line=[1]", "a name or a number"),
         ("serial.baud=1", "serial.baud"),
         ("verdict.miss=0.9", "miss is 0.9"),
         ("log.key=k", "log.folder"),
