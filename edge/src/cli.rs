@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::analyze::{AnalyzeOptions, Format, analyze};
 use crate::bench::{self, BenchFormat};
+use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
 use crate::error::EdgeError;
 use crate::log::{LogArgs, LogCommand};
@@ -16,7 +17,8 @@ use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
 use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
-use crate::source::SourceSpec;
+use crate::source::SourceError;
+use crate::source::args::{CaptureArgs, InputArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +26,9 @@ Examples:
   unmask-edge analyze clip.mp4 photo.jpg    judge files
   unmask-edge analyze evidence/ --format jsonl > report.jsonl
   unmask-edge run --source clip.mp4         watch a video as if it were live
+  unmask-edge cameras                       which cameras are connected?
+  unmask-edge run --camera /dev/video0      watch a camera
+  unmask-edge run --source rtsp://10.0.0.7/stream --size 1280x720 --rate 15
   unmask-edge run --source synthetic --max-frames 500
   unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
   unmask-edge bench                         how fast is this machine?
@@ -50,9 +55,11 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch a video, a folder of pictures or synthetic people, and tell each
-    /// change of a verdict
-    Run(RunArgs),
+    /// Watch cameras, a video, a folder of pictures or synthetic people, and
+    /// tell each change of a verdict
+    Run(Box<RunArgs>),
+    /// List the cameras that are connected, with what they can deliver
+    Cameras,
     /// Judge files: one report per picture or video
     Analyze(AnalyzeArgs),
     /// Measure how fast this machine is
@@ -76,9 +83,12 @@ pub enum Command {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// synthetic, synthetic:SEED, a video, a picture, or a folder of pictures
-    #[arg(long, value_name = "SOURCE")]
-    pub source: SourceSpec,
+    #[command(flatten)]
+    /// What to watch.
+    pub input: InputArgs,
+    #[command(flatten)]
+    /// What is asked of cameras and commands.
+    pub capture: CaptureArgs,
     #[command(flatten)]
     /// The model.
     pub model: ModelArgs,
@@ -159,7 +169,7 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
         Command::Run(args) => {
             let bundle = args.model.open()?.0;
             let options = RunOptions {
-                source: args.source,
+                source: args.input.spec(args.capture, args.realtime),
                 format: args.format,
                 frames_max: args.max_frames,
                 realtime: args.realtime,
@@ -167,6 +177,11 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
                 log: args.log.config(),
             };
             run(&bundle, &options, &*stop_on_signal()?, out)
+        }
+        Command::Cameras => {
+            let cameras = capture::connected().map_err(SourceError::Cameras)?;
+            capture::list::write_list(&cameras, out)?;
+            Ok(ExitStatus::Nothing)
         }
         Command::Analyze(args) => {
             let bundle = args.model.open()?.0;
@@ -239,6 +254,9 @@ mod tests {
             "unmask-edge",
             "unmask-edge run",
             "unmask-edge run --source synthetic:x",
+            "unmask-edge run --source synthetic --camera /dev/video0",
+            "unmask-edge run --camera /dev/video0 --size 640",
+            "unmask-edge run --command cat --rate 0",
             "unmask-edge analyze",
             "unmask-edge run --source a.mp4 --every 0",
             "unmask-edge demo --seeds 0",

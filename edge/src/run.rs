@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use unmask_shared::bundle::Bundle;
+use unmask_shared::engine::Engine;
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
@@ -17,7 +18,10 @@ use crate::report::events::EventMaker;
 use crate::report::progress::StatusLine;
 use crate::report::style::time_text;
 use crate::report::terminal::{EventFormat, EventPrinter, Summary};
-use crate::source::{Frame, FrameSource, SourceSpec, open};
+use crate::source::{Frame, FrameSource, Polled, SourceSpec, open};
+
+/// Longest wait for a frame before other things get their turn.
+const POLL: Duration = Duration::from_millis(200);
 
 /// What to watch, and how.
 #[derive(Debug, Clone)]
@@ -44,24 +48,18 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let mut source = open(&options.source)?;
-    let config = PipelineConfig {
-        detect_every: options.every.max(1),
-        ..Default::default()
-    };
     let mut watch = Watch {
-        pipeline: Pipeline::open(bundle, config)?,
+        lanes: lanes(bundle, options, &source.streams())?,
         log: options.log.as_ref().map(open_log).transpose()?,
-        maker: EventMaker::new(source.name(), &bundle.manifest),
         printer: EventPrinter::new(options.format),
         status: StatusLine::default(),
         pending: Vec::new(),
-        flagged: Vec::new(),
         summary: Summary::default(),
         start: Instant::now(),
     };
-    let mut frame = Frame::default();
-    let result = watch.frames(source.as_mut(), options, stop, &mut frame, out);
-    watch.end(&frame, out)?;
+    let result = watch.frames(source.as_mut(), options, stop, out);
+    watch.summary.frames_dropped += source.frames_dropped();
+    watch.end(out)?;
     result?;
     let found = watch.summary.manipulated > 0;
     Ok(if found {
@@ -71,16 +69,45 @@ pub fn run(
     })
 }
 
-struct Watch {
+/// What belongs to one stream: that of one camera.
+struct Lane {
     pipeline: Pipeline,
     maker: EventMaker,
+    /// People in view who were called manipulated at some time.
+    flagged: Vec<u32>,
+    /// The newest frame.
+    frame: Frame,
+}
+
+/// All streams share one network.
+fn lanes(
+    bundle: &Bundle,
+    options: &RunOptions,
+    streams: &[String],
+) -> Result<Vec<Lane>, EdgeError> {
+    let engine = Engine::load(bundle)?;
+    let config = PipelineConfig {
+        detect_every: options.every.max(1),
+        ..Default::default()
+    };
+    let lane = |stream: &String| {
+        Ok(Lane {
+            pipeline: Pipeline::new(engine.clone(), bundle.manifest.clone(), config)?,
+            maker: EventMaker::new(stream, &bundle.manifest),
+            flagged: Vec::new(),
+            frame: Frame::default(),
+        })
+    };
+    streams.iter().map(lane).collect()
+}
+
+struct Watch {
+    lanes: Vec<Lane>,
     printer: EventPrinter,
     log: Option<EventRecorder>,
     status: StatusLine,
     /// Events of the current frame.
     pending: Vec<Event>,
-    /// People in view who were called manipulated at some time.
-    flagged: Vec<u32>,
     summary: Summary,
     start: Instant,
 }
@@ -91,34 +118,59 @@ impl Watch {
         source: &mut dyn FrameSource,
         options: &RunOptions,
         stop: &AtomicBool,
-        frame: &mut Frame,
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
         let frames_max = options.frames_max.unwrap_or(u64::MAX);
+        let paced = options.realtime && !matches!(options.source, SourceSpec::Live(_));
+        let mut frame = Frame::default();
         let mut read = 0;
-        while read < frames_max && !stop.load(Ordering::Relaxed) && source.next_frame(frame)? {
+        while read < frames_max && !stop.load(Ordering::Relaxed) {
+            let stream = match source.poll_frame(&mut frame, POLL)? {
+                Polled::Frame(stream) => stream,
+                Polled::Nothing => {
+                    self.idle()?;
+                    continue;
+                }
+                Polled::End => break,
+            };
             read += 1;
-            if options.realtime && !self.in_time(frame, source.rate_hz()) {
+            if paced && !self.in_time(&frame, source.rate_hz()) {
                 self.summary.frames_dropped += 1;
                 continue;
             }
-            self.one(frame, out)?;
+            if let Some(lane) = self.lanes.get_mut(stream) {
+                std::mem::swap(&mut lane.frame, &mut frame);
+                self.one(stream, out)?;
+            }
         }
         Ok(())
     }
 
-    fn one(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
-        let (maker, pending) = (&mut self.maker, &mut self.pending);
-        let mut note = |kind, person: &Person| pending.push(maker.event(kind, person, frame));
-        self.pipeline.push(frame, &mut note)?;
-        self.summary.frames += 1;
-        self.tell(frame, out)?;
+    /// No camera has anything to look at.
+    fn idle(&mut self) -> Result<(), EdgeError> {
         if let Some(log) = &mut self.log {
             log.poll(self.start.elapsed())?;
         }
-        let (summary, people, start) = (&self.summary, self.pipeline.people(), self.start);
-        self.status
-            .update(|| status_text(frame, summary.frames, people, start));
+        Ok(())
+    }
+
+    /// Looks at the newest frame of a stream.
+    fn one(&mut self, stream: usize, out: &mut dyn Write) -> Result<(), EdgeError> {
+        let Some(lane) = self.lanes.get_mut(stream) else {
+            return Ok(());
+        };
+        let (maker, pending, frame) = (&mut lane.maker, &mut self.pending, &lane.frame);
+        let mut note = |kind, person: &Person| pending.push(maker.event(kind, person, frame));
+        lane.pipeline.push(frame, &mut note)?;
+        self.summary.frames += 1;
+        self.tell(stream, out)?;
+        self.idle()?;
+        let (frames, start) = (self.summary.frames, self.start);
+        if let Some(lane) = self.lanes.get(stream) {
+            let people = lane.pipeline.people();
+            self.status
+                .update(|| status_text(&lane.frame, frames, people, start));
+        }
         Ok(())
     }
 
@@ -133,13 +185,19 @@ impl Watch {
         (now - due).as_secs_f64() < 2.0 / rate_hz
     }
 
-    fn end(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
-        let (maker, pending) = (&mut self.maker, &mut self.pending);
-        let ended = self
-            .pipeline
-            .finish(&mut |kind, person| pending.push(maker.event(kind, person, frame)));
-        self.summary.seconds = self.start.elapsed().as_secs_f64();
-        self.tell(frame, out)?;
+    fn end(&mut self, out: &mut dyn Write) -> Result<(), EdgeError> {
+        let mut ended = Ok(());
+        for stream in 0..self.lanes.len() {
+            if let Some(lane) = self.lanes.get_mut(stream) {
+                let (maker, pending, frame) = (&mut lane.maker, &mut self.pending, &lane.frame);
+                let mut note = |kind, person: &Person| {
+                    pending.push(maker.event(kind, person, frame));
+                };
+                ended = ended.and(lane.pipeline.finish(&mut note));
+            }
+            self.summary.seconds = self.start.elapsed().as_secs_f64();
+            self.tell(stream, out)?;
+        }
         if let Some(log) = self.log.take() {
             log.close()?;
         }
@@ -148,15 +206,18 @@ impl Watch {
         Ok(ended?)
     }
 
-    /// Logs and prints the events of the frame.
-    fn tell(&mut self, frame: &Frame, out: &mut dyn Write) -> Result<(), EdgeError> {
+    /// Logs and prints the events of a stream's newest frame.
+    fn tell(&mut self, stream: usize, out: &mut dyn Write) -> Result<(), EdgeError> {
+        let Some(lane) = self.lanes.get_mut(stream) else {
+            return Ok(());
+        };
         if !self.pending.is_empty() {
             self.status.clear();
         }
         for event in self.pending.drain(..) {
-            count(&mut self.summary, &mut self.flagged, &event);
+            count(&mut self.summary, &mut lane.flagged, &event);
             if let Some(log) = &mut self.log {
-                log.record(&event, frame, self.start.elapsed())?;
+                log.record(&event, &lane.frame, self.start.elapsed())?;
             }
             self.printer.event(&event, out)?;
         }
