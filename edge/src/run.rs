@@ -48,6 +48,17 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let mut source = open(&options.source)?;
+    run_source(bundle, source.as_mut(), options, stop, out)
+}
+
+/// The same with a source that is open, whatever `options` say of it.
+pub fn run_source(
+    bundle: &Bundle,
+    source: &mut dyn FrameSource,
+    options: &RunOptions,
+    stop: &AtomicBool,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, EdgeError> {
     let mut watch = Watch {
         lanes: lanes(bundle, options, &source.streams())?,
         log: options.log.as_ref().map(open_log).transpose()?,
@@ -57,7 +68,7 @@ pub fn run(
         summary: Summary::default(),
         start: Instant::now(),
     };
-    let result = watch.frames(source.as_mut(), options, stop, out);
+    let result = watch.frames(source, options, stop, out);
     watch.summary.frames_dropped += source.frames_dropped();
     watch.end(out)?;
     result?;
@@ -267,4 +278,84 @@ fn status_text(frame: &Frame, frames: u64, people: &[Person], start: Instant) ->
         text += &format!("  {}: {} {score:.2}", person.id, person.verdict());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::builtin;
+    use crate::source::{SourceError, SyntheticSource};
+
+    /// Two cameras that see the same, one of them every other time.
+    struct Twice {
+        source: SyntheticSource,
+        turn: usize,
+        kept: Frame,
+    }
+
+    impl FrameSource for Twice {
+        fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
+            self.source.next_frame(frame)
+        }
+
+        fn poll_frame(&mut self, frame: &mut Frame, _: Duration) -> Result<Polled, SourceError> {
+            self.turn += 1;
+            match self.turn % 3 {
+                0 => Ok(Polled::Nothing),
+                1 => {
+                    self.source.next_frame(frame)?;
+                    self.kept = frame.clone();
+                    Ok(Polled::Frame(0))
+                }
+                _ => {
+                    *frame = self.kept.clone();
+                    Ok(Polled::Frame(1))
+                }
+            }
+        }
+
+        fn streams(&self) -> Vec<String> {
+            vec!["left".into(), "right".into()]
+        }
+
+        fn name(&self) -> &str {
+            "twice"
+        }
+
+        fn frames_expected(&self) -> Option<u64> {
+            None
+        }
+
+        fn rate_hz(&self) -> f64 {
+            25.0
+        }
+    }
+
+    #[test]
+    fn streams_do_not_mix() {
+        let options = RunOptions {
+            source: SourceSpec::Synthetic(3),
+            format: EventFormat::Jsonl,
+            frames_max: Some(120),
+            realtime: false,
+            every: 5,
+            log: None,
+        };
+        let mut source = Twice {
+            source: SyntheticSource::new(3).unwrap(),
+            turn: 0,
+            kept: Frame::default(),
+        };
+        let mut out = Vec::new();
+        let stop = AtomicBool::new(false);
+        run_source(&builtin().unwrap(), &mut source, &options, &stop, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let of = |name: &str| {
+            let lines = text.lines().filter(|line| line.contains(name));
+            lines.map(|l| l.replace(name, "")).collect::<Vec<_>>()
+        };
+        assert!(of("left").len() > 2, "{text}");
+        assert_eq!(of("left"), of("right"));
+        assert_eq!(text.lines().count(), 2 * of("left").len());
+    }
 }

@@ -131,21 +131,22 @@ fn jpeg(seed: u32, bright: bool, width: usize) -> Vec<u8> {
     bytes
 }
 
-/// The same picture with a marker in its data, without data, and without a
-/// beginning.
+/// The same picture with a marker in its data, with half of its data, and
+/// without a beginning.
 fn damage(picture: &[u8]) -> [Vec<u8>; 3] {
     let end = picture.len().saturating_sub(2);
+    let scan = picture.windows(2).rposition(|pair| pair == [0xff, 0xda]);
+    // The header of a scan in three colours has 14 bytes.
+    let data = scan.map_or(end, |scan| scan + 14);
+    let middle = (data + end) / 2;
     let mut marked = picture.to_vec();
-    if let Some(place) = marked.get_mut(end.saturating_sub(60)..end.saturating_sub(58)) {
+    if let Some(place) = marked.get_mut(middle..middle + 2) {
         place.copy_from_slice(&[0xff, 0xc8]);
     }
-    let mut emptied = picture
-        .get(..end.saturating_sub(200))
-        .unwrap_or_default()
-        .to_vec();
-    emptied.extend([0xff, 0xd9]);
+    let mut halved = picture.get(..middle).unwrap_or_default().to_vec();
+    halved.extend([0xff, 0xd9]);
     let headless = picture.get(2..).unwrap_or_default().to_vec();
-    [marked, emptied, headless]
+    [marked, halved, headless]
 }
 
 /// A bus with one scripted camera.
