@@ -1,10 +1,11 @@
 //! Cameras of Linux, through V4L2.
 //!
 //! The `v4l` crate hands out a buffer only from `next()`, which gives the last
-//! buffer back first; after a timeout it would give back one that the driver
-//! still has, and fail for ever. So after a timeout one buffer is taken out by
-//! hand, unseen, and `next()` goes on from there. The crate panics on answers
-//! that it does not know: those become errors here.
+//! buffer back first. After a timeout in between it would give back one that the
+//! driver still has, and fail for ever. So we wait for a filled buffer ourselves
+//! and call `next()` when there is one; should it fail all the same, one buffer
+//! is taken out by hand, unseen, and `next()` goes on from there. The crate
+//! panics on answers that it does not know: those become errors here.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +29,8 @@ use super::sysfs;
 
 /// Buffers that the driver fills in turn.
 const BUFFERS: u32 = 4;
+/// POLLIN: a buffer is filled.
+const READABLE: i16 = 1;
 /// ENODEV: the device is gone.
 const GONE: i32 = 19;
 /// Most sizes and rates told of a camera.
@@ -161,7 +164,15 @@ impl V4l2Device {
         // Not every driver lets its rate be set; the frames tell what it is.
         let rate = (wanted.rate_hz.clamp(0.01, 1000.0) * 1000.0) as u32;
         let _ = device.set_params(&Parameters::new(Fraction::new(1000, rate)));
-        let stream = MmapStream::with_buffers(&device, Type::VideoCapture, BUFFERS)?;
+        let mut stream = MmapStream::with_buffers(&device, Type::VideoCapture, BUFFERS)?;
+        // Buffer 0 is queued by the first `next()`. The driver may have made
+        // fewer than we asked for.
+        for index in 1..BUFFERS as usize {
+            if CaptureStream::queue(&mut stream, index).is_err() {
+                break;
+            }
+        }
+        stream.start()?;
         Ok(Self {
             device: Some(device),
             stream: Some(stream),
@@ -172,6 +183,10 @@ impl V4l2Device {
     fn next(&mut self, wait: Duration) -> io::Result<Buffer<'_>> {
         let stream = self.stream.as_mut().ok_or_else(closed)?;
         stream.set_timeout(wait);
+        let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        if stream.handle().poll(READABLE, wait_ms)? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         if self.must_resume {
             CaptureStream::dequeue(stream)?;
         }

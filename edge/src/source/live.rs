@@ -172,13 +172,24 @@ fn camera_setups(names: &[String], spec: &LiveSpec) -> Result<Vec<CameraSetup>, 
                     enrolment: Some(Enrolment {
                         cameras: spec.enrolled.clone(),
                     }),
-                    limits: Limits::default(),
+                    limits: camera_limits(spec.wanted.rate_hz),
                 },
                 bus: system_bus(name)?,
                 lose_none: false,
             })
         })
         .collect()
+}
+
+/// Slow cameras may take longer for a frame.
+fn camera_limits(rate_hz: f64) -> Limits {
+    let limits = Limits::default();
+    let some_frames = Duration::from_secs_f64(2.5 / rate_hz.max(0.1));
+    Limits {
+        silence: limits.silence.max(some_frames),
+        first_frame: limits.first_frame.max(some_frames),
+        ..limits
+    }
 }
 
 /// The connected camera of this name, if we may use it.
