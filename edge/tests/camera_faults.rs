@@ -196,6 +196,67 @@ fn play(scene: &Scene, pictures: &Arc<Pictures>) -> Result<Diary, String> {
     }
 }
 
+/// Five seconds of a camera that is, or is not, believed.
+fn five_seconds(enrolment: Enrolment) -> Diary {
+    let clock = SimulatedClock::default();
+    let bus = ScriptedBus {
+        script: Arc::new(Script {
+            faults: Vec::new(),
+            rate_hz: 30.0,
+        }),
+        pictures: Arc::new(Pictures::new(PixelFormat::Yuyv).unwrap()),
+        clock: clock.clone(),
+    };
+    let config = CameraConfig {
+        name: "/dev/video0".into(),
+        enrolment: Some(enrolment),
+        ..CameraConfig::default()
+    };
+    let mut camera = Camera::new(config, Box::new(bus), Arc::new(clock.clone()));
+    let mut diary = Diary {
+        clock: clock.clone(),
+        events: Vec::new(),
+        frames: Vec::new(),
+        last_index: None,
+        wrong: None,
+    };
+    while clock.now() < Duration::from_secs(5) {
+        assert_eq!(camera.step(&mut diary), Step::Continue);
+    }
+    diary
+}
+
+#[test]
+fn a_camera_that_is_not_believed_is_told_once_and_refused_if_that_is_wanted() {
+    for (name, refuse) in [
+        ("another", true),
+        ("another", false),
+        (ScriptedBus::BUS, true),
+    ] {
+        let diary = five_seconds(Enrolment {
+            cameras: vec![name.into()],
+            refuse,
+        });
+        let told: Vec<FaultKind> = diary
+            .events
+            .iter()
+            .filter_map(|(_, event)| match event {
+                CameraEvent::Fault { kind, .. } => Some(*kind),
+                CameraEvent::Recovered { .. } => None,
+            })
+            .collect();
+        let is_odd = name == "another";
+        let expected = if is_odd {
+            &[FaultKind::NotEnrolled][..]
+        } else {
+            &[]
+        };
+        assert_eq!(told, expected, "{name} {refuse}");
+        let frames = diary.frames.len();
+        assert_eq!(frames == 0, is_odd && refuse, "{name} {refuse}: {frames}");
+    }
+}
+
 fn check(scene: &Scene, diary: &Diary) -> Result<(), String> {
     let resumed = |after: Duration| {
         let next = diary.frames.iter().find(|&&at| at >= after);
