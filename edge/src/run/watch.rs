@@ -126,7 +126,10 @@ impl Watch {
             return Ok(());
         };
         std::mem::swap(&mut lane.frame, frame);
-        lane.look(self.pace.now(), &mut self.pending)?;
+        if let Err(error) = lane.look(self.pace.now(), &mut self.pending) {
+            self.tell(stream, service, out)?;
+            return Err(error.into());
+        }
         self.summary.frames += 1;
         let fault = self.is_faulty();
         let verdicts = self.lanes.iter().flat_map(Lane::verdicts);
