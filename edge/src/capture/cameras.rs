@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::source::Frame;
 
-use super::camera::{Camera, CameraConfig, CameraSink, Step};
+use super::camera::{Camera, CameraSink, Step};
+
 use super::clock::{Clock, SystemClock};
+use super::config::CameraConfig;
 use super::device::Bus;
 use super::fault::{CameraEvent, FaultCounters, FaultKind};
 use super::mailbox::{CameraStatus, Mailbox, Taken};
@@ -192,10 +194,21 @@ impl CameraSink for Inbox {
     }
 }
 
+/// What became of a camera, for the log.
+fn tell(status: &CameraStatus) {
+    let counts = status.faults.iter().filter(|(_, count)| *count > 0);
+    let faults: Vec<String> = counts
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    let (camera, frames, dropped) = (&status.name, status.frames, status.dropped);
+    tracing::info!(%camera, frames, dropped, faults = faults.join(", "), "camera closed");
+}
+
 impl Drop for Cameras {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.mailbox.close();
+        self.status().iter().for_each(tell);
         let end = Instant::now() + END;
         for worker in &mut self.workers {
             let Some(thread) = worker.thread.take() else {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::capture::camera::{CameraConfig, Limits};
+use crate::capture::config::{CameraConfig, Limits};
 use crate::capture::device::Bus;
 use crate::capture::process::{CommandLine, ProcessBus};
 use crate::capture::{
