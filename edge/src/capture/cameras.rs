@@ -79,6 +79,7 @@ impl Cameras {
             label: setup.label.clone(),
             lose_none: setup.lose_none,
             waiting: Arc::clone(&heard_ms),
+            told: FaultCounters::default(),
         };
         let heard = Arc::clone(&heard_ms);
         let thread = std::thread::Builder::new()
@@ -146,16 +147,17 @@ const NEVER: u64 = u64::MAX;
 fn one_step(camera: &mut Camera, inbox: &mut Inbox) -> bool {
     let step = catch_unwind(AssertUnwindSafe(|| camera.step(inbox)))
         .unwrap_or_else(|_| camera.reset("the capture code failed; please report it", inbox));
+    let faults = *camera.faults();
+    if faults != inbox.told {
+        inbox.told = faults;
+        (inbox.mailbox).update(inbox.number, |status| status.faults = faults);
+    }
     let ended = match step {
         Step::Continue => return true,
         Step::Finished => Ok(()),
         Step::GivenUp(reason) => Err(reason),
     };
-    let faults = *camera.faults();
-    inbox.mailbox.update(inbox.number, |status| {
-        status.faults = faults;
-        status.ended = Some(ended);
-    });
+    (inbox.mailbox).update(inbox.number, |status| status.ended = Some(ended));
     false
 }
 
@@ -166,6 +168,8 @@ struct Inbox {
     label: String,
     lose_none: bool,
     waiting: Arc<AtomicU64>,
+    /// The counters that the mailbox has.
+    told: FaultCounters,
 }
 
 impl CameraSink for Inbox {
