@@ -2,8 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -12,13 +10,11 @@ use crate::bench::{self, BenchFormat};
 use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
 use crate::error::EdgeError;
-use crate::log::{LogArgs, LogCommand};
+use crate::log::LogCommand;
 use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
-use crate::report::terminal::EventFormat;
-use crate::run::{RunOptions, run};
+use crate::service::RunArgs;
 use crate::source::SourceError;
-use crate::source::args::{CaptureArgs, InputArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +27,7 @@ Examples:
   unmask-edge run --source rtsp://10.0.0.7/stream --size 1280x720 --rate 15
   unmask-edge run --source synthetic --max-frames 500
   unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
+  unmask-edge run --config kiosk.toml       as a service: alarm, serial line, systemd
   unmask-edge bench                         how fast is this machine?
   unmask-edge model install bundle --models /var/lib/unmask --trusted-key maker.pub
 
@@ -57,6 +54,10 @@ pub struct Cli {
 pub enum Command {
     /// Watch cameras, a video, a folder of pictures or synthetic people, and
     /// tell each change of a verdict
+    ///
+    /// Every detail is a key of the configuration: see them all with --print-config.
+    /// Files, then environment variables (UNMASK_EDGE__ALARM__LINE=17), then --set and
+    /// flags override the defaults.
     Run(Box<RunArgs>),
     /// List the cameras that are connected, with what they can deliver
     Cameras,
@@ -78,35 +79,6 @@ pub enum Command {
         #[command(subcommand)]
         command: ModelCommand,
     },
-}
-
-/// Arguments of `run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    /// What to watch.
-    pub input: InputArgs,
-    #[command(flatten)]
-    /// What is asked of cameras and commands.
-    pub capture: CaptureArgs,
-    #[command(flatten)]
-    /// The model.
-    pub model: ModelArgs,
-    /// text for people, jsonl for one event record per line
-    #[arg(long, value_enum, default_value_t)]
-    pub format: EventFormat,
-    /// Stop after so many frames
-    #[arg(long, value_name = "N")]
-    pub max_frames: Option<u64>,
-    /// Play at the speed of the source; leave out frames that come too late
-    #[arg(long)]
-    pub realtime: bool,
-    /// Look for faces in every so many frames and follow them in between
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub every: u32,
-    #[command(flatten)]
-    /// The event log.
-    pub log: LogArgs,
 }
 
 /// Arguments of `analyze`.
@@ -166,18 +138,7 @@ pub struct DemoArgs {
 /// Does what the command line asks for.
 pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
     match cli.command {
-        Command::Run(args) => {
-            let bundle = args.model.open()?.0;
-            let options = RunOptions {
-                source: args.input.spec(args.capture, args.realtime),
-                format: args.format,
-                frames_max: args.max_frames,
-                realtime: args.realtime,
-                every: args.every,
-                log: args.log.config(),
-            };
-            run(&bundle, &options, &*stop_on_signal()?, out)
-        }
+        Command::Run(args) => args.run(out),
         Command::Cameras => {
             let cameras = capture::connected().map_err(SourceError::Cameras)?;
             capture::list::write_list(&cameras, out)?;
@@ -215,14 +176,6 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             Ok(ExitStatus::Nothing)
         }
     }
-}
-
-/// A flag that Ctrl-C, or a request to end, sets.
-fn stop_on_signal() -> Result<Arc<AtomicBool>, EdgeError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
-    Ok(stop)
 }
 
 #[cfg(test)]

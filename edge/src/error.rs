@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use unmask_shared::bundle::BundleError;
 use unmask_shared::engine::EngineError;
+use unmask_shared::settings::SettingsError;
+use unmask_shared::verdict::VerdictError;
 
 use crate::log::RecordError;
 use crate::model::ModelError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
+use crate::service::OutputError;
 use crate::source::SourceError;
 
 /// Why a command ended without a result.
@@ -47,9 +50,26 @@ pub enum EdgeError {
         /// What went wrong.
         error: image::ImageError,
     },
-    /// Ctrl-C cannot be caught.
-    #[error("cannot listen for Ctrl-C: {0}")]
-    Signal(#[from] ctrlc::Error),
+    /// Signals cannot be caught.
+    #[error("cannot listen for Ctrl-C and SIGTERM: {0}")]
+    Signal(io::Error),
+    /// The service manager cannot be told.
+    #[error(
+        "cannot use the service manager that the environment names (NOTIFY_SOCKET, WATCHDOG_USEC): {0}"
+    )]
+    Notify(io::Error),
+    /// The configuration cannot be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The configuration contradicts itself.
+    #[error("{0}; see all settings with --print-config")]
+    Config(String),
+    /// A rule for a verdict is out of range.
+    #[error(transparent)]
+    Verdict(#[from] VerdictError),
+    /// Nothing can be shown.
+    #[error(transparent)]
+    Show(#[from] OutputError),
 }
 
 impl From<JudgeError> for EdgeError {

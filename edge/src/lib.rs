@@ -3,9 +3,11 @@
 //! The way of a frame: [`source`] delivers it, from cameras through [`capture`],
 //! [`search`] finds faces, [`track`]
 //! follows them, [`pipeline`] crops each face and shows it to the network, and
-//! each [`person`] collects a verdict. [`run`], [`analyze`], [`mod@bench`] and
+//! each [`person`] collects a verdict, which [`alarm`], [`serial`] and [`service`]
+//! show to others. [`run`], [`analyze`], [`mod@bench`] and
 //! [`demo`] are the commands built on it.
 
+pub mod alarm;
 pub mod analyze;
 pub mod bench;
 pub mod builtin;
@@ -20,6 +22,8 @@ pub mod pipeline;
 pub mod report;
 pub mod run;
 pub mod search;
+pub mod serial;
+pub mod service;
 pub mod source;
 pub mod stopwatch;
 pub mod track;

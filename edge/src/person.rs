@@ -5,7 +5,7 @@ use unmask_shared::engine::{Engine, EngineError, Session, Step};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
-use unmask_shared::verdict::{Reason, SequentialTest, Verdict, VerdictError};
+use unmask_shared::verdict::{Reason, SequentialTest, Verdict, VerdictConfig, VerdictError};
 
 /// A verdict of "manipulated" that was later taken back still counts for the
 /// whole track if it was held for this many judged frames.
@@ -137,6 +137,11 @@ impl Person {
             self.decisions = self.decisions.saturating_add(1);
             self.llr_sum += f64::from(manifest.calibration.llr(self.logit));
         }
+    }
+
+    /// Takes other rules for a verdict from the next frame on.
+    pub(crate) fn configure(&mut self, verdict: VerdictConfig) -> Result<(), VerdictError> {
+        self.test.configure(verdict)
     }
 
     /// The verdict as of the latest frame.

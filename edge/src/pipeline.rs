@@ -9,7 +9,7 @@ use unmask_shared::face::{Face, FaceFinderConfig, FaceFinderError};
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
-use unmask_shared::verdict::Verdict;
+use unmask_shared::verdict::{Verdict, VerdictConfig, VerdictError};
 
 use crate::person::{JudgeError, Person};
 use crate::search::FaceSearch;
@@ -123,6 +123,19 @@ impl Pipeline {
         }
         self.meet_and_part(frame.index, on_event)?;
         self.judge_all(frame, on_event)
+    }
+
+    /// Takes other rules for a verdict from the next frame on, also for the people
+    /// in view.
+    ///
+    /// # Errors
+    /// Rules out of range; the old ones stay then.
+    pub fn set_verdict(&mut self, verdict: VerdictConfig) -> Result<(), VerdictError> {
+        verdict.check()?;
+        self.manifest.verdict = verdict;
+        self.people
+            .iter_mut()
+            .try_for_each(|person| person.configure(verdict))
     }
 
     /// The people in view, oldest first. Those with `id` 0 are not yet believed

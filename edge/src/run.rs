@@ -1,7 +1,7 @@
-//! `unmask-edge run`: watches a stream and tells each change of a verdict.
+//! `unmask-edge run`: watches a stream and tells each change of a verdict to people,
+//! the event log, the alarm and the service manager.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use unmask_shared::bundle::Bundle;
@@ -10,45 +10,43 @@ use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
 use crate::error::EdgeError;
-use crate::log::{EventRecorder, RecordConfig};
 use crate::person::Person;
-use crate::pipeline::{Pipeline, PipelineConfig};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::ExitStatus;
 use crate::report::events::EventMaker;
 use crate::report::progress::StatusLine;
 use crate::report::style::time_text;
-use crate::report::terminal::{EventFormat, EventPrinter, Summary};
+use crate::report::terminal::{EventPrinter, Summary};
+use crate::service::{LogKeeper, Service, ServiceConfig};
 use crate::source::{Frame, FrameSource, Polled, SourceSpec, open};
 
-/// Longest wait for a frame before other things get their turn.
+/// Longest wait for a frame of a camera before other things get their turn.
 const POLL: Duration = Duration::from_millis(200);
+
+/// Longest wait for a frame that is not due yet.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Of frames that are too late, so many are left out in a row at most.
+const LATE_FRAMES_MAX: u32 = 10;
 
 /// What to watch, and how.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// Where the frames come from.
     pub source: SourceSpec,
-    /// How events are written.
-    pub format: EventFormat,
-    /// Ends after so many frames.
-    pub frames_max: Option<u64>,
-    /// Plays at the speed of the source; frames that come too late are left out.
-    pub realtime: bool,
-    /// Faces are looked for in every so many frames, at least 1.
-    pub every: u32,
-    /// Where events are logged, if anywhere.
-    pub log: Option<RecordConfig>,
+    /// Everything else.
+    pub config: ServiceConfig,
 }
 
-/// Watches the stream to its end, or until `stop` is set.
+/// Watches the stream to its end, or until the system asks to end.
 pub fn run(
     bundle: &Bundle,
     options: &RunOptions,
-    stop: &AtomicBool,
+    service: &mut Service<'_>,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let mut source = open(&options.source)?;
-    run_source(bundle, source.as_mut(), options, stop, out)
+    run_source(bundle, source.as_mut(), options, service, out)
 }
 
 /// The same with a source that is open, whatever `options` say of it.
@@ -56,23 +54,34 @@ pub fn run_source(
     bundle: &Bundle,
     source: &mut dyn FrameSource,
     options: &RunOptions,
-    stop: &AtomicBool,
+    service: &mut Service<'_>,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
+    let lanes = lanes(bundle, options, &source.streams())?;
+    let start = Instant::now();
     let mut watch = Watch {
-        lanes: lanes(bundle, options, &source.streams())?,
-        log: options.log.as_ref().map(open_log).transpose()?,
-        printer: EventPrinter::new(options.format),
+        lanes,
+        log: options.config.log.open(start.elapsed())?,
+        printer: EventPrinter::new(options.config.format),
         status: StatusLine::default(),
         pending: Vec::new(),
         summary: Summary::default(),
-        start: Instant::now(),
+        start,
+        lag: Duration::ZERO,
+        late_frames: 0,
     };
-    let result = watch.frames(source, options, stop, out);
+    let mut run = Run {
+        bundle,
+        options,
+        service,
+    };
+    let result = run.frames(&mut watch, source, out);
     watch.summary.frames_dropped += source.frames_dropped();
-    watch.end(out)?;
+    let ended = watch.end(service, out);
+    service.outputs.end();
+    ended?;
     result?;
-    let found = watch.summary.manipulated > 0;
+    let found = watch.summary.manipulated > 0 && !service.signals.is_terminated();
     Ok(if found {
         ExitStatus::Manipulated
     } else {
@@ -96,14 +105,17 @@ fn lanes(
     options: &RunOptions,
     streams: &[String],
 ) -> Result<Vec<Lane>, EdgeError> {
-    let engine = Engine::load(bundle)?;
+    let engine = Engine::load(bundle).map_err(PipelineError::from)?;
     let config = PipelineConfig {
-        detect_every: options.every.max(1),
+        detect_every: options.config.every.max(1),
         ..Default::default()
     };
+    let rules = options.config.verdict.over(&bundle.manifest.verdict)?;
     let lane = |stream: &String| {
+        let mut pipeline = Pipeline::new(engine.clone(), bundle.manifest.clone(), config)?;
+        pipeline.set_verdict(rules)?;
         Ok(Lane {
-            pipeline: Pipeline::new(engine.clone(), bundle.manifest.clone(), config)?,
+            pipeline,
             maker: EventMaker::new(stream, &bundle.manifest),
             flagged: Vec::new(),
             frame: Frame::default(),
@@ -112,53 +124,106 @@ fn lanes(
     streams.iter().map(lane).collect()
 }
 
-struct Watch {
-    lanes: Vec<Lane>,
-    printer: EventPrinter,
-    log: Option<EventRecorder>,
-    status: StatusLine,
-    /// Events of the current frame.
-    pending: Vec<Event>,
-    summary: Summary,
-    start: Instant,
+/// What the streams are watched with.
+struct Run<'a, 'b> {
+    bundle: &'a Bundle,
+    options: &'a RunOptions,
+    service: &'a mut Service<'b>,
 }
 
-impl Watch {
+impl Run<'_, '_> {
     fn frames(
         &mut self,
+        watch: &mut Watch,
         source: &mut dyn FrameSource,
-        options: &RunOptions,
-        stop: &AtomicBool,
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
-        let frames_max = options.frames_max.unwrap_or(u64::MAX);
-        let paced = options.realtime && !matches!(options.source, SourceSpec::Live(_));
+        let config = &self.options.config;
+        let frames_max = config.max_frames.unwrap_or(u64::MAX);
+        let paced = config.realtime && !matches!(self.options.source, SourceSpec::Live(_));
         let mut frame = Frame::default();
         let mut read = 0;
-        while read < frames_max && !stop.load(Ordering::Relaxed) {
-            let stream = match source.poll_frame(&mut frame, POLL)? {
+        while read < frames_max && !self.service.signals.is_stopping() {
+            let polled = source.poll_frame(&mut frame, POLL)?;
+            if self.service.signals.take_reload() {
+                self.reload(watch);
+            }
+            let faulty = source.is_faulty();
+            let stream = match polled {
                 Polled::Frame(stream) => stream,
                 Polled::Nothing => {
-                    self.idle()?;
+                    watch.nothing(faulty, self.service)?;
                     continue;
                 }
                 Polled::End => break,
             };
             read += 1;
-            if paced && !self.in_time(&frame, source.rate_hz()) {
-                self.summary.frames_dropped += 1;
+            if paced && !watch.in_time(&frame, source.rate_hz(), self.service) {
+                watch.summary.frames_dropped += 1;
                 continue;
             }
-            if let Some(lane) = self.lanes.get_mut(stream) {
+            if let Some(lane) = watch.lanes.get_mut(stream) {
                 std::mem::swap(&mut lane.frame, &mut frame);
-                self.one(stream, out)?;
+                watch.one(stream, faulty, self.service, out)?;
             }
         }
         Ok(())
     }
 
+    /// Takes the thresholds of the configuration as it is now; those of a
+    /// configuration that cannot be used are refused.
+    fn reload(&mut self, watch: &mut Watch) {
+        let read = (self.service.reload)().and_then(|config| {
+            let rules = config.verdict.over(&self.bundle.manifest.verdict)?;
+            for lane in &mut watch.lanes {
+                lane.pipeline.set_verdict(rules)?;
+            }
+            Ok((config, rules))
+        });
+        let outputs = &mut self.service.outputs;
+        match read {
+            Ok((config, rules)) => {
+                outputs.set_hold(config.verdict.hold());
+                let (false_alarm, miss) = (rules.false_alarm, rules.miss);
+                tracing::warn!(false_alarm, miss, "thresholds reloaded");
+                outputs.status(format_args!(
+                    "thresholds reloaded: false alarm {false_alarm}, miss {miss}"
+                ));
+                if self.options.config.needs_restart(&config) {
+                    tracing::warn!("other settings changed too: they need a restart");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the configuration was not reloaded: the old thresholds stay");
+                outputs.status(format_args!("configuration refused: {error}"));
+            }
+        }
+    }
+}
+
+struct Watch {
+    lanes: Vec<Lane>,
+    printer: EventPrinter,
+    log: Option<LogKeeper>,
+    status: StatusLine,
+    /// Events of the current frame.
+    pending: Vec<Event>,
+    summary: Summary,
+    start: Instant,
+    /// How far the source is behind its own clock (`--realtime`).
+    lag: Duration,
+    /// Frames in a row that were left out.
+    late_frames: u32,
+}
+
+impl Watch {
     /// No camera has anything to look at.
-    fn idle(&mut self) -> Result<(), EdgeError> {
+    fn nothing(&mut self, faulty: bool, service: &mut Service<'_>) -> Result<(), EdgeError> {
+        if faulty {
+            service.outputs.fault();
+        } else {
+            service.outputs.idle();
+        }
         if let Some(log) = &mut self.log {
             log.poll(self.start.elapsed())?;
         }
@@ -166,7 +231,13 @@ impl Watch {
     }
 
     /// Looks at the newest frame of a stream.
-    fn one(&mut self, stream: usize, out: &mut dyn Write) -> Result<(), EdgeError> {
+    fn one(
+        &mut self,
+        stream: usize,
+        faulty: bool,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
         let Some(lane) = self.lanes.get_mut(stream) else {
             return Ok(());
         };
@@ -174,8 +245,14 @@ impl Watch {
         let mut note = |kind, person: &Person| pending.push(maker.event(kind, person, frame));
         lane.pipeline.push(frame, &mut note)?;
         self.summary.frames += 1;
-        self.tell(stream, out)?;
-        self.idle()?;
+        let fault = faulty || self.log.as_ref().is_some_and(LogKeeper::is_faulty);
+        let everybody = self.lanes.iter().flat_map(|lane| lane.pipeline.people());
+        let people = everybody.filter(|p| p.id != 0);
+        service.outputs.frame(people.map(Person::verdict), fault);
+        self.tell(stream, service, out)?;
+        if let Some(log) = &mut self.log {
+            log.poll(self.start.elapsed())?;
+        }
         let (frames, start) = (self.summary.frames, self.start);
         if let Some(lane) = self.lanes.get(stream) {
             let people = lane.pipeline.people();
@@ -185,18 +262,32 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until it is time for the frame; `false` if that was long ago.
-    fn in_time(&self, frame: &Frame, rate_hz: f64) -> bool {
-        let due = Duration::from_micros(frame.time_us);
+    /// Waits until it is time for the frame; `false` if that was long ago. A source
+    /// that is slower than its own clock is given the time it lacks.
+    fn in_time(&mut self, frame: &Frame, rate_hz: f64, service: &Service<'_>) -> bool {
         let now = self.start.elapsed();
-        if let Some(early) = due.checked_sub(now) {
-            std::thread::sleep(early.min(Duration::from_secs(5)));
-            return true;
+        let due = self.lag + Duration::from_micros(frame.time_us);
+        let late = now.saturating_sub(due);
+        if late.as_secs_f64() >= 2.0 / rate_hz {
+            self.late_frames += 1;
+            if self.late_frames < LATE_FRAMES_MAX {
+                return false;
+            }
+            self.lag += late;
         }
-        (now - due).as_secs_f64() < 2.0 / rate_hz
+        self.late_frames = 0;
+        let due = due.min(now + WAIT_MAX);
+        while let Some(early) = due.checked_sub(self.start.elapsed()) {
+            if early.is_zero() || service.signals.is_stopping() {
+                break;
+            }
+            std::thread::sleep(early.min(Duration::from_millis(50)));
+            service.outputs.idle();
+        }
+        true
     }
 
-    fn end(&mut self, out: &mut dyn Write) -> Result<(), EdgeError> {
+    fn end(&mut self, service: &mut Service<'_>, out: &mut dyn Write) -> Result<(), EdgeError> {
         let mut ended = Ok(());
         for stream in 0..self.lanes.len() {
             if let Some(lane) = self.lanes.get_mut(stream) {
@@ -207,7 +298,7 @@ impl Watch {
                 ended = ended.and(lane.pipeline.finish(&mut note));
             }
             self.summary.seconds = self.start.elapsed().as_secs_f64();
-            self.tell(stream, out)?;
+            self.tell(stream, service, out)?;
         }
         if let Some(log) = self.log.take() {
             log.close()?;
@@ -218,7 +309,12 @@ impl Watch {
     }
 
     /// Logs and prints the events of a stream's newest frame.
-    fn tell(&mut self, stream: usize, out: &mut dyn Write) -> Result<(), EdgeError> {
+    fn tell(
+        &mut self,
+        stream: usize,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
         let Some(lane) = self.lanes.get_mut(stream) else {
             return Ok(());
         };
@@ -227,6 +323,7 @@ impl Watch {
         }
         for event in self.pending.drain(..) {
             count(&mut self.summary, &mut lane.flagged, &event);
+            service.outputs.event(&event);
             if let Some(log) = &mut self.log {
                 log.record(&event, &lane.frame, self.start.elapsed())?;
             }
@@ -234,19 +331,6 @@ impl Watch {
         }
         Ok(())
     }
-}
-
-fn open_log(config: &RecordConfig) -> Result<EventRecorder, EdgeError> {
-    let (recorder, recovery) = EventRecorder::open(config)?;
-    if recovery.dropped_bytes > 0 {
-        tracing::warn!(
-            folder = %config.folder.display(),
-            entry = recovery.entries,
-            bytes = recovery.dropped_bytes,
-            "the event log ended in half an entry, which was cut off"
-        );
-    }
-    Ok(recorder)
 }
 
 fn count(summary: &mut Summary, flagged: &mut Vec<u32>, event: &Event) {
@@ -282,8 +366,13 @@ fn status_text(frame: &Frame, frames: u64, people: &[Person], start: Instant) ->
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::alarm::SystemClock;
     use crate::builtin::builtin;
+    use crate::report::terminal::EventFormat;
+    use crate::service::{Notifier, Outputs, Signals};
     use crate::source::{SourceError, SyntheticSource};
 
     /// Two cameras that see the same, one of them every other time.
@@ -335,11 +424,18 @@ mod tests {
     fn streams_do_not_mix() {
         let options = RunOptions {
             source: SourceSpec::Synthetic(3),
-            format: EventFormat::Jsonl,
-            frames_max: Some(120),
-            realtime: false,
-            every: 5,
-            log: None,
+            config: ServiceConfig {
+                format: EventFormat::Jsonl,
+                max_frames: Some(120),
+                ..ServiceConfig::default()
+            },
+        };
+        let clock = Arc::new(SystemClock::default());
+        let outputs = Outputs::open(&options.config, Notifier::default(), clock).unwrap();
+        let mut service = Service {
+            outputs,
+            signals: Signals::default(),
+            reload: &|| Ok(ServiceConfig::default()),
         };
         let mut source = Twice {
             source: SyntheticSource::new(3).unwrap(),
@@ -347,8 +443,8 @@ mod tests {
             kept: Frame::default(),
         };
         let mut out = Vec::new();
-        let stop = AtomicBool::new(false);
-        run_source(&builtin().unwrap(), &mut source, &options, &stop, &mut out).unwrap();
+        let bundle = builtin().unwrap();
+        run_source(&bundle, &mut source, &options, &mut service, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let of = |name: &str| {
             let lines = text.lines().filter(|line| line.contains(name));

@@ -10,7 +10,8 @@
 //! The way of a frame: [`face`] finds boxes, [`geometry`] turns a box into a
 //! similarity transform, [`sample`] draws the crop, the network returns a
 //! logit, [`calibration`] gives it a meaning, [`verdict`] adds up the evidence
-//! of a track, and [`event`] records what changed.
+//! of a track, [`event`] records what changed, [`signal`] says what the device
+//! shows, and [`wire`] tells both to a microcontroller.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 #[cfg(all(test, not(feature = "std")))]
@@ -33,11 +34,13 @@ pub mod quality;
 pub mod sample;
 #[cfg(feature = "settings")]
 pub mod settings;
+pub mod signal;
 #[cfg(feature = "std")]
 pub mod signature;
 #[cfg(feature = "std")]
 pub mod synthetic;
 pub mod verdict;
+pub mod wire;
 
 #[cfg(feature = "std")]
 pub use bundle::{Bundle, BundleError};
@@ -49,4 +52,5 @@ pub use geometry::{CropSpec, FaceBox, Point, Similarity};
 pub use manifest::{Manifest, ManifestError};
 pub use quality::{Quality, QualityLimits};
 pub use sample::{ImageError, RgbView, crop_planar, crop_rgb};
+pub use signal::{HoldConfig, Signal, SignalHold};
 pub use verdict::{Reason, Score, SequentialTest, Verdict, VerdictConfig, VerdictError};

@@ -47,7 +47,9 @@ pub enum Reason {
     Blurred,
     /// The face is too dark.
     Dark,
-    /// The face looks away.
+    /// The face looks away. Whoever finds landmarks may say so by
+    /// [`SequentialTest::skip`]; the built-in face finder cannot: it gives boxes
+    /// only, of frontal faces only.
     Turned,
     /// Enough frames were seen, but they do not agree enough.
     Inconclusive,
@@ -269,6 +271,18 @@ impl SequentialTest {
         *count = count.saturating_add(1);
     }
 
+    /// Takes other settings from the next frame on. What was collected counts on,
+    /// and a verdict stays until the opposite bound is reached.
+    ///
+    /// # Errors
+    /// Settings out of range; the old ones stay then.
+    pub fn configure(&mut self, config: VerdictConfig) -> Result<(), VerdictError> {
+        config.check()?;
+        self.config = config;
+        (self.genuine_at, self.manipulated_at) = config.bounds();
+        Ok(())
+    }
+
     /// Forgets every frame, for a new track with the same settings.
     pub fn reset(&mut self) {
         self.evidence = 0.0;
@@ -433,6 +447,30 @@ mod tests {
         }
         assert_eq!(test.reason(), Some(Reason::Inconclusive));
         assert_eq!(test.score().value(), 0.5);
+    }
+
+    #[test]
+    fn other_settings_count_from_the_next_frame_on() {
+        let mut test = test();
+        for _ in 0..5 {
+            test.push(2.0, &SHARP);
+        }
+        assert_eq!((test.verdict(), test.llr()), (Verdict::Undecided, 2.5));
+        // ln(0.95 / 0.2) = 1.56: what was collected is enough.
+        let lenient = VerdictConfig {
+            false_alarm: 0.2,
+            ..VerdictConfig::default()
+        };
+        test.configure(lenient).expect("in range");
+        assert_eq!(test.verdict(), Verdict::Undecided);
+        assert_eq!(test.push(0.0, &SHARP), Verdict::Manipulated);
+        let before = test.clone();
+        let wrong = VerdictConfig {
+            frames_min: 0,
+            ..lenient
+        };
+        assert_eq!(test.configure(wrong), Err(VerdictError::FramesMin));
+        assert_eq!(test, before);
     }
 
     #[test]

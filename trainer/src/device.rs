@@ -25,26 +25,43 @@ pub struct DeviceArgs {
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     pub device: DeviceKind,
-    /// Devices that share a step. More than one is refused: the message says why, and what
-    /// to do with several
+    /// GPUs that share every step of `train`, each with its part of the batch
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub devices: usize,
 }
 
 impl DeviceArgs {
-    /// Opens the device.
+    /// Opens the one device of a command that cannot use several.
     ///
     /// # Errors
     /// As [`DeviceKind::open`]; and where more than one device is asked for.
     pub fn open(&self) -> Result<Device> {
-        ensure!(self.devices > 0, "--devices is 0: it must be 1");
         ensure!(
             self.devices == 1,
-            "--devices {}: one run trains on one device. {}",
-            self.devices,
-            self.device.instead_of_several()
+            "--devices {}: only `train` uses several; leave it out",
+            self.devices
         );
         self.device.open()
+    }
+
+    /// Opens the devices that share the steps of a run; the first holds the weights.
+    ///
+    /// # Errors
+    /// As [`DeviceKind::open`]; and where the machine has fewer, or the kind is the CPU.
+    pub fn open_all(&self) -> Result<Vec<Device>> {
+        ensure!(self.devices > 0, "--devices is 0: it must be at least 1");
+        if self.devices == 1 {
+            return Ok(vec![self.device.open()?]);
+        }
+        let found = self.device.enumerate()?;
+        ensure!(
+            found.len() >= self.devices,
+            "--devices {}: this machine shows {} for `{}`; ask for as many, or start runs on several machines: docs/scale.md",
+            self.devices,
+            found.len(),
+            self.device
+        );
+        Ok(found.into_iter().take(self.devices).collect())
     }
 }
 
@@ -86,20 +103,29 @@ impl DeviceKind {
         }
     }
 
-    /// What burn 0.22 has for several devices, and what to do today.
-    fn instead_of_several(self) -> &'static str {
+    /// Every device of the kind that this machine shows.
+    fn enumerate(self) -> Result<Vec<Device>> {
         match self {
-            Self::Flex | Self::Ndarray => {
-                "On the CPU it uses all cores already; RAYON_NUM_THREADS limits them. Runs with other seeds or methods go to other machines: docs/scale.md"
-            }
-            Self::Vulkan | Self::Wgpu => {
-                "burn has no exchange of gradients between such devices. Start one run per GPU instead, with CUBECL_WGPU_DEFAULT_DEVICE=\"DiscreteGpu(1)\" and so on: docs/scale.md"
-            }
-            Self::Cuda => {
-                "burn averages gradients between the NVIDIA GPUs of one machine over NCCL, but this trainer does not use that yet. Start one run per GPU instead, with CUDA_VISIBLE_DEVICES=1 and so on: docs/scale.md"
-            }
+            Self::Flex | Self::Ndarray => bail!(
+                "--devices: the CPU is one device and trains on all cores already (RAYON_NUM_THREADS limits them); runs with other seeds or methods go to other machines: docs/scale.md"
+            ),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => gpus(self, burn::tensor::DeviceType::Vulkan),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => gpus(self, burn::tensor::DeviceType::Wgpu),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => gpus(self, burn::tensor::DeviceType::Cuda),
+            #[allow(unreachable_patterns, reason = "a build may have every feature")]
+            missing => missing.open().map(|device| vec![device]),
         }
     }
+}
+
+/// Lists GPUs; the first one is tried, so that a missing driver is an error and no panic.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn gpus(kind: DeviceKind, of: burn::tensor::DeviceType) -> Result<Vec<Device>> {
+    kind.open()?;
+    Ok(Device::enumerate(of).into_vec())
 }
 
 /// The adapter that `CUBECL_WGPU_DEFAULT_DEVICE` names, or the best one.
@@ -182,13 +208,17 @@ mod tests {
 
     #[test]
     fn several_devices_are_refused_with_a_remedy() {
-        for device in [DeviceKind::Flex, DeviceKind::Cuda, DeviceKind::Vulkan] {
-            let args = DeviceArgs { device, devices: 2 };
-            let text = args.open().unwrap_err().to_string();
-            assert!(
-                text.contains("--devices 2") && text.contains("docs/scale.md"),
-                "{text}"
-            );
-        }
+        let two = |device| DeviceArgs { device, devices: 2 };
+        let text = two(DeviceKind::Flex).open_all().unwrap_err().to_string();
+        assert!(
+            text.contains("--devices") && text.contains("docs/scale.md"),
+            "{text}"
+        );
+        assert!(two(DeviceKind::Flex).open().is_err());
+        let none = DeviceArgs {
+            device: DeviceKind::Flex,
+            devices: 0,
+        };
+        assert!(none.open_all().is_err());
     }
 }

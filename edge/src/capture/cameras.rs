@@ -121,6 +121,11 @@ impl Cameras {
         all
     }
 
+    /// Whether something is wrong with any of them now.
+    pub fn is_faulty(&self) -> bool {
+        self.workers.iter().any(|worker| worker.is_stalled) || self.mailbox.is_faulty()
+    }
+
     /// Notices threads that hang.
     fn watch_threads(&mut self) {
         let now = self.clock.now().as_millis() as u64;

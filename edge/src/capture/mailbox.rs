@@ -125,6 +125,12 @@ impl Mailbox {
         self.lock().slots.iter().map(|s| s.status.clone()).collect()
     }
 
+    /// Whether something is wrong with any camera now.
+    pub fn is_faulty(&self) -> bool {
+        let slots = self.lock();
+        slots.slots.iter().any(|s| !s.status.active.is_empty())
+    }
+
     /// Lets no camera wait for the reader any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -5,10 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
-use super::config::{LogConfig, SyncPolicy};
-use super::record::RecordConfig;
-use super::stills::StillsConfig;
+use super::config::SyncPolicy;
 
 /// Whether and how `run` logs its events.
 #[derive(Clone, Debug, Default, Args)]
@@ -17,41 +16,23 @@ pub struct LogArgs {
     #[arg(long, value_name = "DIR")]
     pub log: Option<PathBuf>,
     /// File of the log's secret key, instead of log.key in its folder; made where it is missing
-    #[arg(long, value_name = "FILE", requires = "log")]
+    #[arg(long, value_name = "FILE")]
     pub log_key: Option<PathBuf>,
-    /// When the log is brought onto the disk: always (after every event), Ns (at most N seconds
-    /// later), or close (at the end)
-    #[arg(long, value_name = "WHEN", default_value = "always", requires = "log")]
-    pub log_sync: SyncArg,
-    /// Keep the newest N pictures of what was called manipulated; 0 keeps none
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "log")]
-    pub stills: u32,
+    /// When the log is brought onto the disk: always (after every event, the default), Ns (at
+    /// most N seconds later), or close (at the end)
+    #[arg(long, value_name = "WHEN")]
+    pub log_sync: Option<SyncArg>,
+    /// Keep the newest N pictures of what was called manipulated; 0, the default, keeps none
+    #[arg(long, value_name = "N")]
+    pub stills: Option<u32>,
     /// Delete pictures after so many days
-    #[arg(long, value_name = "N", requires = "stills")]
+    #[arg(long, value_name = "N")]
     pub stills_days: Option<u32>,
 }
 
-impl LogArgs {
-    /// Where and how to log, if at all.
-    pub fn config(&self) -> Option<RecordConfig> {
-        let stills = (self.stills > 0).then(|| StillsConfig {
-            count_max: self.stills as usize,
-            age_max_s: self.stills_days.map(|days| u64::from(days) * 86_400),
-        });
-        self.log.as_ref().map(|folder| RecordConfig {
-            folder: folder.clone(),
-            key: self.log_key.clone(),
-            log: LogConfig {
-                sync: self.log_sync.0,
-                ..LogConfig::default()
-            },
-            stills,
-        })
-    }
-}
-
 /// [`SyncPolicy`] on the command line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SyncArg(pub SyncPolicy);
 
 /// Most entries that wait for the disk together.
@@ -73,5 +54,23 @@ impl FromStr for SyncArg {
                 _ => return Err("write always, close, or seconds such as 5s, up to 3600s".into()),
             },
         }))
+    }
+}
+
+impl TryFrom<String> for SyncArg {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<SyncArg> for String {
+    fn from(sync: SyncArg) -> Self {
+        match sync.0 {
+            SyncPolicy::Always => "always".into(),
+            SyncPolicy::Every { wait, .. } => format!("{}s", wait.as_secs()),
+            SyncPolicy::OnClose => "close".into(),
+        }
     }
 }

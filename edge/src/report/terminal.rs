@@ -2,13 +2,15 @@
 
 use std::io::{self, Write};
 
+use serde::{Deserialize, Serialize};
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
 use super::style::{Style, frames_text, reason_text, time_text, verdict_word};
 
 /// How events are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EventFormat {
     /// For people.
     #[default]

@@ -132,6 +132,10 @@ impl FrameSource for LiveSource {
         self.rate_hz
     }
 
+    fn is_faulty(&self) -> bool {
+        self.cameras.is_faulty()
+    }
+
     fn frames_dropped(&self) -> u64 {
         self.cameras.status().iter().map(|s| s.dropped).sum()
     }

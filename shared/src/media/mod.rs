@@ -73,6 +73,12 @@ pub trait FrameSource {
         vec![self.name().to_owned()]
     }
 
+    /// Whether something is wrong with one of the streams now, though frames of
+    /// others may come.
+    fn is_faulty(&self) -> bool {
+        false
+    }
+
     /// Frames that a live source left out because newer ones came.
     fn frames_dropped(&self) -> u64 {
         0

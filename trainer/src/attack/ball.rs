@@ -100,6 +100,9 @@ impl Ball {
         match self.norm {
             Norm::Linf => gradient.sign(),
             Norm::L2 => {
+                // Squares of a saturated loss's gradient would underflow.
+                let unit = greatest(&gradient, frames).clamp_min(1e-30);
+                let gradient = gradient / unit;
                 let length = lengths(&gradient, frames);
                 gradient / length.clamp_min(1e-12)
             }
@@ -117,6 +120,20 @@ pub fn lengths(x: &Tensor<4>, frames: usize) -> Tensor<4> {
     let flat = x.clone().reshape([n / frames, frames * c * h * w]);
     let length = (flat.clone() * flat).sum_dim(1).sqrt(); // [clips, 1]
     length.repeat_dim(1, frames).reshape([n, 1, 1, 1])
+}
+
+/// Greatest absolute value of each clip, for every one of its frames.
+///
+/// # Shapes
+/// - `x`: `[clips * frames, ..]`; output `[clips * frames, 1, 1, 1]`
+pub fn greatest(x: &Tensor<4>, frames: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let frames = frames.max(1);
+    x.clone()
+        .reshape([n / frames, frames * c * h * w])
+        .max_abs_dim(1)
+        .repeat_dim(1, frames)
+        .reshape([n, 1, 1, 1])
 }
 
 #[cfg(test)]
@@ -140,6 +157,18 @@ mod tests {
         let alone = Ball::l2(0.25).project(clean.clone() + change, &clean, 1);
         for got in values(alone - clean) {
             assert!((got - 0.25).abs() < 1e-6, "{got}");
+        }
+    }
+
+    #[test]
+    fn tiny_gradients_have_a_direction() {
+        let device = Device::flex();
+        let gradient = Tensor::<1>::from_floats([3e-25, -4e-25], &device).reshape([2, 1, 1, 1]);
+        for (got, want) in values(Ball::l2(1.0).steepest(gradient, 2))
+            .iter()
+            .zip([0.6, -0.8])
+        {
+            assert!((got - want).abs() < 1e-5, "{got} {want}");
         }
     }
 

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
 use super::Target;
+use super::clips::host;
 use super::objective::spread;
 
 /// Clips under attack.
@@ -32,6 +33,22 @@ impl Faces {
             Target::Both => self.label.ones_like(),
         };
         spread(chosen, n).reshape([n, 1, 1, 1])
+    }
+
+    /// Whether `target` names each clip.
+    ///
+    /// # Errors
+    /// When a label is not finite.
+    pub fn attacked(&self, target: Target) -> Result<Vec<bool>> {
+        let fake = host(self.label.clone())?;
+        Ok(fake
+            .iter()
+            .map(|label| match target {
+                Target::Fakes => *label > 0.5,
+                Target::Reals => *label <= 0.5,
+                Target::Both => true,
+            })
+            .collect())
     }
 
     /// `2y - 1` of each clip, `[clips]`: a detector is right where this times its logit is

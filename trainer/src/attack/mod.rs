@@ -1,15 +1,41 @@
 //! Attacks on detectors of one logit. Perturbations act on pixels in [0, 1]; images are
 //! `[clips * frames, 3, h, w]` of any size.
 
+mod apgd;
 mod ball;
+mod border;
+mod carlini;
+pub mod check;
+mod clips;
+mod degradation;
 mod deployed;
+mod eot;
+mod fab;
 mod faces;
+mod frequency;
+mod hop_skip_jump;
+mod hussain;
+mod hyperplane;
+mod mmd;
+mod momentum;
+mod nes;
+mod noise_floor;
 mod objective;
+mod overlay;
+mod pace;
+mod patch;
 mod pgd;
+mod queries;
 mod result;
 mod slope;
+mod square;
+mod statistical;
+pub mod suite;
 #[cfg(test)]
 pub(crate) mod toy;
+mod transfer;
+pub mod transform;
+mod universal;
 mod victim;
 
 use anyhow::Result;
@@ -17,13 +43,31 @@ use anyhow::Result;
 use crate::fake::Random;
 use crate::network::Differentiable;
 
-pub use ball::{Ball, Noise, Norm, lengths};
+pub use apgd::Apgd;
+pub use ball::{Ball, Noise, Norm, greatest, lengths};
+pub use border::Flipped;
+pub use carlini::Carlini;
+pub use clips::{choose, host};
 pub use deployed::Deployed;
+pub use eot::Eot;
+pub use fab::Fab;
 pub use faces::{Attacked, Faces, non_zero_share};
+pub use frequency::Frequency;
+pub use hop_skip_jump::HopSkipJump;
+pub use hussain::Hussain;
+pub use momentum::MiFgsm;
+pub use nes::Nes;
+pub use noise_floor::NoiseFloor;
 pub use objective::{Goal, Objective, spread};
+pub use overlay::Overlay;
+pub use patch::Patch;
 pub use pgd::{Begin, Pgd, Target};
 pub use result::{Access, AttackResult};
 pub use slope::{Slope, per_clip};
+pub use square::Square;
+pub use statistical::Statistical;
+pub use transfer::Transfer;
+pub use universal::Universal;
 pub use victim::Victim;
 
 /// What every attack tells of itself.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Method;
 use crate::network::NetworkConfig;
@@ -66,14 +66,14 @@ impl Timing {
 }
 
 /// Where it was measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// What the processor calls itself.
     pub cpu: String,
     /// Instruction set, such as `x86_64`.
-    pub arch: &'static str,
+    pub arch: String,
     /// Operating system.
-    pub os: &'static str,
+    pub os: String,
     /// Processors that the system lets us use.
     pub cores: usize,
 }
@@ -87,8 +87,8 @@ impl Machine {
             .find_map(|line| line.strip_prefix("model name")?.split_once(':'));
         Self {
             cpu: model.map_or("unknown", |(_, name)| name.trim()).to_owned(),
-            arch: std::env::consts::ARCH,
-            os: std::env::consts::OS,
+            arch: std::env::consts::ARCH.to_owned(),
+            os: std::env::consts::OS.to_owned(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

@@ -94,7 +94,15 @@ impl Subject {
     fn descend(&mut self, attacked: Option<Tensor<4>>) {
         let images = self.images.clone().autodiff();
         let label = self.label.clone();
-        let found = loss(&self.net, images, attacked, label, self.frames, &self.run);
+        let found = loss(
+            &self.net,
+            images,
+            attacked,
+            label,
+            self.frames,
+            &self.run,
+            None,
+        );
         let gradients = GradientsParams::from_grads(found.terms.total.backward(), &self.net);
         let rate = self.run.train.learning_rate;
         self.net = self.optimizer.step(rate, self.net.clone(), gradients);

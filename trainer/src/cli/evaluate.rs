@@ -1,16 +1,28 @@
 //! `unmask-trainer evaluate`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::Epsilon;
+use anyhow::ensure;
+use burn::tensor::Device;
+
+use crate::bench::Machine;
+use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
-use crate::evaluate::{Scores, Validation, validate};
+use crate::evaluation::{VALIDATION_SEED, Validation, validate};
 use crate::export::quantise;
-use crate::train::{RunFolder, Weights};
+use crate::network::Frozen;
+use crate::report::{
+    Asked, ComparedRun, Conditions, Context, HTML_FILE, JSON_FILE, Level, Measurement, Report,
+    assemble, compared, create_folder, data_tested, detector_tested, measure, read_attacks,
+};
+use crate::train::{RunFolder, Trained, Weights};
 
 /// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame, or per clip for a clip network; fakes are those of the data and
-/// pseudo-fakes of held-out faces, the same for every run.
+/// pseudo-fakes of held-out faces, the same for every run. Held-out videos are scored as they are
+/// stored, too, up to the level of whole videos.
+///
+/// Prints a short table and writes report.json and report.html, a page that needs nothing else.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Run folder
@@ -18,12 +30,41 @@ pub struct Args {
     /// Folder of shards
     #[arg(long)]
     data: PathBuf,
-    /// Radius of PGD-10, such as 2/255; by default that of the run
+    /// Folder of the report; by default `evaluation` in the run folder
     #[arg(long)]
-    epsilon: Option<Epsilon>,
+    output: Option<PathBuf>,
+    /// Radii of PGD-10, such as 2/255 or 1/255,2/255,4/255; by default that of the run. Figures
+    /// that name none are at the run's radius where it is among them, else at the first
+    #[arg(long, value_delimiter = ',')]
+    epsilon: Vec<Epsilon>,
     /// Held-out pairs at most
     #[arg(long, default_value_t = 1000)]
     pairs: usize,
+    /// Clips of held-out videos at most; 0 = no video level
+    #[arg(long, default_value_t = 1000)]
+    clips: usize,
+    /// Measure AUC under the perturbations of DeeperForensics, too
+    #[arg(long)]
+    distortions: bool,
+    /// Pairs at most under each perturbation
+    #[arg(long, default_value_t = 200)]
+    distortion_pairs: usize,
+    /// Put the faces of so many pairs into the report. They are faces of your data: keep the report
+    /// as you keep the data
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    samples: usize,
+    /// Results of `unmask-trainer attack` to put into the report
+    #[arg(long, value_name = "FILE")]
+    attacks: Option<PathBuf>,
+    /// Other runs to score on the same pairs
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    compare: Vec<PathBuf>,
+    /// Largest share of held-out real faces that the operating point may call manipulated
+    #[arg(long, default_value_t = 0.02)]
+    bpcer: f64,
+    /// Samples of the bootstrap
+    #[arg(long, default_value_t = 1000)]
+    resamples: usize,
     /// Evaluate the weights before rounding to int8
     #[arg(long)]
     float: bool,
@@ -35,67 +76,262 @@ pub struct Args {
     device: DeviceKind,
 }
 
+/// A run that is ready to be scored.
+struct Loaded {
+    config: RunConfig,
+    trained: Trained,
+    net: Frozen,
+    parameters: u64,
+}
+
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let (folder, config) = RunFolder::open(&self.run)?;
+        self.check()?;
         let device = self.device.open()?;
-        let trained = folder.trained(&config, self.weights, &device)?;
-        let net = trained.net.fold();
-        let net = if self.float {
-            net
-        } else {
-            quantise(&net)?.dequantise(&device)
+        let main = self.load(&self.run, self.weights, &device)?;
+        let others = self.others(&main.config, &device)?;
+        let attacks = self.attacks.as_deref().map(read_attacks).transpose()?;
+        let output = match &self.output {
+            Some(output) => output.clone(),
+            None => self.run.join("evaluation"),
         };
+        create_folder(&output)?;
         let records = read_shards(&self.data)?;
-        let pairs = Pairs::new(&records, &config.data, true)?;
-        let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
-        let request = Validation::of(&config.network, self.pairs, epsilon.value());
-        let scores = validate(&net, &pairs, &request, &device)?;
+        let pairs = Pairs::new(&records, &main.config.data, true)?;
+        let asked = self.asked(&main.config);
+        let say = |what: &str| tracing::info!("{what}");
+        let (net, config) = (&main.net, &main.config);
+        let measured = measure(net, &records, &pairs, config, &asked, &device, say)?;
+        self.print(&main, &measured);
+        let comparison = self.compare(&main, &measured, &others, &pairs, &asked, &device)?;
+        let data = data_tested(&self.data, &records, config.data.validation_share)?;
+        let report = assemble(
+            &measured,
+            Context {
+                detector: detector_tested(
+                    &self.run,
+                    config,
+                    &main.trained,
+                    main.parameters,
+                    !self.float,
+                )?,
+                data,
+                conditions: self.conditions(config, &asked, &measured),
+                bpcer_limit: self.bpcer,
+                attacks,
+                comparison,
+            },
+        );
+        print_videos(&report);
+        report.write(&output)?;
+        let output = output.display();
+        println!("wrote {output}/{JSON_FILE} and {output}/{HTML_FILE}");
+        Ok(())
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(self.pairs > 0, "--pairs is 0: it must be 1 or more");
+        ensure!(
+            (0.0..=1.0).contains(&self.bpcer),
+            "--bpcer is {}: it must be 0 to 1",
+            self.bpcer
+        );
+        ensure!(
+            self.resamples <= 100_000,
+            "--resamples is {}: it must be at most 100000",
+            self.resamples
+        );
+        Ok(())
+    }
+
+    fn load(
+        &self,
+        run: &Path,
+        weights: Option<Weights>,
+        device: &Device,
+    ) -> anyhow::Result<Loaded> {
+        let (folder, config) = RunFolder::open(run)?;
+        let trained = folder.trained(&config, weights, device)?;
+        let net = trained.net.fold();
+        let quantised = quantise(&net)?;
+        Ok(Loaded {
+            net: match self.float {
+                true => net,
+                false => quantised.dequantise(device),
+            },
+            parameters: quantised.parameters(),
+            config,
+            trained,
+        })
+    }
+
+    /// The runs to compare with. None may have been trained on the faces that are scored.
+    fn others(&self, config: &RunConfig, device: &Device) -> anyhow::Result<Vec<Loaded>> {
+        let load = |path: &PathBuf| {
+            let other = self.load(path, None, device)?;
+            let (mine, theirs) = (
+                config.data.validation_share,
+                other.config.data.validation_share,
+            );
+            ensure!(
+                theirs >= mine,
+                "{} held out {theirs} of the groups, {} {mine}: it was trained on faces that would be scored. \
+                 Compare runs of one data.validation_share, or evaluate it first and compare this one with it",
+                path.display(),
+                self.run.display()
+            );
+            ensure!(
+                other.config.network.clip_frames() == config.network.clip_frames(),
+                "{} decides on other clips than {}: evaluate them one by one",
+                path.display(),
+                self.run.display()
+            );
+            Ok(other)
+        };
+        self.compare.iter().map(load).collect()
+    }
+
+    fn asked(&self, config: &RunConfig) -> Asked {
+        let own = config.attack.epsilon;
+        let main = match self.epsilon.first() {
+            Some(first) if !self.epsilon.contains(&own) => *first,
+            _ => own,
+        };
+        Asked {
+            pairs: self.pairs,
+            radii: self.epsilon.iter().map(|epsilon| epsilon.value()).collect(),
+            epsilon: main.value(),
+            clips: self.clips,
+            distortion_pairs: if self.distortions {
+                self.distortion_pairs
+            } else {
+                0
+            },
+            samples: self.samples,
+        }
+    }
+
+    fn compare(
+        &self,
+        main: &Loaded,
+        measured: &Measurement,
+        others: &[Loaded],
+        pairs: &Pairs<'_>,
+        asked: &Asked,
+        device: &Device,
+    ) -> anyhow::Result<Vec<ComparedRun>> {
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut scores = Vec::new();
+        for (path, other) in self.compare.iter().zip(others) {
+            tracing::info!("comparing with {}", path.display());
+            let request = Validation::of(&other.config.network, asked.pairs, asked.epsilon);
+            scores.push(validate(&other.net, pairs, &request, device)?);
+        }
+        let name = |path: &Path| -> String {
+            let last = path.file_name().unwrap_or(path.as_os_str());
+            last.to_string_lossy().into_owned()
+        };
+        let all = std::iter::once((&self.run, main, &measured.scores)).chain(
+            self.compare
+                .iter()
+                .zip(others)
+                .zip(&scores)
+                .map(|((path, loaded), scores)| (path, loaded, scores)),
+        );
+        let runs: Vec<_> = all
+            .map(|(path, loaded, scores)| {
+                (name(path), loaded.config.train.method.to_string(), scores)
+            })
+            .collect();
+        Ok(compared(&runs, self.resamples))
+    }
+
+    fn conditions(&self, config: &RunConfig, asked: &Asked, measured: &Measurement) -> Conditions {
+        let data = &config.data;
+        Conditions {
+            pairs: measured.scores.kinds.len(),
+            pair_frames: config.network.clip_frames().unwrap_or(1),
+            pair_making: format!(
+                "share of fakes from the data {}, of swaps among pseudo-fakes {}; both faces of a pair moved, \
+                 resampled, blurred and recompressed at random (degradation {} of 1)",
+                data.fake_share, data.swap_share, data.degradation
+            ),
+            attack: "PGD-10 on the logit: l_inf, 10 steps of a quarter of the radius, random start"
+                .into(),
+            epsilon: f64::from(asked.epsilon),
+            seed: VALIDATION_SEED,
+            resamples: self.resamples,
+            device: self.device.to_string(),
+            threads: rayon::current_num_threads(),
+            machine: Machine::this(),
+            seconds: measured.seconds,
+        }
+    }
+
+    fn print(&self, main: &Loaded, measured: &Measurement) {
         println!(
             "method {}, {} weights (step {}), {} held-out pairs, {}",
-            config.train.method,
-            trained.weights,
-            trained.step,
-            scores.kinds.len(),
-            match request.frames {
-                1 => "single frames".to_string(),
-                frames => format!("clips of {frames} frames"),
+            main.config.train.method,
+            main.trained.weights,
+            main.trained.step,
+            measured.scores.kinds.len(),
+            match main.config.network.clip_frames() {
+                None | Some(1) => "single frames".to_string(),
+                Some(frames) => format!("clips of {frames} frames"),
             }
         );
-        print_scores(&scores, epsilon);
-        Ok(())
+        print_scores(measured);
     }
 }
 
-fn print_scores(scores: &Scores, epsilon: Epsilon) {
-    let shown = |auc: Option<f64>| auc.map_or("    -".into(), |auc| format!("{:5.1}", auc * 100.0));
+fn shown(auc: Option<f64>) -> String {
+    auc.map_or("    -".into(), |auc| format!("{:5.1}", auc * 100.0))
+}
+
+fn print_scores(measured: &Measurement) {
+    let clean = &measured.scores;
     println!("AUC, per cent");
     println!(
         "  clean                           {}",
-        shown(scores.clean_auc())
+        shown(clean.clean_auc())
     );
-    println!(
-        "  PGD-10 at {epsilon}, fakes attacked  {}",
-        shown(scores.one_sided_auc(true))
-    );
-    println!(
-        "  PGD-10 at {epsilon}, reals attacked  {}",
-        shown(scores.one_sided_auc(false))
-    );
-    println!(
-        "  PGD-10 at {epsilon}, both attacked   {}",
-        shown(scores.attacked_auc())
-    );
-    println!(
-        "  non-zero input gradients        {:5.1}",
-        scores.gradient_share * 100.0
-    );
+    for (radius, scores) in &measured.sweep {
+        let epsilon = Epsilon::of_255(radius * 255.0);
+        for (who, auc) in [
+            ("fakes attacked ", scores.one_sided_auc(true)),
+            ("reals attacked ", scores.one_sided_auc(false)),
+            ("both attacked  ", scores.attacked_auc()),
+        ] {
+            println!("  PGD-10 at {epsilon}, {who} {}", shown(auc));
+        }
+        println!(
+            "  non-zero input gradients        {:5.1}",
+            scores.gradient_share * 100.0
+        );
+    }
     println!("by kind of fake                pairs  clean  attacked");
-    for (kind, (pairs, clean, attacked)) in scores.by_kind() {
+    for (kind, (pairs, clean, attacked)) in clean.by_kind() {
         println!(
             "  {kind:28} {pairs:5}  {}     {}",
             shown(clean),
             shown(attacked)
+        );
+    }
+}
+
+fn print_videos(report: &Report) {
+    let videos = report
+        .levels
+        .iter()
+        .find(|row| row.level == Level::Video && row.attack.is_none());
+    if let Some(row) = videos {
+        println!(
+            "stored videos, {} real and {} fake: AUC {}",
+            row.reals,
+            row.fakes,
+            shown(row.auc.map(|auc| auc.value)).trim_start()
         );
     }
 }

@@ -1,19 +1,11 @@
 //! `unmask-trainer export`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
-use unmask_shared::bundle::sha256_hex;
-use unmask_shared::verdict::VerdictConfig;
-
-use crate::config::{Epsilon, RunConfig};
+use crate::config::Epsilon;
 use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
-use crate::evaluate::{Scores, Validation, validate};
-use crate::export::{
-    About, CardText, Caution, ProvenanceText, calibrate, quantise, write_bundle, write_card,
-};
-use crate::network::NetworkConfig;
+use crate::export::{Caution, Release, quantise};
 use crate::train::{RunFolder, Weights};
 
 /// Branches and normalisations are fused, weights rounded to int8, calibration and
@@ -71,105 +63,22 @@ impl Args {
         let net = quantise(&trained.net.fold())?;
         let records = read_shards(&self.data)?;
         let pairs = Pairs::new(&records, &config.data, true)?;
-        let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
-        let request = Validation::of(&config.network, self.pairs, epsilon.value());
-        let scores = validate(&net.dequantise(&device), &pairs, &request, &device)?;
-        let (calibration, operating_point) = calibrate(
-            &scores,
-            &Caution {
+        let release = Release {
+            release: self.release,
+            epsilon: Some(self.epsilon.unwrap_or(config.attack.epsilon)),
+            pairs: self.pairs,
+            caution: Caution {
                 bpcer: self.bpcer,
                 leaning: self.leaning,
                 ..Default::default()
             },
-        )?;
-        let (_, seconds) = folder.spent()?;
-        let about = About {
-            name: bundle_name(&self.output)?,
-            release: self.release,
-            calibration,
-            operating_point,
-            verdict: self.verdict(&config.network),
-            provenance: self.provenance(&config, seconds)?,
-            figures: figures(&scores, epsilon),
+            frame_weight: self.frame_weight,
+            data_note: self.data_note,
+            terms_note: self.terms_note,
         };
-        let card = write_card(&CardText {
-            about: &about,
-            config: &config,
-            scores: &scores,
-            epsilon,
-            parameters: net.parameters(),
-        });
-        write_bundle(&self.output, &net, &config.network, &about, &card, &device)?;
+        release.write(&self.output, &folder, &config, &net, &pairs, &device)?;
         println!("wrote {}", self.output.display());
         println!("next: unmask-trainer check {}", self.output.display());
         Ok(())
     }
-
-    /// A verdict takes at least two clips, or as many frames as usual.
-    fn verdict(&self, network: &NetworkConfig) -> VerdictConfig {
-        let usual = VerdictConfig::default();
-        let (weight, least) = match network.clip_frames() {
-            Some(_) => (0.5, 2),
-            None => (0.1, usual.frames_min),
-        };
-        VerdictConfig {
-            frame_weight: self.frame_weight.unwrap_or(weight),
-            frames_min: least,
-            ..usual
-        }
-    }
-
-    fn provenance(&self, config: &RunConfig, seconds: f64) -> anyhow::Result<ProvenanceText> {
-        Ok(ProvenanceText {
-            method: config.train.method.to_string(),
-            seed: config.train.seed,
-            config_sha256: sha256_hex(config.to_toml()?.as_bytes()),
-            data: self.data_note.clone(),
-            terms: self.terms_note.clone(),
-            machine: machine(),
-            minutes: (seconds / 60.0) as f32,
-        })
-    }
-}
-
-fn bundle_name(output: &Path) -> anyhow::Result<String> {
-    let name = output.file_name().and_then(|name| name.to_str());
-    Ok(name
-        .context("the output folder needs a name: it becomes the bundle's name")?
-        .to_string())
-}
-
-fn figures(scores: &Scores, epsilon: Epsilon) -> Vec<(String, f32, u32)> {
-    let count = scores.fake.len() as u32;
-    [
-        ("auc clean".to_string(), scores.clean_auc()),
-        (
-            format!("auc pgd-10 {epsilon} fakes attacked"),
-            scores.one_sided_auc(true),
-        ),
-        (
-            format!("auc pgd-10 {epsilon} reals attacked"),
-            scores.one_sided_auc(false),
-        ),
-        (
-            format!("auc pgd-10 {epsilon} both attacked"),
-            scores.attacked_auc(),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(name, auc)| Some((name, auc? as f32, count)))
-    .collect()
-}
-
-/// Processor and threads, as the system names them.
-fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or(std::env::consts::ARCH, |(_, name)| name.trim());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut text = format!("{model}, {threads} threads");
-    text.truncate(text.floor_char_boundary(128));
-    text
 }

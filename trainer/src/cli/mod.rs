@@ -1,5 +1,6 @@
 //! The command line.
 
+mod attack;
 mod bench;
 mod check;
 mod distort;
@@ -8,7 +9,9 @@ mod export;
 mod keygen;
 mod prepare;
 mod preview;
+mod reproduce;
 mod sign;
+mod stop;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +21,7 @@ Examples:
   unmask-trainer prepare --input photos --output shards
   unmask-trainer train --data shards --run runs/first
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
+  unmask-trainer attack runs/first --data shards --epsilon 2/255
   unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
   unmask-trainer keygen --output unmask.key && unmask-trainer sign bundle --key unmask.key
   unmask-edge analyze --bundle bundle video.mp4
@@ -46,6 +50,10 @@ enum Command {
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
+    /// Train the paper's method, its rivals and its ablation, and print the tables
+    Reproduce(reproduce::Args),
+    /// Attack held-out faces with a suite, and check whether its figures can be trusted
+    Attack(attack::Args),
     /// Time the steps of training on this machine
     Bench(bench::Args),
     /// Fuse, quantise, calibrate and write the bundle that devices run
@@ -71,6 +79,8 @@ impl Cli {
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
+            Command::Reproduce(args) => args.run(),
+            Command::Attack(args) => args.run(),
             Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),

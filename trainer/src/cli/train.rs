@@ -1,12 +1,12 @@
 //! `unmask-trainer train`
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail, ensure};
 use unmask_shared::settings::{Layers, Settings};
 
+use super::stop::listen;
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::read_shards;
 use crate::device::DeviceArgs;
@@ -80,7 +80,8 @@ impl Args {
         } else {
             (None, self.settings()?.value)
         };
-        let device = self.device.open()?;
+        let devices = self.device.open_all()?;
+        let device = devices.first().context("no device")?;
         let init = self.init.as_deref().map(|path| {
             let (folder, other) = RunFolder::open(path)?;
             ensure!(
@@ -88,7 +89,7 @@ impl Args {
                 "{} has another architecture: --init needs the same size and states",
                 path.display()
             );
-            Ok(folder.trained(&config, Some(Weights::Last), &device)?.net)
+            Ok(folder.trained(&config, Some(Weights::Last), device)?.net)
         });
         let init = init.transpose()?;
         let records = read_shards(&data)?;
@@ -96,21 +97,14 @@ impl Args {
             Some(folder) => folder,
             None => RunFolder::create(&run, &config)?,
         };
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = stop.clone();
-        ctrlc::set_handler(move || {
-            if asked.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-            eprintln!("\nfinishing this step, then saving; once more to stop at once");
-        })
-        .context("cannot listen for Ctrl-C")?;
+        let stop = listen()?;
         let (run, data) = (run.display(), data.display());
         let start = Start {
             init: init.as_ref(),
             until_epoch: self.until,
+            others: devices.get(1..).unwrap_or_default(),
         };
-        match train(&folder, &config, &records, &device, &start, &stop)? {
+        match train(&folder, &config, &records, device, &start, &stop)? {
             outcome @ (Outcome::Finished | Outcome::StoppedEarly(_)) => {
                 if let Outcome::StoppedEarly(step) = outcome {
                     println!("stopped after step {step}: validations no longer got better");

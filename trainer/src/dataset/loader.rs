@@ -41,6 +41,22 @@ impl Batch {
         }
     }
 
+    /// At most `parts` batches with about as many pairs each, in order; never an empty one.
+    pub fn divided(&self, parts: usize) -> Vec<Self> {
+        let pairs = self.labels.len() / 2;
+        let clip = self.images.len() / self.labels.len().max(1);
+        let parts = parts.clamp(1, pairs.max(1));
+        let part = |index: usize| {
+            let clips = 2 * (index * pairs / parts)..2 * ((index + 1) * pairs / parts);
+            Self {
+                images: self.images[clips.start * clip..clips.end * clip].to_vec(),
+                labels: self.labels[clips].to_vec(),
+                ..*self
+            }
+        };
+        (0..parts).map(part).collect()
+    }
+
     /// Clips in the batch.
     pub fn clips(&self) -> usize {
         self.labels.len()

@@ -26,12 +26,14 @@ pub use layout::{Compression, Layout};
 pub use loader::{Batch, BatchPlan, Loader};
 pub use options::PrepareOptions;
 pub(crate) use pairs::mix;
-pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair};
+pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, held_out_part};
 pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::read_shards;
+pub(crate) use record::fnv1a as text_hash;
 pub use record::{FaceChoice, Label, Meta, Record, Split};
 pub use skip::{Reason, Skip};
+pub(crate) use view::plain_clip;
 
 use unmask_shared::geometry::CropSpec;
 

@@ -31,6 +31,9 @@ pub struct PreparedPair {
     pub fake: Vec<f32>,
     /// What made the fake.
     pub kind: PairKind,
+    /// Numbers of the records that real and fake are from, for [`Pairs::record`]; a
+    /// pseudo-fake is from the face that it was made from.
+    pub records: [usize; 2],
 }
 
 /// Share of swaps, and degradation, at hardness zero.
@@ -43,6 +46,15 @@ const PERTURBED: u64 = 0xD157_0127;
 
 /// Real frames, fake frames, and what made them.
 type Clips = (Vec<Picture>, Vec<Picture>, PairKind);
+
+/// The part of some records that is held out: validation, or the official test split where
+/// there is nothing else.
+pub fn held_out_part(records: &[Record], share: f32) -> Split {
+    match records.iter().any(|r| r.part(share) == Split::Val) {
+        true => Split::Val,
+        false => Split::Test,
+    }
+}
 
 /// Draws pairs from the training or the validation part of some records.
 pub struct Pairs<'a> {
@@ -67,8 +79,7 @@ impl<'a> Pairs<'a> {
         let part_of = |record: &Record| record.part(config.validation_share);
         let wanted = match validation {
             false => Split::Train,
-            true if records.iter().any(|r| part_of(r) == Split::Val) => Split::Val,
-            true => Split::Test,
+            true => held_out_part(records, config.validation_share),
         };
         let part: Vec<usize> = (0..records.len())
             .filter(|i| part_of(&records[*i]) == wanted)
@@ -158,12 +169,15 @@ impl<'a> Pairs<'a> {
             .context("no such pair in this epoch")?;
         let seed = mix(epoch.seed, index as u64);
         let mut random = Random::seed_from_u64(seed);
-        let (mut reals, mut fakes, kind) = match item {
+        let (records, (mut reals, mut fakes, kind)) = match item {
             Item::Blend(i) => {
                 let mut extra = Random::seed_from_u64(mix(seed, EXTRA));
-                self.pseudo(i, plan, &mut random, &mut extra)?
+                ([i, i], self.pseudo(i, plan, &mut random, &mut extra)?)
             }
-            Item::Data(i) => self.data(i, plan.frames, &mut random)?,
+            Item::Data(i) => {
+                let real = self.beside(i, &mut random);
+                ([real, i], self.data(i, real, plan.frames, &mut random)?)
+            }
         };
         if let Some(perturbation) = perturbation {
             for crops in [&mut reals, &mut fakes] {
@@ -186,7 +200,13 @@ impl<'a> Pairs<'a> {
             real: finish(&reals),
             fake: finish(&fakes),
             kind,
+            records,
         })
+    }
+
+    /// A record by its number.
+    pub fn record(&self, number: usize) -> Option<&'a Record> {
+        self.records.get(number)
     }
 }
 

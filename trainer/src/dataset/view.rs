@@ -36,6 +36,33 @@ pub(super) fn first_frame(record: &Record) -> Result<Picture> {
     frames.pop().context("a record has no frame")
 }
 
+/// The first `frames` pictures of a record as the network sees them on a device: cut to its
+/// crop, without jitter or degradation; beyond the last, that one again.
+///
+/// # Shapes
+/// Output: `[frames, 3, side, side]`, in [0, 1].
+///
+/// # Errors
+/// When a stored frame does not decode.
+pub(crate) fn plain_clip(record: &Record, frames: usize, side: usize) -> Result<Vec<f32>> {
+    let stored = f32::from(STORED_SIDE);
+    let scale = side as f32 / (stored / STORED_MARGIN);
+    let offset = (side as f32 - stored * scale) / 2.0;
+    let crop = Similarity {
+        a: scale,
+        b: 0.0,
+        tx: offset,
+        ty: offset,
+    };
+    let mut planes = Vec::with_capacity(frames * 3 * side * side);
+    for picture in decoded(record, 0, frames)? {
+        let mut seen = picture.sample(side, &crop);
+        seen.clamp();
+        planes.extend(seen.planar());
+    }
+    Ok(planes)
+}
+
 fn decode(png: &[u8]) -> Result<Picture> {
     let picture = image::load_from_memory_with_format(png, image::ImageFormat::Png)?.into_rgb8();
     let side = usize::from(STORED_SIDE);

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use unmask_shared::calibration::Calibration;
 use unmask_shared::manifest::OperatingPoint;
 
-use crate::evaluate::Scores;
+use crate::evaluation::Scores;
 use crate::metric::fit_platt;
 
 /// Largest evidence that one frame may give: odds of 150 to 1.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::bundle::About;
 use crate::config::{Epsilon, RunConfig};
-use crate::evaluate::Scores;
+use crate::evaluation::Scores;
 use crate::network::{Architecture, NetworkConfig};
 
 /// What a card is written from.

@@ -8,6 +8,7 @@ mod int8;
 mod layers;
 mod onnx;
 mod quantise;
+mod release;
 
 pub use bundle::{About, ProvenanceText, clip_logits, write_bundle};
 pub use calibrate::{Caution, calibrate};
@@ -15,3 +16,4 @@ pub use card::{CardText, write_card};
 pub use int8::{QuantisedHead, QuantisedKernel};
 pub use onnx::{GraphNames, write_onnx};
 pub use quantise::{Quantised, QuantisedConv, QuantisedPlain, QuantisedStream, quantise};
+pub use release::Release;

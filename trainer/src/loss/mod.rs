@@ -8,8 +8,8 @@ mod trades;
 
 pub use adversarial::adversarial_training;
 pub use afsl::{
-    AfslConfig, Classified, Detach, PairCosine, Pairing, Regularised, adversarial_similarity,
-    similarity_regularisation,
+    AfslConfig, Anchor, Classified, Detach, PairCosine, Pairing, Regularised,
+    adversarial_similarity, similarity_regularisation,
 };
 pub use classification::{classification, logit_adjusted_bce, logit_adjustment, softplus};
 pub use mart::MartConfig;
@@ -35,6 +35,8 @@ pub struct Truth {
     pub adjustment: f32,
     /// Scores that each clip has: reals and fakes alternate in runs of this length.
     pub per_clip: usize,
+    /// Embeddings that a teacher gives the clean faces, `[n, embedding]`.
+    pub anchor: Option<Tensor<2>>,
 }
 
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub(crate) mod oracle {
             label: Tensor::from_floats(label, device),
             adjustment: 0.0,
             per_clip: 1,
+            anchor: None,
         }
     }
 

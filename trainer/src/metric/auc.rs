@@ -45,7 +45,7 @@ pub fn roc_curve(scores: &[f32], labels: &[bool]) -> Vec<(f64, f64)> {
     points
 }
 
-fn sorted_pairs(scores: &[f32], labels: &[bool]) -> Option<Vec<(f32, bool)>> {
+pub(super) fn sorted_pairs(scores: &[f32], labels: &[bool]) -> Option<Vec<(f32, bool)>> {
     if scores.len() != labels.len() || scores.iter().any(|score| score.is_nan()) {
         return None;
     }
@@ -58,6 +58,54 @@ fn sorted_pairs(scores: &[f32], labels: &[bool]) -> Option<Vec<(f32, bool)>> {
             .map(|(score, fake)| (score + 0.0, fake))
             .collect(),
     )
+}
+
+/// Scores sorted once, for AUC under many weights: each costs O(n).
+#[derive(Clone, Debug)]
+pub struct Ranking {
+    /// Indices from the lowest score to the highest, tied ones together.
+    ties: Vec<Vec<(usize, bool)>>,
+}
+
+impl Ranking {
+    /// `None` when a score is NaN.
+    pub fn new(scores: &[f32], labels: &[bool]) -> Option<Self> {
+        if scores.len() != labels.len() || scores.iter().any(|score| score.is_nan()) {
+            return None;
+        }
+        let all = scores.iter().zip(labels).enumerate();
+        let mut order: Vec<(f32, usize, bool)> = all
+            .map(|(index, (score, fake))| (score + 0.0, index, *fake))
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let ties = order.chunk_by(|a, b| a.0 == b.0);
+        Some(Self {
+            ties: ties
+                .map(|tie| tie.iter().map(|(_, index, fake)| (*index, *fake)).collect())
+                .collect(),
+        })
+    }
+
+    /// [`roc_auc`] of scores of which each counts so many times. `None` when a class is
+    /// empty.
+    pub fn auc(&self, times: &[u32]) -> Option<f64> {
+        let (mut wins, mut reals, mut fakes) = (0.0, 0.0, 0.0);
+        for tie in &self.ties {
+            let (mut tied_reals, mut tied_fakes) = (0.0, 0.0);
+            for (index, fake) in tie {
+                let times = f64::from(times.get(*index).copied().unwrap_or(0));
+                if *fake {
+                    tied_fakes += times;
+                } else {
+                    tied_reals += times;
+                }
+            }
+            wins += tied_fakes * (reals + tied_reals / 2.0);
+            reals += tied_reals;
+            fakes += tied_fakes;
+        }
+        (reals > 0.0 && fakes > 0.0).then(|| wins / (fakes * reals))
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +121,18 @@ mod tests {
         let labels = [0, 0, 1, 1, 1, 0, 1, 1].map(|label| label == 1);
         let auc = roc_auc(&scores, &labels).unwrap();
         assert!((auc - 0.633_333_333).abs() < 1e-9, "{auc}");
+    }
+
+    /// s=np.array([.1,.4,.35,.8,.4,.4,.9,.1,.7,.65]); y=np.array([0,0,1,1,1,0,1,1,0,0])
+    /// roc_auc_score(y, s, sample_weight=[1,0,2,1,3,0,1,1,2,0]) # 0.47916666666666674
+    #[test]
+    fn weights_agree_with_scikit_learn() {
+        use crate::metric::sweep::tests::{LABELS, SCORES};
+        let ranking = Ranking::new(&SCORES, &LABELS).unwrap();
+        let auc = ranking.auc(&[1, 0, 2, 1, 3, 0, 1, 1, 2, 0]).unwrap();
+        assert!((auc - 0.479_166_666_666).abs() < 1e-9, "{auc}");
+        assert_eq!(ranking.auc(&[1; 10]), roc_auc(&SCORES, &LABELS));
+        assert_eq!(ranking.auc(&[0; 10]), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
+use unmask_shared::bundle::sha256_hex;
 
 use super::best::{Trend, Weights};
 use super::free::FreeNoise;
@@ -61,6 +62,8 @@ pub struct Trained {
     pub weights: Weights,
     /// Steps done by then.
     pub step: usize,
+    /// SHA-256 of their file, in hexadecimal digits.
+    pub sha256: String,
 }
 
 impl RunFolder {
@@ -235,6 +238,7 @@ impl RunFolder {
             net: network(&path, "average.bpk", config, device)?,
             weights,
             step: step_of(&path, kind).with_context(|| damaged(&path))?,
+            sha256: sha256_hex(&read(&path, "average.bpk")?),
         })
     }
 
@@ -301,7 +305,11 @@ fn network(checkpoint: &Path, name: &str, config: &RunConfig, device: &Device) -
         .with_context(damaged)
 }
 
-pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file so that it appears complete or not at all.
+///
+/// # Errors
+/// When the disk refuses; an earlier version stays.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;

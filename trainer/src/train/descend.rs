@@ -73,6 +73,12 @@ pub(super) fn descend(
         (GradientsParams::from_grads(gradients, &state.net), by_noise)
     };
     let (params, by_noise) = params;
+    advance(state, descent, params);
+    Ok((found, by_noise))
+}
+
+/// The step itself, and the average after it.
+pub(super) fn advance(state: &mut Checkpoint, descent: &Descent, params: GradientsParams) {
     state.net = state
         .optimizer
         .step(descent.learning_rate, state.net.clone(), params);
@@ -83,10 +89,10 @@ pub(super) fn descend(
         &state.net,
         descent.ema_decay.min(young),
     );
-    Ok((found, by_noise))
 }
 
-fn finite(loss: &Loss, step: usize) -> Result<()> {
+/// Refuses a loss that is not a number.
+pub(super) fn finite(loss: &Loss, step: usize) -> Result<()> {
     ensure!(
         loss.terms.total.clone().into_scalar::<f32>().is_finite(),
         "the loss is no longer finite after {step} steps: lower train.learning_rate"

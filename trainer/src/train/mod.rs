@@ -11,10 +11,12 @@ mod plan;
 mod progress;
 mod run;
 mod step;
+mod teacher;
+mod together;
 
 pub use awp::{AwpConfig, perturb};
 pub use best::{Best, Trend, Weights};
-pub use checkpoint::{Checkpoint, RunFolder, Trained};
+pub use checkpoint::{Checkpoint, RunFolder, Trained, write_atomic};
 pub use curves::draw_curves;
 pub use ema::average;
 pub use free::FreeNoise;
@@ -22,3 +24,4 @@ pub use plan::Plan;
 pub use progress::{Measured, Progress};
 pub use run::{Outcome, Start, train};
 pub use step::{Loss, attacked, inner_attack, loss, to_tensors};
+pub use teacher::Teacher;

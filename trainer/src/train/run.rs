@@ -14,9 +14,11 @@ use super::free::FreeNoise;
 use super::plan::Plan;
 use super::progress::{Measured, Parts, Progress};
 use super::step::{Loss, attacked, loss, to_tensors};
+use super::teacher::Teacher;
+use super::together::{check, descend_together};
 use crate::config::{InnerAttack, RunConfig};
-use crate::dataset::{Loader, Pairs, Record, mix};
-use crate::evaluate::{Validation, validate};
+use crate::dataset::{Batch, Loader, Pairs, Record, mix};
+use crate::evaluation::{Validation, validate};
 use crate::network::Detector;
 
 /// How a run ended.
@@ -37,6 +39,8 @@ pub struct Start<'a> {
     pub init: Option<&'a Detector>,
     /// Stop, with a checkpoint, after this epoch of the schedule.
     pub until_epoch: Option<f32>,
+    /// Devices that share every step with the first.
+    pub others: &'a [Device],
 }
 
 /// Trains, or goes on training, in a run folder.
@@ -59,9 +63,19 @@ pub fn train(
     let held_out = Pairs::new(records, &config.data, true)?;
     let plan = Plan::new(config, pairs.len());
     let mut state = begin(folder, config, device, start.init)?;
+    let teacher = Teacher::of(folder, config, start.init, device)?;
+    let lesson = Lesson {
+        config,
+        plan: &plan,
+        teacher: teacher.as_ref(),
+        devices: [std::slice::from_ref(device), start.others].concat(),
+    };
     let last = start
         .until_epoch
         .map_or(plan.steps, |epoch| plan.step_of(epoch));
+    if !start.others.is_empty() {
+        check(config)?;
+    }
     let mut progress = Progress::start(&folder.file("metrics.jsonl"), state.step, plan.steps)?;
     progress.say(&format!(
         "{} training pairs, {} validation pairs, {} steps of {} pairs, method {}",
@@ -80,7 +94,7 @@ pub fn train(
             if gave_up(&state, config) {
                 break;
             }
-            let parts = run_step(&mut state, &loader, config, &plan, device)?;
+            let parts = run_step(&mut state, &loader, &lesson)?;
             progress.step(parts);
             state.seconds = began.1 + began.0.elapsed().as_secs_f64();
             if plan.validates_after(step) {
@@ -134,35 +148,97 @@ fn begin(
     })
 }
 
-fn run_step(
-    state: &mut Checkpoint,
-    loader: &Loader,
-    config: &RunConfig,
-    plan: &Plan,
-    device: &Device,
-) -> Result<Parts> {
+/// What every step of a run follows.
+struct Lesson<'a> {
+    config: &'a RunConfig,
+    plan: &'a Plan,
+    teacher: Option<&'a Teacher>,
+    /// The first holds the weights.
+    devices: Vec<Device>,
+}
+
+impl Lesson<'_> {
+    /// What the teacher says of clean faces, where there is one and faces are attacked.
+    fn anchor(&self, images: &Tensor<4>, frames: usize, epsilon: f32) -> Option<Tensor<2>> {
+        let teacher = self.teacher.filter(|_| epsilon > 0.0)?;
+        Some(teacher.embeddings(images.clone(), frames))
+    }
+
+    /// Loss of a part of a batch on one of several devices.
+    fn loss_of(&self, net: &Detector, part: &Batch, device: &Device, epsilon: f32) -> Loss {
+        let (images, label) = to_tensors(part, device);
+        // The teacher lives on the first device.
+        let at_teacher = self.devices.first().unwrap_or(device);
+        let anchor = self
+            .anchor(&images.clone().to_device(at_teacher), part.frames, epsilon)
+            .map(|taught| taught.to_device(device));
+        let attacked = (epsilon > 0.0).then(|| {
+            let (images, label) = (images.clone(), label.clone());
+            attacked(net, images, label, part.frames, self.config, epsilon).autodiff()
+        });
+        let (images, anchor) = (images.autodiff(), anchor.as_ref());
+        loss(
+            net,
+            images,
+            attacked,
+            label,
+            part.frames,
+            self.config,
+            anchor,
+        )
+    }
+}
+
+fn run_step(state: &mut Checkpoint, loader: &Loader, lesson: &Lesson<'_>) -> Result<Parts> {
+    let (config, plan) = (lesson.config, lesson.plan);
+    let device = lesson.devices.first().context("no device")?;
     let batch = loader.next()?;
     let step = state.step;
     // Random starts of the attack depend on the step alone, so that a resumed run repeats them.
     device.seed(mix(config.train.seed, step as u64));
-    let (images, label) = to_tensors(&batch, device);
     let epsilon = plan.epsilon(step);
     let descent = Descent {
         learning_rate: plan.learning_rate(step),
         gamma: plan.weight_perturbation(step),
         ema_decay: config.train.ema_decay,
     };
-    let found = if epsilon > 0.0 && config.attack.kind == InnerAttack::Free {
+    let found = if let [_, _, ..] = lesson.devices.as_slice() {
+        for other in lesson.devices.iter().skip(1) {
+            other.seed(mix(config.train.seed, step as u64));
+        }
+        descend_together(
+            state,
+            &descent,
+            &batch,
+            &lesson.devices,
+            |net, part, device| lesson.loss_of(net, part, device, epsilon),
+        )?
+    } else if epsilon > 0.0 && config.attack.kind == InnerAttack::Free {
+        let (images, label) = to_tensors(&batch, device);
+        let anchor = lesson.anchor(&images, batch.frames, epsilon);
+        let loss = |net: &Detector, clean: Tensor<4>, attacked: Tensor<4>| {
+            let (label, anchor) = (label.clone(), anchor.as_ref());
+            loss(
+                net,
+                clean,
+                Some(attacked),
+                label,
+                batch.frames,
+                config,
+                anchor,
+            )
+        };
         replay(
             state,
             &descent,
             images,
-            label,
-            batch.frames,
-            config,
             epsilon,
+            config.attack.replays,
+            loss,
         )?
     } else {
+        let (images, label) = to_tensors(&batch, device);
+        let anchor = lesson.anchor(&images, batch.frames, epsilon);
         let attacked = (epsilon > 0.0).then(|| {
             let (images, label) = (images.clone(), label.clone());
             attacked(&state.net, images, label, batch.frames, config, epsilon).autodiff()
@@ -170,7 +246,8 @@ fn run_step(
         let images = images.autodiff();
         let (found, _) = descend(state, &descent, None, |net| {
             let (images, attacked) = (images.clone(), attacked.clone());
-            loss(net, images, attacked, label.clone(), batch.frames, config)
+            let (label, anchor) = (label.clone(), anchor.as_ref());
+            loss(net, images, attacked, label, batch.frames, config, anchor)
         })?;
         found
     };
@@ -189,10 +266,9 @@ fn replay(
     state: &mut Checkpoint,
     descent: &Descent,
     images: Tensor<4>,
-    label: Tensor<1>,
-    frames: usize,
-    config: &RunConfig,
     epsilon: f32,
+    replays: usize,
+    loss: impl Fn(&Detector, Tensor<4>, Tensor<4>) -> Loss,
 ) -> Result<Loss> {
     let shape = images.dims();
     let mut noise = match state.noise.take() {
@@ -201,18 +277,11 @@ fn replay(
     };
     let clean = images.autodiff();
     let mut last = None;
-    for _ in 0..config.attack.replays.max(1) {
+    for _ in 0..replays.max(1) {
         let leaf = noise.leaf(epsilon);
         let (found, gradient) = descend(state, descent, Some(&leaf), |net| {
             let attacked = (clean.clone() + leaf.clone()).clamp(0.0, 1.0);
-            loss(
-                net,
-                clean.clone(),
-                Some(attacked),
-                label.clone(),
-                frames,
-                config,
-            )
+            loss(net, clean.clone(), attacked)
         })?;
         if let Some(gradient) = gradient {
             noise.climb(gradient, epsilon);

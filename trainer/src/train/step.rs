@@ -88,6 +88,7 @@ pub fn attacked(
 /// # Shapes
 /// - `images`, `attacked`: `[clips * frames, 3, side, side]` on the autodiff graph
 /// - `label`: `[clips]`, off it
+/// - `anchor`: a teacher's embeddings of `images`, off it
 pub fn loss(
     net: &Detector,
     images: Tensor<4>,
@@ -95,6 +96,7 @@ pub fn loss(
     label: Tensor<1>,
     frames: usize,
     config: &RunConfig,
+    anchor: Option<&Tensor<2>>,
 ) -> Loss {
     let truth = |scores: usize| {
         let [clips] = label.dims();
@@ -102,6 +104,7 @@ pub fn loss(
             label: spread(label.clone(), scores).autodiff(),
             adjustment: logit_adjustment(config.train.fake_prior),
             per_clip: scores / clips.max(1),
+            anchor: anchor.map(|taught| taught.clone().autodiff()),
         }
     };
     let count = |features: &Features| features.logit.dims()[0];

@@ -119,13 +119,23 @@ impl Pairs<'_> {
         Ok(seen.then_some((reals, fakes, kind)))
     }
 
-    /// A fake of the data beside its twin, or beside any real face.
-    pub(super) fn data(&self, i: usize, frames: usize, random: &mut Random) -> Result<Clips> {
-        let fake = &self.records[i];
-        let real = match self.twins.get(&i) {
+    /// The real face beside a fake of the data: its twin, or anybody.
+    pub(super) fn beside(&self, i: usize, random: &mut Random) -> usize {
+        match self.twins.get(&i) {
             Some(twin) => *twin,
             None => self.blendable[random.random_range(0..self.blendable.len())],
-        };
+        }
+    }
+
+    /// A fake of the data and the real face beside it.
+    pub(super) fn data(
+        &self,
+        i: usize,
+        real: usize,
+        frames: usize,
+        random: &mut Random,
+    ) -> Result<Clips> {
+        let fake = &self.records[i];
         // Twins show the same frames: the same draw of the first one.
         let mut again = random.clone();
         let fakes = clip(fake, frames, random)?;

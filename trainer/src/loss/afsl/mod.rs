@@ -3,110 +3,17 @@
 //! What the paper leaves open is an option here, with the reading that agrees best with
 //! its figures as the default.
 
+mod config;
+mod similarity;
+
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::{Terms, Truth, logit_adjusted_bce};
-use crate::network::{Features, cosine_similarity, l2_norm};
+use crate::network::Features;
+use similarity::by_label;
 
-/// Which samples carry the classification loss `L_dcl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Classified {
-    /// Clean faces only; robustness is left to `L_asl`.
-    Clean,
-    /// Attacked faces only.
-    Attacked,
-    /// Clean and attacked faces alike.
-    CleanAndAttacked,
-}
-
-/// Which pairs of a real and a fake face `L_srl` compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pairing {
-    /// Every real face of the batch with every fake one.
-    All,
-    /// Every real face with the fake made from it: the hardest pairs.
-    Own,
-}
-
-/// How `L_srl` scores a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PairCosine {
-    /// The cosine itself: drives the classes to opposite directions.
-    Plain,
-    /// `max(0, cos)`: satisfied once they are orthogonal.
-    Clamped,
-    /// `|cos|`: drives them to orthogonality from either side.
-    Absolute,
-}
-
-/// Whose features `L_srl` compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Regularised {
-    /// Clean faces.
-    Clean,
-    /// Attacked faces.
-    Attacked,
-    /// The mean of both.
-    CleanAndAttacked,
-}
-
-/// Which branch of `L_asl` is held fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Detach {
-    /// None: both move towards each other.
-    None,
-    /// The clean one: attacked features are pulled to it.
-    Clean,
-}
-
-/// Weights and options of the three parts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AfslConfig {
-    /// Whether `L_dcl` counts; false only for ablation.
-    pub dcl: bool,
-    /// Whether `L_asl` counts.
-    pub asl: bool,
-    /// Whether `L_srl` counts.
-    pub srl: bool,
-    /// Weight of `L_asl`; 1 in the paper.
-    pub b1: f32,
-    /// Weight of `L_srl`; 0.1 in the paper.
-    pub b2: f32,
-    /// Samples that carry `L_dcl`.
-    pub classified: Classified,
-    /// Pairs of `L_srl`.
-    pub pairing: Pairing,
-    /// How `L_srl` scores a pair.
-    pub cosine: PairCosine,
-    /// Whose features `L_srl` compares.
-    pub regularised: Regularised,
-    /// Branch of `L_asl` that is held fixed.
-    pub detach: Detach,
-}
-
-impl Default for AfslConfig {
-    fn default() -> Self {
-        Self {
-            dcl: true,
-            asl: true,
-            srl: true,
-            b1: 1.0,
-            b2: 0.1,
-            classified: Classified::CleanAndAttacked,
-            pairing: Pairing::All,
-            cosine: PairCosine::Plain,
-            regularised: Regularised::CleanAndAttacked,
-            detach: Detach::None,
-        }
-    }
-}
+pub use config::{AfslConfig, Anchor, Classified, Detach, PairCosine, Pairing, Regularised};
+pub use similarity::{adversarial_similarity, similarity_regularisation};
 
 impl AfslConfig {
     /// The loss of a batch of clips that alternate real, fake, where a fake follows the
@@ -116,11 +23,7 @@ impl AfslConfig {
     /// - `clean`, `attacked`: `n` features, `truth`: `n` labels
     pub fn terms(&self, clean: &Features, attacked: &Features, truth: &Truth) -> Terms {
         let dcl = self.classify(clean, attacked, truth);
-        let fixed = match self.detach {
-            Detach::None => clean.embedding.clone(),
-            Detach::Clean => clean.embedding.clone().detach(),
-        };
-        let asl = adversarial_similarity(fixed, attacked.embedding.clone());
+        let asl = self.pull(clean, attacked, truth);
         let srl = self.regularise(clean, attacked, truth.per_clip);
         let weighted = [
             (self.dcl, 1.0, &dcl),
@@ -136,6 +39,22 @@ impl AfslConfig {
         Terms {
             total,
             parts: vec![("dcl", dcl), ("asl", asl), ("srl", srl)],
+        }
+    }
+
+    fn pull(&self, clean: &Features, attacked: &Features, truth: &Truth) -> Tensor<1> {
+        let own = || match self.detach {
+            Detach::None => clean.embedding.clone(),
+            Detach::Clean => clean.embedding.clone().detach(),
+        };
+        let to = |anchor: Tensor<2>| adversarial_similarity(anchor, attacked.embedding.clone());
+        match (self.anchor, &truth.anchor) {
+            (Anchor::Own, _) | (_, None) => to(own()),
+            (Anchor::Teacher, Some(taught)) => to(taught.clone()),
+            (Anchor::TeacherForBoth, Some(taught)) => {
+                let kept = adversarial_similarity(taught.clone(), clean.embedding.clone());
+                (to(taught.clone()) + kept) * 0.5
+            }
         }
     }
 
@@ -167,56 +86,11 @@ impl AfslConfig {
     }
 }
 
-/// `L_asl = mean(1 - cos(f, f'))`: attacked faces keep the features of clean ones.
-///
-/// # Shapes
-/// - `clean`, `attacked`: `[n, embedding]`; output `[1]`, in [0, 2]
-pub fn adversarial_similarity(clean: Tensor<2>, attacked: Tensor<2>) -> Tensor<1> {
-    (cosine_similarity(clean, attacked) * -1.0 + 1.0).mean()
-}
-
-/// `L_srl`: mean cosine over pairs of a real and a fake face.
-///
-/// # Shapes
-/// - `real`: `[r, embedding]`, `fake`: `[k, embedding]`, `r = k` for own pairs; output
-///   `[1]`, in [-1, 1]
-pub fn similarity_regularisation(
-    real: Tensor<2>,
-    fake: Tensor<2>,
-    pairing: Pairing,
-    cosine: PairCosine,
-) -> Tensor<1> {
-    let cosines = match pairing {
-        Pairing::Own => cosine_similarity(real, fake), // [r]
-        Pairing::All => {
-            let real = real.clone() / l2_norm(real);
-            let fake = fake.clone() / l2_norm(fake);
-            real.matmul(fake.transpose()).flatten(0, 1) // [r * k]
-        }
-    };
-    match cosine {
-        PairCosine::Plain => cosines.mean(),
-        PairCosine::Clamped => cosines.clamp_min(0.0).mean(),
-        PairCosine::Absolute => cosines.abs().mean(),
-    }
-}
-
-/// Splits embeddings of clips that alternate real, fake.
-fn by_label(embedding: Tensor<2>, per_clip: usize) -> (Tensor<2>, Tensor<2>) {
-    let [n, length] = embedding.dims();
-    let pairs = n / (2 * per_clip);
-    let shaped = embedding.reshape([pairs, 2, per_clip, length]);
-    let side = |label: usize| {
-        let rows = shaped.clone().narrow(1, label, 1);
-        rows.reshape([pairs * per_clip, length])
-    };
-    (side(0), side(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::loss::oracle;
+    use crate::network::cosine_similarity;
     use burn::tensor::Device;
 
     fn embeddings(device: &Device) -> (Tensor<2>, Tensor<2>) {

@@ -1,0 +1,123 @@
+//! What the pipeline wants to be shown, and whether it is still alive.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use unmask_shared::signal::Signal;
+
+use super::clock::Clock;
+
+/// Where the pipeline says what to show, and the outputs look it up. The
+/// pipeline cannot hold it: without a sign of life it says [`Signal::Safe`].
+pub struct Beacon {
+    clock: Arc<dyn Clock>,
+    stall: Duration,
+    said: Mutex<Said>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Said {
+    signal: Signal,
+    at: Duration,
+    /// Counts the changes of the signal.
+    change: u64,
+    is_over: bool,
+    stalls: u64,
+    is_stalled: bool,
+}
+
+/// What to show now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// The signal.
+    pub signal: Signal,
+    /// When the pipeline will be believed to hang, if it says nothing; `None`
+    /// while there is no pipeline.
+    pub stalls_at: Option<Duration>,
+    /// No other signal will come.
+    pub is_over: bool,
+}
+
+impl Beacon {
+    /// Says [`Signal::Safe`] until the first word, and when none came for `stall`.
+    pub fn new(clock: Arc<dyn Clock>, stall: Duration) -> Self {
+        Self {
+            clock,
+            stall,
+            said: Mutex::new(Said::default()),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Says what to show, which is a sign of life too. Never waits for an output.
+    pub fn show(&self, signal: Signal) {
+        let now = self.now();
+        let mut said = self.lock();
+        said.at = now;
+        let changed = said.signal != signal || said.is_stalled;
+        said.signal = signal;
+        said.is_stalled = false;
+        if changed {
+            said.change += 1;
+            drop(said);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Says that the program ends: the outputs go to their safe state and stay there.
+    pub fn end(&self) {
+        self.lock().is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// What to show now.
+    pub fn look(&self) -> Sight {
+        let now = self.now();
+        self.look_at(&mut self.lock(), now)
+    }
+
+    /// Waits for at most so long for a change since `before` was seen.
+    pub fn wait(&self, before: Signal, most: Duration) {
+        let now = self.now();
+        let mut said = self.lock();
+        let sight = self.look_at(&mut said, now);
+        if sight.signal == before && !sight.is_over {
+            let change = said.change;
+            let waited = self
+                .changed
+                .wait_timeout_while(said, most, |said| said.change == change && !said.is_over);
+            drop(waited);
+        }
+    }
+
+    /// How often the pipeline was believed to hang.
+    pub fn stalls(&self) -> u64 {
+        self.lock().stalls
+    }
+
+    /// The clock's time.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    fn look_at(&self, said: &mut Said, now: Duration) -> Sight {
+        let safe = said.signal == Signal::Safe;
+        let stalls_at = said.at.saturating_add(self.stall);
+        if !safe && !said.is_stalled && now >= stalls_at {
+            said.is_stalled = true;
+            said.stalls += 1;
+        }
+        let is_silent = safe || said.is_stalled || said.is_over;
+        Sight {
+            signal: if is_silent { Signal::Safe } else { said.signal },
+            stalls_at: (!is_silent).then_some(stalls_at),
+            is_over: said.is_over,
+        }
+    }
+
+    /// A panic elsewhere leaves nothing half-written here.
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

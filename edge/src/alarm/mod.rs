@@ -1,0 +1,67 @@
+//! A lamp, a relay or a siren on a pin.
+//!
+//! The pipeline says what to show to a [`Beacon`]; a thread of its own drives the
+//! pin by the [`Pattern`] of the signal, so that a pipeline that hangs cannot hold
+//! it: without a sign of life the pin goes into its safe state, as it is at the
+//! start and at the end. Pins are those of `embedded-hal`; on Linux, lines of a
+//! GPIO chip.
+
+mod beacon;
+mod clock;
+mod config;
+mod driver;
+mod error;
+mod gpio;
+mod pattern;
+mod transcript;
+mod worker;
+
+use std::sync::Arc;
+
+pub use beacon::{Beacon, Sight};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{AlarmConfig, STALL_MS};
+pub use driver::{Driver, PinStats, REFRESH_EVERY, RETRIES_MAX, RETRY_AFTER};
+pub use error::AlarmError;
+pub use pattern::{Pattern, PatternError, Patterns, TIME_MS, TIMES_MAX};
+pub use transcript::{FilePin, FilePinError, TranscriptPin};
+pub use worker::{Alarm, LOOK_EVERY};
+
+/// Takes the pin of the configuration and lets it show what the beacon says;
+/// `None` where none is configured.
+///
+/// # Errors
+/// When the pin cannot be had.
+pub fn open(
+    config: &AlarmConfig,
+    beacon: &Arc<Beacon>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Alarm>, AlarmError> {
+    config.check().map_err(AlarmError::Config)?;
+    let thread = |cause| AlarmError::Thread {
+        name: "alarm",
+        cause,
+    };
+    if let Some(path) = &config.transcript {
+        let pin = FilePin::create(path, Arc::clone(clock));
+        let pin = pin.map_err(|cause| AlarmError::Transcript {
+            path: path.clone(),
+            cause,
+        })?;
+        let alarm = Alarm::start(pin, config, Arc::clone(beacon));
+        return alarm.map(Some).map_err(thread);
+    }
+    let Some(line) = &config.line else {
+        return Ok(None);
+    };
+    #[cfg(target_os = "linux")]
+    {
+        let alarm = Alarm::start(gpio::open(config, line)?, config, Arc::clone(beacon));
+        alarm.map(Some).map_err(thread)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = line;
+        Err(AlarmError::NotLinux)
+    }
+}

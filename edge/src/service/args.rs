@@ -1,0 +1,141 @@
+//! The command line of `unmask-edge run`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use unmask_shared::settings::{Layers, Settings};
+
+use super::{Notifier, Outputs, Service, ServiceConfig, Signals};
+use crate::alarm::SystemClock;
+use crate::error::EdgeError;
+use crate::log::LogArgs;
+use crate::model::ModelArgs;
+use crate::report::ExitStatus;
+use crate::report::terminal::EventFormat;
+use crate::run::{RunOptions, run};
+use crate::source::SourceSpec;
+use crate::source::args::CaptureArgs;
+
+/// Variables such as `UNMASK_EDGE__ALARM__LINE` are settings.
+const PREFIX: &str = "UNMASK_EDGE";
+
+/// Arguments of `run`: each but the last three stands for a key of the
+/// configuration.
+#[derive(Debug, Default, Args)]
+pub struct RunArgs {
+    /// synthetic, synthetic:SEED, a video, a picture, a folder of pictures, rtsp://ADDRESS, csi,
+    /// rpicam, or ffmpeg:FILE
+    #[arg(long, value_name = "SOURCE", value_parser = source_text,
+        conflicts_with_all = ["camera", "command", "folder"],
+        required_unless_present_any = ["camera", "command", "folder", "config", "set", "print_config"])]
+    pub source: Option<String>,
+    #[command(flatten)]
+    /// Cameras and commands.
+    pub capture: CaptureArgs,
+    #[command(flatten)]
+    /// The model.
+    pub model: ModelArgs,
+    /// text for people (the default), jsonl for one event record per line
+    #[arg(long, value_enum)]
+    pub format: Option<EventFormat>,
+    /// Stop after so many frames
+    #[arg(long, value_name = "N")]
+    pub max_frames: Option<u64>,
+    /// Play at the speed of the source; leave out frames that come too late
+    #[arg(long)]
+    pub realtime: bool,
+    /// Look for faces in every so many frames, 5 by default, and follow them in between
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub every: Option<u32>,
+    #[command(flatten)]
+    /// The event log.
+    pub log: LogArgs,
+    /// Configuration in TOML; keys left out take their defaults. May be repeated: later files
+    /// win. SIGHUP reads its thresholds again
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// One key of the configuration, such as alarm.line=17; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print every key of the configuration with its value and where it came from, and stop
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// Refuses what is no source before anything is opened.
+fn source_text(text: &str) -> Result<String, String> {
+    text.parse::<SourceSpec>().map(|_| text.into())
+}
+
+impl RunArgs {
+    /// Defaults, then files, then variables, then flags.
+    ///
+    /// # Errors
+    /// Keys that nothing reads, and values of a wrong type or out of range.
+    pub fn settings(&self) -> Result<Settings<ServiceConfig>, EdgeError> {
+        let mut layers = Layers::<ServiceConfig>::new().environment(PREFIX);
+        for path in &self.config {
+            layers = layers.file(path);
+        }
+        for assignment in &self.set {
+            layers = layers.set(assignment);
+        }
+        let (model, log, capture) = (&self.model, &self.log, &self.capture);
+        let named = |names: &'_ Vec<String>| !names.is_empty();
+        let cameras = Some(&capture.camera).filter(|names| named(names));
+        let enrolled = Some(&capture.enrolled).filter(|names| named(names));
+        let keys = Some(&model.trusted_key).filter(|keys| !keys.is_empty());
+        let settings = layers
+            .flag("--source", "source", self.source.as_ref())
+            .flag("--camera", "capture.cameras", cameras)
+            .flag("--command", "capture.command", capture.command.as_ref())
+            .flag("--folder", "capture.folder", capture.folder.as_ref())
+            .flag("--size", "capture.size", capture.size.as_ref())
+            .flag("--rate", "capture.rate", capture.rate.as_ref())
+            .flag("--pixels", "capture.pixels", capture.pixels.as_ref())
+            .flag("--enrolled", "capture.enrolled", enrolled)
+            .flag("--format", "format", self.format.as_ref())
+            .flag("--max-frames", "max_frames", self.max_frames.as_ref())
+            .flag("--realtime", "realtime", self.realtime.then_some(&true))
+            .flag("--every", "every", self.every.as_ref())
+            .flag("--bundle", "model.bundle", model.bundle.as_ref())
+            .flag("--models", "model.models", model.models.as_ref())
+            .flag("--trusted-key", "model.trusted_keys", keys)
+            .flag("--log", "log.folder", log.log.as_ref())
+            .flag("--log-key", "log.key", log.log_key.as_ref())
+            .flag("--log-sync", "log.sync", log.log_sync.as_ref())
+            .flag("--stills", "log.stills", log.stills.as_ref())
+            .flag("--stills-days", "log.stills_days", log.stills_days.as_ref())
+            .build()?;
+        settings.value.check().map_err(EdgeError::Config)?;
+        Ok(settings)
+    }
+
+    /// Watches until the source ends or the system asks to end.
+    ///
+    /// # Errors
+    /// See [`EdgeError`].
+    pub fn run(&self, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
+        let settings = self.settings()?;
+        if self.print_config {
+            out.write_all(settings.print().as_bytes())?;
+            return Ok(ExitStatus::Nothing);
+        }
+        let config = settings.value;
+        let source = (config.capture)
+            .spec(config.source.as_deref(), config.realtime)
+            .map_err(EdgeError::Config)?;
+        let bundle = ModelArgs::from(config.model.clone()).open()?.0;
+        let notifier = Notifier::from_env().map_err(EdgeError::Notify)?;
+        let signals = Signals::listen(!self.config.is_empty()).map_err(EdgeError::Signal)?;
+        let clock = Arc::new(SystemClock::default());
+        let mut service = Service {
+            outputs: Outputs::open(&config, notifier, clock)?,
+            signals,
+            reload: &|| Ok(self.settings()?.value),
+        };
+        run(&bundle, &RunOptions { source, config }, &mut service, out)
+    }
+}

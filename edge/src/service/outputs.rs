@@ -1,0 +1,180 @@
+//! Everything that shows what was found: the alarm's pin, the serial line, the
+//! service manager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use unmask_shared::event::Event;
+use unmask_shared::signal::{HoldConfig, Signal, SignalHold};
+use unmask_shared::verdict::Verdict;
+
+use super::config::ServiceConfig;
+use super::notify::Notifier;
+use crate::alarm::{self, Alarm, AlarmError, Beacon, Clock};
+use crate::serial::{SerialLink, TtyOpener};
+
+/// The service manager is told how things are this often.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// Why nothing can be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The alarm or the serial line cannot be set up.
+    #[error(transparent)]
+    Alarm(#[from] AlarmError),
+    /// The configuration contradicts itself.
+    #[error("{0}")]
+    Config(String),
+}
+
+/// Everything that shows what was found. Dropping it, also in a panic, brings the
+/// alarm into its safe state.
+pub struct Outputs {
+    clock: Arc<dyn Clock>,
+    beacon: Arc<Beacon>,
+    hold: SignalHold,
+    notifier: Notifier,
+    alarm: Option<Alarm>,
+    serial: Option<SerialLink>,
+    shown: Signal,
+    frames: u64,
+    faults: u64,
+    alarms: u64,
+    status_at: Duration,
+}
+
+impl Outputs {
+    /// Opens what is configured; everything is in its safe state until the first
+    /// frame.
+    ///
+    /// # Errors
+    /// When the pin cannot be had, and for values out of range. A serial port that
+    /// is not there yet is waited for.
+    pub fn open(
+        config: &ServiceConfig,
+        notifier: Notifier,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OutputError> {
+        config.check().map_err(OutputError::Config)?;
+        let beacon = Arc::new(Beacon::new(Arc::clone(&clock), config.alarm.stall()));
+        let alarm = alarm::open(&config.alarm, &beacon, &clock)?;
+        let serial = config.serial.port.as_ref().map(|port| {
+            let opener = TtyOpener {
+                path: port.clone(),
+                baud: config.serial.baud,
+            };
+            let link = SerialLink::start(opener, &config.serial, Arc::clone(&beacon));
+            link.map_err(|cause| AlarmError::Thread {
+                name: "serial line",
+                cause,
+            })
+        });
+        Ok(Self {
+            clock,
+            beacon,
+            hold: SignalHold::new(config.verdict.hold()),
+            notifier,
+            alarm,
+            serial: serial.transpose()?,
+            shown: Signal::Safe,
+            frames: 0,
+            faults: 0,
+            alarms: 0,
+            status_at: Duration::ZERO,
+        })
+    }
+
+    /// A frame was judged: these are the verdicts on everybody in view. With
+    /// `fault`, something else that is needed does not work.
+    pub fn frame(&mut self, verdicts: impl IntoIterator<Item = Verdict>, fault: bool) {
+        self.frames += 1;
+        self.notifier.ready();
+        let seen = match Signal::of_people(verdicts) {
+            Signal::Manipulated => Signal::Manipulated,
+            _ if fault => Signal::Fault,
+            signal => signal,
+        };
+        self.show(seen);
+    }
+
+    /// No frame could be had, but the program works on that: it is alive.
+    pub fn fault(&mut self) {
+        self.faults += 1;
+        self.show(Signal::Fault);
+    }
+
+    /// Nothing is to be done before the next frame is due: the program is alive.
+    pub fn idle(&self) {
+        self.beacon.show(self.shown);
+    }
+
+    /// Something happened.
+    pub fn event(&self, event: &Event) {
+        if let Some(serial) = &self.serial {
+            serial.send(event);
+        }
+    }
+
+    /// Takes other hold and clear times.
+    pub fn set_hold(&mut self, hold: HoldConfig) {
+        self.hold.configure(hold);
+    }
+
+    /// Where other outputs look up what to show.
+    pub fn beacon(&self) -> Arc<Beacon> {
+        Arc::clone(&self.beacon)
+    }
+
+    /// What is shown now.
+    pub fn shown(&self) -> Signal {
+        self.shown
+    }
+
+    /// One line for the service manager.
+    pub fn status(&mut self, status: std::fmt::Arguments<'_>) {
+        self.notifier.status(status);
+    }
+
+    /// The program ends: everything goes into its safe state.
+    pub fn end(&mut self) {
+        self.notifier.stopping();
+        self.beacon.end();
+        self.alarm = None;
+        self.serial = None;
+    }
+
+    fn show(&mut self, seen: Signal) {
+        let now = self.clock.now();
+        let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        let shown = self.hold.update(seen, micros);
+        self.beacon.show(shown);
+        self.notifier.progress(now);
+        let is_new = shown != self.shown;
+        if is_new && shown == Signal::Manipulated {
+            self.alarms += 1;
+        }
+        self.shown = shown;
+        if self.notifier.is_heard()
+            && (is_new || now.saturating_sub(self.status_at) >= STATUS_EVERY)
+        {
+            self.status_at = now;
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let pin = match self.alarm.as_ref().map(|alarm| alarm.stats().is_failed()) {
+            Some(true) => ", the alarm's pin fails",
+            _ => "",
+        };
+        let line = match self.serial.as_ref().map(|serial| serial.stats().is_open()) {
+            Some(false) => ", the serial port is lost",
+            _ => "",
+        };
+        let (shown, frames, alarms, faults) = (self.shown, self.frames, self.alarms, self.faults);
+        let stalls = self.beacon.stalls();
+        self.notifier.status(format_args!(
+            "{shown}: {frames} frames, {alarms} alarms, {faults} faults, {stalls} stalls{pin}{line}"
+        ));
+    }
+}

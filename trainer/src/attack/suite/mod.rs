@@ -1,0 +1,18 @@
+//! Suites: several attacks on the same clips, of which every clip keeps the worst.
+
+mod held_out;
+mod member;
+mod pace;
+mod report;
+mod run;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use held_out::HeldOut;
+pub use member::{Attacker, Cost, MEMBER_NAMES, Member, aa_binary};
+pub use pace::Pace;
+pub use report::{SCHEMA, SuiteReport, scores_of, worst_case};
+pub(in crate::attack) use report::{is_target, margin};
+pub use run::{Batches, Done, Suite};
+pub use state::{Cell, Identity, State};

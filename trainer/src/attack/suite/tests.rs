@@ -1,0 +1,147 @@
+//! Suites that are interrupted, and what they find.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::super::queries::fixture::{linear, optimum};
+use super::super::toy::Linear;
+use super::super::{Apgd, Faces, Norm, Target};
+use super::{Batches, Member, Pace, State, Suite, SuiteReport};
+
+const EPSILON: f32 = 8.0 / 255.0;
+
+fn suite(net: &Linear, seed: u64) -> Suite<'_> {
+    let apgd = Apgd {
+        iterations: 10,
+        restarts: 2,
+        ..Apgd::margin(Norm::Linf, EPSILON, Target::Both)
+    };
+    let named = |name| Member::named(name, EPSILON, 30, Target::Both).unwrap();
+    Suite {
+        net,
+        victim: net,
+        members: vec![
+            Member::white(apgd, EPSILON, 20),
+            named("square"),
+            named("noise"),
+        ],
+        target: Target::Both,
+        epsilon: EPSILON,
+        seed,
+        subject: "toy".into(),
+    }
+}
+
+/// Three batches of four clips.
+fn batches() -> (Linear, Vec<Faces>) {
+    let (net, faces) = linear(12, 2, 5);
+    let batch = |first: usize| Faces {
+        images: faces.images.clone().narrow(0, 8 * first, 8),
+        label: faces.label.clone().narrow(0, 4 * first, 4),
+        frames: 2,
+    };
+    let all = (0..3).map(batch).collect();
+    (net, all)
+}
+
+fn go(suite: &Suite<'_>, batches: &(impl Batches + ?Sized), folder: &Path) -> Result<SuiteReport> {
+    let state = State::open(folder, &suite.identity(3))?;
+    let mut report = suite.run(batches, &state, &mut |_| ())?;
+    report.worst.seconds = 0.0;
+    for result in &mut report.results {
+        result.seconds = 0.0;
+    }
+    Ok(report)
+}
+
+/// Batches of which one cannot be made.
+struct Broken<'a>(&'a [Faces], usize);
+
+impl Batches for Broken<'_> {
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    fn batch(&self, index: usize) -> Result<Faces> {
+        if index == self.1 {
+            bail!("interrupted");
+        }
+        self.0.batch(index)
+    }
+}
+
+#[test]
+fn an_interrupted_suite_ends_as_one_that_was_not() {
+    let (net, all) = batches();
+    let suite = suite(&net, 1);
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let want = go(&suite, &all[..], whole.path()).unwrap();
+    for broken in [1, 2] {
+        let error = go(&suite, &Broken(&all, broken), parts.path()).unwrap_err();
+        assert_eq!(error.to_string(), "interrupted");
+    }
+    assert!(parts.path().join("batch-1-member-2.state").exists());
+    // As if the suite had been killed in the middle of a batch.
+    std::fs::remove_file(parts.path().join("batch-1-member-1.state")).unwrap();
+    assert_eq!(go(&suite, &all[..], parts.path()).unwrap(), want);
+    let mut resumed = 0;
+    let state = State::open(parts.path(), &suite.identity(3)).unwrap();
+    let mut count = |done: &super::Done<'_>| resumed += usize::from(done.resumed);
+    suite.run(&all[..], &state, &mut count).unwrap();
+    assert_eq!(resumed, 9);
+    assert_eq!(want.pairs, 6);
+    assert_eq!(want.labels.len(), 12);
+}
+
+#[test]
+fn another_detector_does_not_go_on() {
+    let (mut net, all) = batches();
+    let folder = tempfile::tempdir().unwrap();
+    go(&suite(&net, 1), &Broken(&all, 1), folder.path()).unwrap_err();
+    net.bias += 0.5;
+    let error = go(&suite(&net, 1), &all[..], folder.path()).unwrap_err();
+    assert!(error.to_string().contains("weights or data"), "{error}");
+    let error = go(&suite(&net, 2), &all[..], folder.path()).unwrap_err();
+    assert!(error.to_string().contains("other seed"), "{error}");
+}
+
+/// APGD finds the optimum of every clip, so that the worst case is the closed form.
+#[test]
+fn the_worst_case_is_the_closed_form() {
+    let (net, all) = batches();
+    let folder = tempfile::tempdir().unwrap();
+    let report = go(&suite(&net, 1), &all[..], folder.path()).unwrap();
+    let best = optimum(&net, EPSILON);
+    let scored = report.clean.iter().zip(&report.worst.logits);
+    for ((clean, worst), fake) in scored.zip(&report.labels) {
+        let want = if *fake { clean - best } else { clean + best };
+        assert!((worst - want).abs() < 1e-3 * best, "{worst} {want}");
+    }
+    assert_eq!(report.success(&report.worst), Some(1.0));
+    assert_eq!(report.auc(&report.worst, Target::Both), Some(0.0));
+    let square = &report.results[1];
+    assert!(square.gradient_share.is_none() && square.passes == 31.0);
+}
+
+#[test]
+fn an_estimate_counts_passes() {
+    let (net, all) = batches();
+    let pace = Pace::measure(&net, &net, &all[0]).unwrap();
+    assert!(pace.query > 0.0 && pace.gradient > 0.0, "{pace:?}");
+    let pace = Pace {
+        query: 0.001,
+        gradient: 0.01,
+    };
+    // 2 x 10 gradients, 31 and 100 queries a clip.
+    let seconds = pace.total(&suite(&net, 1).members, 10);
+    assert!((seconds - 3.31).abs() < 1e-4, "{seconds}");
+}
+
+#[test]
+fn unknown_attacks_are_named() {
+    let error = Member::named("apgd-dlr", EPSILON, 10, Target::Both)
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("apgd-margin"), "{error}");
+}

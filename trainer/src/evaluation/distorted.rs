@@ -1,0 +1,57 @@
+//! Scores on held-out pairs under the perturbations of DeeperForensics.
+
+use anyhow::Result;
+use burn::tensor::Device;
+
+use super::validate::score_pairs;
+use super::{Scores, Validation};
+use crate::dataset::Pairs;
+use crate::distortion::{DistortionError, Perturbation};
+use crate::network::Frozen;
+
+/// What became of pairs under one perturbation.
+#[derive(Clone, Debug)]
+pub struct Distorted {
+    /// What was done to the stored crops.
+    pub perturbation: Perturbation,
+    /// The scores, or why there are none.
+    pub scores: Result<Scores, String>,
+}
+
+/// Scores the pairs of `request` under every perturbation at every level, without attack.
+/// Stored crops are perturbed, not the frames that they were cut from: an approximation,
+/// see [`Perturbation::apply_to_crops`]. `done` is told of each.
+///
+/// A perturbation that has no effect on crops, or needs a program that is not there, is
+/// kept with the reason.
+///
+/// # Errors
+/// When a stored face is damaged.
+pub fn score_distorted(
+    net: &Frozen,
+    pairs: &Pairs<'_>,
+    request: &Validation,
+    device: &Device,
+    mut done: impl FnMut(&Perturbation),
+) -> Result<Vec<Distorted>> {
+    let clean = Validation {
+        epsilon: None,
+        ..*request
+    };
+    let mut all = Vec::new();
+    for perturbation in Perturbation::all() {
+        let scores = match score_pairs(net, pairs, &clean, Some(&perturbation), device) {
+            Ok(scores) => Ok(scores),
+            Err(error) => match error.downcast_ref::<DistortionError>() {
+                Some(reason) => Err(reason.to_string()),
+                None => return Err(error),
+            },
+        };
+        all.push(Distorted {
+            perturbation,
+            scores,
+        });
+        done(&perturbation);
+    }
+    Ok(all)
+}

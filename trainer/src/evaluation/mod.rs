@@ -1,0 +1,12 @@
+//! Scores of held-out faces: on pairs of a real and a fake face, clean and attacked, and
+//! on the stored videos at the levels of frame, clip and video.
+
+mod distorted;
+mod scores;
+mod stored;
+mod validate;
+
+pub use distorted::{Distorted, score_distorted};
+pub use scores::{Origin, ScoreSet, Scores};
+pub use stored::{Stored, StoredRequest, score_stored};
+pub use validate::{VALIDATION_SEED, Validation, validate};

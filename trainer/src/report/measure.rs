@@ -1,0 +1,122 @@
+//! Everything that is measured of one detector for a report.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use burn::tensor::Device;
+
+use super::samples::sample_faces;
+use super::schema::Sample;
+use crate::config::RunConfig;
+use crate::dataset::{Pairs, Record};
+use crate::distortion::{Level, Perturbation};
+use crate::evaluation::{
+    Distorted, Scores, Stored, StoredRequest, Validation, score_distorted, score_stored, validate,
+};
+use crate::network::Frozen;
+
+/// Radii at most.
+const RADII_MAX: usize = 32;
+
+/// What to measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Pairs at most.
+    pub pairs: usize,
+    /// Radii of PGD-10 in [0, 1]; zeros are left out.
+    pub radii: Vec<f32>,
+    /// The radius of every figure that names none; zero = no attack.
+    pub epsilon: f32,
+    /// Clips of stored videos at most; 0 = no videos.
+    pub clips: usize,
+    /// Pairs at most under each distortion; 0 = none.
+    pub distortion_pairs: usize,
+    /// Pairs whose faces are kept as pictures.
+    pub samples: usize,
+}
+
+/// What was measured.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// Held-out pairs under the radius of [`Asked::epsilon`].
+    pub scores: Scores,
+    /// The same pairs under every radius, from the smallest.
+    pub sweep: Vec<(f32, Scores)>,
+    /// Stored videos.
+    pub stored: Stored,
+    /// Pairs under distortions.
+    pub distorted: Vec<Distorted>,
+    /// Faces with their perturbation.
+    pub samples: Vec<Sample>,
+    /// Wall-clock time, in seconds.
+    pub seconds: f64,
+}
+
+/// Measures a detector on the held-out part of some records. `say` is told what is done
+/// next.
+///
+/// # Errors
+/// When too many radii are asked for, a stored face is damaged, or an attack changed nothing.
+pub fn measure(
+    net: &Frozen,
+    records: &[Record],
+    pairs: &Pairs<'_>,
+    config: &RunConfig,
+    asked: &Asked,
+    device: &Device,
+    mut say: impl FnMut(&str),
+) -> Result<Measurement> {
+    let start = Instant::now();
+    let mut radii: Vec<f32> = asked.radii.clone();
+    radii.push(asked.epsilon);
+    radii.retain(|radius| *radius > 0.0);
+    radii.sort_by(f32::total_cmp);
+    radii.dedup();
+    ensure!(
+        radii.len() <= RADII_MAX,
+        "{} radii are asked for: at most {RADII_MAX} at once",
+        radii.len()
+    );
+    let request = |epsilon| Validation::of(&config.network, asked.pairs, epsilon);
+    let mut sweep = Vec::new();
+    for radius in radii {
+        say(&format!("PGD-10 at {:.3}/255", radius * 255.0));
+        sweep.push((radius, validate(net, pairs, &request(radius), device)?));
+    }
+    let main = sweep.iter().find(|(radius, _)| *radius == asked.epsilon);
+    let scores = match main {
+        Some((_, scores)) => scores.clone(),
+        None => validate(net, pairs, &request(0.0), device)?,
+    };
+    let stored = if asked.clips > 0 {
+        say("stored videos");
+        let request = StoredRequest::of(&config.network, asked.clips, asked.epsilon);
+        score_stored(net, records, &config.data, &request, device)?
+    } else {
+        Stored::default()
+    };
+    let distorted = if asked.distortion_pairs > 0 {
+        let few = Validation {
+            pairs: asked.pairs.min(asked.distortion_pairs),
+            ..request(0.0)
+        };
+        say("distortions");
+        let done = |done: &Perturbation| {
+            if Some(done.level) == Level::ALL.last().copied() {
+                say(&format!("{} done", done.distortion));
+            }
+        };
+        score_distorted(net, pairs, &few, device, done)?
+    } else {
+        Vec::new()
+    };
+    let samples = sample_faces(net, pairs, &request(asked.epsilon), asked.samples, device)?;
+    Ok(Measurement {
+        scores,
+        sweep,
+        stored,
+        distorted,
+        samples,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
