@@ -139,7 +139,7 @@ fn passwords_of_network_cameras_are_not_told() {
     }
     let mut child = common::command()
         .args(["run", "--source", "rtsp://me:secret@127.0.0.1:1/live"])
-        .env("RUST_LOG", "debug")
+        .env("RUST_LOG", "unmask_edge=debug")
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
@@ -149,9 +149,9 @@ fn passwords_of_network_cameras_are_not_told() {
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
-    child.wait().unwrap();
     let mut log = String::new();
     io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    child.wait().unwrap();
     assert!(log.contains("rtsp://127.0.0.1:1/live"), "{log}");
     assert!(!log.contains("secret"), "{log}");
 }
