@@ -92,7 +92,7 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
 
 #[test]
 fn damaged_pictures_are_refused_or_of_the_right_size() {
-    const CASES: u64 = 100_000;
+    const CASES: u64 = 300_000;
     let (width, height) = (24, 16);
     let whole: Vec<Vec<u8>> = (0..4).map(|seed| jpeg(24, 16, seed)).collect();
     let other = jpeg(40, 32, 9);

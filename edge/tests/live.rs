@@ -133,9 +133,35 @@ fn setup(label: &str, bus: Box<dyn Bus>, limits: Limits) -> CameraSetup {
 }
 
 #[test]
+fn passwords_of_network_cameras_are_not_told() {
+    if !common::have_ffmpeg("passwords_of_network_cameras_are_not_told") {
+        return;
+    }
+    let mut child = common::command()
+        .args(["run", "--source", "rtsp://me:secret@127.0.0.1:1/live"])
+        .env("RUST_LOG", "unmask_edge=debug")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let mut log = String::new();
+    io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    child.wait().unwrap();
+    assert!(log.contains("rtsp://127.0.0.1:1/live"), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
 fn a_live_command_that_dies_is_started_again() {
     let bus = ProcessBus {
+        label: "network".into(),
         command: CommandLine::Shell("head -c 9216 /dev/urandom; sleep 0.2; exit 1".into()),
+        hidden: String::new(),
         format: Format::packed(PixelFormat::Rgb24, 64, 48).unwrap(),
         may_end: false,
     };

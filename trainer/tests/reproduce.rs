@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use support::{config, people, turn};
 use unmask_trainer::config::{Epsilon, Method};
 use unmask_trainer::reproduce::{
-    Row, RunFigures, Study, draw_frontier, rows, summarise, write_tables,
+    Row, RunFigures, Study, draw_frontier, rows, summarise, write_page, write_tables,
 };
 
 fn study() -> Study {
@@ -82,6 +82,10 @@ fn reads_well(runs: &[RunFigures]) {
     let svg = draw_frontier(&summary, "4/255").unwrap();
     assert!(svg.contains("AFSL, weights as in the paper") && !svg.contains("no defence"));
     assert!(draw_frontier(&summary, "3/255").is_err());
+    let page = write_page(&summary).unwrap();
+    for needed in ["<title>Reproduction of AFSL", "91.5", "<svg", "L_dcl"] {
+        assert!(page.contains(needed), "{needed} is missing in the page");
+    }
     let kept = serde_json::to_string(&summary).unwrap();
     assert_eq!(
         serde_json::from_str::<unmask_trainer::reproduce::Summary>(&kept).unwrap(),

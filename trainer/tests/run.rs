@@ -4,12 +4,17 @@ mod support;
 
 use burn::tensor::Device;
 use support::{config, go, last, people, trained, turn};
+use unmask_trainer::bench::Machine;
 use unmask_trainer::check::check_bundle;
 use unmask_trainer::config::Method;
 use unmask_trainer::dataset::{Label, Pairs};
 use unmask_trainer::evaluation::{Validation, validate};
 use unmask_trainer::export::{
     About, CardText, Caution, calibrate, quantise, write_bundle, write_card,
+};
+use unmask_trainer::report::{
+    Asked, Conditions, Context, Level, Material, Report, assemble, data_tested, detector_tested,
+    measure, write_html,
 };
 use unmask_trainer::train::{Outcome, RunFolder};
 
@@ -130,4 +135,81 @@ fn a_damaged_checkpoint_is_named() {
         error.contains("checkpoint-") && error.contains("damaged"),
         "{error}"
     );
+}
+
+#[test]
+fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(Method::None);
+    config.train.epochs = 1.0;
+    // The synthetic people stand in for videos here.
+    config.data.paired_only = Vec::new();
+    let device = Device::flex();
+    let path = folder.path().join("run");
+    let trained = trained(&path, &config)
+        .trained(&config, None, &device)
+        .unwrap();
+    let net = quantise(&trained.net.fold()).unwrap();
+    let pairs = Pairs::new(people(), &config.data, true).unwrap();
+    let asked = Asked {
+        pairs: 8,
+        radii: vec![4.0 / 255.0, 0.0, 1.0 / 255.0],
+        epsilon: 1.0 / 255.0,
+        clips: 100,
+        distortion_pairs: 0,
+        samples: 1,
+    };
+    let shipped = net.dequantise(&device);
+    let measured = measure(&shipped, people(), &pairs, &config, &asked, &device, |_| {}).unwrap();
+    let validation = Validation::of(&config.network, 8, 1.0 / 255.0);
+    let alone = validate(&shipped, &pairs, &validation, &device).unwrap();
+    assert_eq!(measured.scores, alone, "the same scores as by themselves");
+    assert_eq!(alone.origins.len(), alone.clean.len());
+
+    let about = Context {
+        detector: detector_tested(&path, &config, &trained, net.parameters(), true).unwrap(),
+        data: data_tested(folder.path(), people(), config.data.validation_share).unwrap(),
+        conditions: Conditions {
+            pairs: 8,
+            pair_frames: 1,
+            pair_making: "as configured".into(),
+            attack: "PGD-10".into(),
+            epsilon: f64::from(asked.epsilon),
+            seed: 0,
+            resamples: 100,
+            device: "flex".into(),
+            threads: 1,
+            machine: Machine::this(),
+            seconds: measured.seconds,
+        },
+        bpcer_limit: 0.1,
+        attacks: None,
+        comparison: Vec::new(),
+    };
+    let report = assemble(&measured, about);
+    report.write(&folder.path().join("report")).unwrap();
+    let back = Report::read(&folder.path().join("report/report.json")).unwrap();
+    assert_eq!(write_html(&back), write_html(&report));
+    let radii: Vec<f64> = report.radii.iter().map(|r| r.epsilon * 255.0).collect();
+    assert!(
+        radii.len() == 3 && radii[0] == 0.0 && radii[1] < 1.1,
+        "{radii:?}"
+    );
+    let of = |level, material| {
+        let rows = report.levels.iter();
+        let mut rows = rows.filter(|row| row.level == level && row.material == material);
+        let row = rows.next().unwrap();
+        (row.reals, row.fakes, row.frames_per_score)
+    };
+    assert_eq!(of(Level::Frame, Material::Pairs), (8, 8, 1.0));
+    let (clips, videos) = (
+        of(Level::Clip, Material::StoredVideos),
+        of(Level::Video, Material::StoredVideos),
+    );
+    assert_eq!(clips, videos, "each synthetic person is one clip");
+    assert_eq!((clips.0, clips.2), (clips.1, 2.0));
+    assert_eq!(report.samples.len(), 2);
+    let page = std::fs::read_to_string(folder.path().join("report/report.html")).unwrap();
+    assert!(page.contains("data:image/png;base64,") && page.ends_with("</html>\n"));
 }

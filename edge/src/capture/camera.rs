@@ -9,67 +9,14 @@ use std::time::Duration;
 use crate::source::Frame;
 
 use super::clock::Clock;
+use super::config::CameraConfig;
 use super::convert::{Converter, PictureFault};
-use super::device::{Buffer, Bus, Device, Wanted};
+use super::device::{Buffer, Bus, Device};
 use super::fault::{CameraEvent, FaultCounters, FaultKind, KINDS};
 use super::format::Format;
-use super::identity::{Attached, Enrolment};
+use super::identity::Attached;
 use super::jpeg::JpegFault;
-use super::watch::{PictureWatch, WatchLimits};
-
-/// How patient the capture code is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Longest wait for one frame, after which others get a word in.
-    pub poll: Duration,
-    /// No frame for so long is a fault.
-    pub silence: Duration,
-    /// The same for the first frame after the camera was opened.
-    pub first_frame: Duration,
-    /// No good frame for so long, while bad ones come: the camera is opened
-    /// again.
-    pub bad: Duration,
-    /// Wait before a camera is opened again; doubles with each failure.
-    pub retry_first: Duration,
-    /// Longest such wait.
-    pub retry_max: Duration,
-    /// The camera is asked for its format so often.
-    pub format_check: Duration,
-    /// Failures in a row after which it is given up; `None`: never.
-    pub failures_max: Option<u32>,
-    /// When a picture is suspicious; `None` for streams that may stand still.
-    pub picture: Option<WatchLimits>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            poll: Duration::from_millis(200),
-            silence: Duration::from_millis(1200),
-            first_frame: Duration::from_millis(1800),
-            bad: Duration::from_millis(1500),
-            retry_first: Duration::from_millis(100),
-            retry_max: Duration::from_secs(1),
-            format_check: Duration::from_millis(500),
-            failures_max: None,
-            picture: Some(WatchLimits::default()),
-        }
-    }
-}
-
-/// Which camera, and how.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct CameraConfig {
-    /// A bus, a serial number or a node. A node stands for the device that is
-    /// behind it when it is first found.
-    pub name: String,
-    /// What is asked of it.
-    pub wanted: Wanted,
-    /// The cameras that are believed; `None` where that makes no sense.
-    pub enrolment: Option<Enrolment>,
-    /// How patient to be.
-    pub limits: Limits,
-}
+use super::watch::PictureWatch;
 
 /// Who gets the frames, and learns of faults.
 pub trait CameraSink {
@@ -156,7 +103,7 @@ impl Camera {
     }
 
     /// Does the next bit of work: opens the camera, waits for a frame, or lets
-    /// time pass. Takes no longer than the driver and [`Limits::poll`].
+    /// time pass. Takes no longer than the driver and [`poll`](super::config::Limits::poll).
     pub fn step(&mut self, sink: &mut dyn CameraSink) -> Step {
         let Some(mut open) = self.open.take() else {
             return self.step_closed(sink);

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::source::Frame;
 
-use super::camera::{Camera, CameraConfig, CameraSink, Step};
+use super::camera::{Camera, CameraSink, Step};
 use super::clock::{Clock, SystemClock};
+use super::config::CameraConfig;
 use super::device::Bus;
 use super::fault::{CameraEvent, FaultCounters, FaultKind, FaultSet};
 use super::mailbox::{CameraStatus, Mailbox, Taken};
@@ -77,6 +78,7 @@ impl Cameras {
             label: setup.label.clone(),
             lose_none: setup.lose_none,
             waiting: Arc::clone(&heard_ms),
+            told: FaultCounters::default(),
         };
         let heard = Arc::clone(&heard_ms);
         let thread = std::thread::Builder::new()
@@ -151,16 +153,17 @@ const NEVER: u64 = u64::MAX;
 fn one_step(camera: &mut Camera, inbox: &mut Inbox) -> bool {
     let step = catch_unwind(AssertUnwindSafe(|| camera.step(inbox)))
         .unwrap_or_else(|_| camera.reset("the capture code failed; please report it", inbox));
+    let faults = *camera.faults();
+    if faults != inbox.told {
+        inbox.told = faults;
+        (inbox.mailbox).update(inbox.number, |status| status.faults = faults);
+    }
     let ended = match step {
         Step::Continue => return true,
         Step::Finished => Ok(()),
         Step::GivenUp(reason) => Err(reason),
     };
-    let faults = *camera.faults();
-    inbox.mailbox.update(inbox.number, |status| {
-        status.faults = faults;
-        status.ended = Some(ended);
-    });
+    (inbox.mailbox).update(inbox.number, |status| status.ended = Some(ended));
     false
 }
 
@@ -171,6 +174,8 @@ struct Inbox {
     label: String,
     lose_none: bool,
     waiting: Arc<AtomicU64>,
+    /// The counters that the mailbox has.
+    told: FaultCounters,
 }
 
 impl CameraSink for Inbox {
@@ -199,10 +204,21 @@ impl CameraSink for Inbox {
     }
 }
 
+/// What became of a camera, for the log.
+fn tell(status: &CameraStatus) {
+    let counts = status.faults.iter().filter(|(_, count)| *count > 0);
+    let faults: Vec<String> = counts
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    let (camera, frames, dropped) = (&status.name, status.frames, status.dropped);
+    tracing::info!(%camera, frames, dropped, faults = faults.join(", "), "camera closed");
+}
+
 impl Drop for Cameras {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.mailbox.close();
+        self.status().iter().for_each(tell);
         let end = Instant::now() + END;
         for worker in &mut self.workers {
             let Some(thread) = worker.thread.take() else {

@@ -11,6 +11,7 @@
 pub mod camera;
 pub mod cameras;
 pub mod clock;
+pub mod config;
 pub mod convert;
 pub mod device;
 pub mod fault;
@@ -26,8 +27,9 @@ pub mod sysfs;
 pub mod v4l2;
 pub mod watch;
 
-pub use camera::{Camera, CameraConfig, CameraSink, Limits, Step};
+pub use camera::{Camera, CameraSink, Step};
 pub use cameras::{CameraSetup, Cameras};
+pub use config::{CameraConfig, Limits};
 pub use device::Wanted;
 pub use fault::{CameraEvent, FaultCounters, FaultKind, FaultSet};
 pub use format::{Format, PixelFormat};

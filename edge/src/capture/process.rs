@@ -1,6 +1,5 @@
 //! Commands that write raw frames to their standard output, as cameras.
 
-use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -45,20 +44,15 @@ impl CommandLine {
     }
 }
 
-impl fmt::Display for CommandLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shell(line) => f.write_str(line),
-            Self::Program(words) => f.write_str(&words.join(" ")),
-        }
-    }
-}
-
 /// A command as the only camera of a bus.
 #[derive(Debug, Clone)]
 pub struct ProcessBus {
+    /// What to call it in the log.
+    pub label: String,
     /// What to run.
     pub command: CommandLine,
+    /// What nobody may read in the log, as a password; may be empty.
+    pub hidden: String,
     /// How the frames are laid out that it writes; not MJPG, which has no fixed
     /// size.
     pub format: Format,
@@ -78,7 +72,7 @@ impl Bus for ProcessBus {
             path: Self::NAME.into(),
             bus: Self::NAME.into(),
             serial: None,
-            card: self.command.to_string(),
+            card: self.label.clone(),
             driver: String::new(),
             is_virtual: false,
         }])
@@ -111,6 +105,7 @@ impl Bus for ProcessBus {
             child: Some(child),
             format: self.format,
             may_end: self.may_end,
+            hidden: self.hidden.clone(),
             interval: Duration::from_secs_f64(1.0 / wanted.rate_hz.clamp(0.01, 1e4)),
             frames,
             empty,
@@ -162,6 +157,7 @@ struct Process {
     child: Option<Child>,
     format: Format,
     may_end: bool,
+    hidden: String,
     interval: Duration,
     frames: Receiver<FromPipe>,
     empty: SyncSender<Vec<u8>>,
@@ -188,6 +184,10 @@ impl Process {
             what += " without a single frame";
         }
         let said = self.stderr.words_so_far(Path::new(""));
+        let said = match self.hidden.as_str() {
+            "" => said,
+            hidden => said.replace(hidden, "***"),
+        };
         if !said.is_empty() {
             what += &format!("; it said: {said}");
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::capture::camera::{CameraConfig, Limits};
+use crate::capture::config::{CameraConfig, Limits};
 use crate::capture::device::Bus;
 use crate::capture::process::{CommandLine, ProcessBus};
 use crate::capture::{
@@ -99,28 +99,8 @@ impl LiveSource {
     pub fn open(spec: &LiveSpec) -> Result<Self, SourceError> {
         let setups = match &spec.input {
             LiveInput::Cameras(names) => camera_setups(names, spec)?,
-            LiveInput::Command(line) => {
-                let pixels = spec.wanted.pixels.unwrap_or(PixelFormat::Rgb24);
-                let command = CommandLine::Shell(line.clone());
-                vec![process_setup(
-                    line.clone(),
-                    command,
-                    pixels,
-                    !spec.restart,
-                    spec,
-                )?]
-            }
-            LiveInput::Preset(preset) => {
-                let command = preset.command(&spec.wanted);
-                let (label, pixels) = (preset.label(), preset.pixels());
-                vec![process_setup(
-                    label,
-                    command,
-                    pixels,
-                    preset.may_end() && !spec.restart,
-                    spec,
-                )?]
-            }
+            LiveInput::Command(line) => vec![command_setup(line, spec)?],
+            LiveInput::Preset(preset) => vec![preset_setup(preset, spec)?],
         };
         let streams: Vec<String> = setups.iter().map(|setup| setup.label.clone()).collect();
         let name = streams.join(", ");
@@ -297,37 +277,64 @@ fn process_limits(may_end: bool) -> Limits {
     }
 }
 
-fn process_setup(
-    label: String,
-    command: CommandLine,
-    pixels: PixelFormat,
-    may_end: bool,
-    spec: &LiveSpec,
-) -> Result<CameraSetup, SourceError> {
+fn command_setup(line: &str, spec: &LiveSpec) -> Result<CameraSetup, SourceError> {
+    let format = frame_format(line, spec.wanted.pixels.unwrap_or(PixelFormat::Rgb24), spec)?;
+    let bus = ProcessBus {
+        label: line.to_owned(),
+        command: CommandLine::Shell(line.to_owned()),
+        hidden: String::new(),
+        format,
+        may_end: !spec.restart,
+    };
+    Ok(process_setup(bus, spec))
+}
+
+fn preset_setup(preset: &Preset, spec: &LiveSpec) -> Result<CameraSetup, SourceError> {
+    let label = preset.label();
+    let (program, remedy) = preset.program();
+    if !is_installed(program) {
+        let reason = format!("{program} is needed and was not found ({remedy})");
+        let camera = label;
+        return Err(SourceError::Camera { camera, reason });
+    }
+    let bus = ProcessBus {
+        command: preset.command(&spec.wanted),
+        hidden: preset.hidden(),
+        format: frame_format(&label, preset.pixels(), spec)?,
+        may_end: preset.may_end() && !spec.restart,
+        label,
+    };
+    Ok(process_setup(bus, spec))
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn frame_format(label: &str, pixels: PixelFormat, spec: &LiveSpec) -> Result<Format, SourceError> {
     let refused = |reason: String| SourceError::Camera {
-        camera: label.clone(),
+        camera: label.to_owned(),
         reason,
     };
     if pixels == PixelFormat::Mjpg {
         let reason = "a command must write raw frames: rgb24, nv12, i420 or yuyv";
         return Err(refused(reason.into()));
     }
-    let (width, height) = (spec.wanted.width, spec.wanted.height);
-    let format =
-        Format::packed(pixels, width, height).map_err(|error| refused(error.to_string()))?;
-    Ok(CameraSetup {
+    Format::packed(pixels, spec.wanted.width, spec.wanted.height)
+        .map_err(|error| refused(error.to_string()))
+}
+
+fn process_setup(bus: ProcessBus, spec: &LiveSpec) -> CameraSetup {
+    CameraSetup {
+        label: bus.label.clone(),
         config: CameraConfig {
             name: ProcessBus::NAME.into(),
             wanted: spec.wanted,
             enrolment: None,
-            limits: spec.patience.over(process_limits(may_end)),
+            limits: spec.patience.over(process_limits(bus.may_end)),
         },
-        bus: Box::new(ProcessBus {
-            command,
-            format,
-            may_end,
-        }),
+        bus: Box::new(bus),
         lose_none: spec.lose_none,
-        label,
-    })
+    }
 }

@@ -49,6 +49,28 @@ impl Preset {
         }
     }
 
+    /// What nobody may read in the log: name and password of a network camera.
+    pub fn hidden(&self) -> String {
+        match self {
+            Self::Rtsp(url) => {
+                split_secret(url).map_or(String::new(), |(_, secret, _)| secret.into())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The program that must be installed, and how to get it.
+    pub fn program(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::File(_) | Self::Rtsp(_) => ("ffmpeg", "apt-get install ffmpeg"),
+            Self::JetsonCsi(_) => (
+                "gst-launch-1.0",
+                "it comes with JetPack: apt-get install gstreamer1.0-tools nvidia-l4t-gstreamer",
+            ),
+            Self::Rpicam(_) => ("rpicam-vid", "apt-get install rpicam-apps"),
+        }
+    }
+
     /// How the command stores pixels.
     pub fn pixels(&self) -> PixelFormat {
         match self {
@@ -117,17 +139,18 @@ fn ffmpeg(input: &[&str], wanted: &Wanted) -> Vec<String> {
 
 /// `rtsp://name:secret@host/path` without the part before the `@`.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.into();
-    };
-    let host = rest.split('/').next().unwrap_or_default();
-    match host.rsplit_once('@') {
-        Some((secret, _)) => format!(
-            "{scheme}://{}",
-            rest.get(secret.len() + 1..).unwrap_or_default()
-        ),
+    match split_secret(url) {
+        Some((scheme, _, rest)) => format!("{scheme}://{rest}"),
         None => url.into(),
     }
+}
+
+/// Scheme, name and password, and the rest of an address that has all three.
+fn split_secret(url: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    let (secret, _) = host.rsplit_once('@')?;
+    Some((scheme, secret, rest.get(secret.len() + 1..)?))
 }
 
 /// Width and height: `1280x720`.
@@ -181,6 +204,8 @@ mod tests {
         assert_eq!(Preset::parse("clip.mp4"), None);
         let camera = parsed("rtsp://me:a@b:c@10.0.0.7:554/live@2").unwrap();
         assert_eq!(camera.label(), "rtsp://10.0.0.7:554/live@2");
+        assert_eq!(camera.hidden(), "me:a@b:c");
+        assert_eq!(parsed("rtsp://10.0.0.7/x@y").unwrap().hidden(), "");
     }
 
     #[test]

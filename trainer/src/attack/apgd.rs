@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
 use super::clips::{choose, draw, each, host, normal, uniform};
+use super::pace::{Pace, checkpoints};
 use super::{
     Attacked, Ball, Faces, Goal, Named, Noise, Norm, Objective, Slope, Target, WhiteBox, greatest,
     lengths, non_zero_share,
@@ -17,8 +18,6 @@ use crate::network::Differentiable;
 
 /// Share of a step that is new; the rest repeats the previous move.
 const MOMENTUM: f32 = 0.75;
-/// Steps of a window that must raise the loss for the step size to stay.
-const RISING_SHARE: f32 = 0.75;
 const ITERATIONS_MAX: usize = 100_000;
 const RESTARTS_MAX: usize = 1_000;
 
@@ -135,21 +134,6 @@ impl Apgd {
     }
 }
 
-/// Iterations after which step sizes are reviewed: windows begin at 22 % of all and shrink
-/// by 3 %, down to 6 %.
-fn checkpoints(iterations: usize) -> Vec<usize> {
-    let percent = |share: usize| (iterations * share / 100).max(1);
-    let mut window = percent(22);
-    let mut at = Vec::new();
-    let mut next = window;
-    while next <= iterations {
-        at.push(next);
-        window = window.saturating_sub(percent(3)).max(percent(6));
-        next += window;
-    }
-    at
-}
-
 /// The highest points that a run has seen.
 #[derive(Clone, Debug)]
 struct Peak {
@@ -167,59 +151,6 @@ impl Peak {
         self.value = pairs().map(|(mine, other)| mine.max(*other)).collect();
         self.images = choose(&higher, other.images.clone(), self.images.clone());
         self.gradient = choose(&higher, other.gradient.clone(), self.gradient.clone());
-    }
-}
-
-/// Step size of each clip, and what decides about it.
-#[derive(Clone, Debug)]
-struct Pace {
-    step: Vec<f32>,
-    last: Vec<f32>,
-    rises: Vec<usize>,
-    /// Iterations since the last review.
-    window: usize,
-    best_at_review: Vec<f32>,
-    halved: Vec<bool>,
-}
-
-impl Pace {
-    fn new(step: f32, value: &[f32]) -> Self {
-        Self {
-            step: vec![step; value.len()],
-            last: value.to_vec(),
-            rises: vec![0; value.len()],
-            window: 0,
-            best_at_review: value.to_vec(),
-            halved: vec![true; value.len()],
-        }
-    }
-
-    fn count(&mut self, value: &[f32]) {
-        for ((rises, last), now) in self.rises.iter_mut().zip(&self.last).zip(value) {
-            *rises += usize::from(now > last);
-        }
-        self.last = value.to_vec();
-        self.window += 1;
-    }
-
-    /// Halves the steps of clips that oscillate, or that kept their step and did not
-    /// improve on `best`; returns which.
-    fn review(&mut self, best: &[f32]) -> Vec<bool> {
-        let enough = self.window as f32 * RISING_SHARE;
-        let slower: Vec<bool> = (0..best.len())
-            .map(|i| {
-                let oscillates = self.rises[i] as f32 <= enough;
-                oscillates || (!self.halved[i] && self.best_at_review[i] >= best[i])
-            })
-            .collect();
-        for (step, slower) in self.step.iter_mut().zip(&slower) {
-            *step *= if *slower { 0.5 } else { 1.0 };
-        }
-        self.halved.clone_from(&slower);
-        self.best_at_review = best.to_vec();
-        self.rises.fill(0);
-        self.window = 0;
-        slower
     }
 }
 
@@ -296,13 +227,6 @@ mod tests {
 
     fn random() -> Random {
         Random::seed_from_u64(7)
-    }
-
-    /// The schedule that the authors print for 100 iterations.
-    #[test]
-    fn checkpoints_of_a_hundred_iterations() {
-        assert_eq!(checkpoints(100), [22, 41, 57, 70, 80, 87, 93, 99]);
-        assert_eq!(checkpoints(3), [1, 2, 3]);
     }
 
     /// In a ball of radius e the margin falls by e |w|_1 at most, resp. e |w|_2; cross

@@ -211,8 +211,8 @@ impl Named for Carlini {
             .epsilon
             .map_or("least change".into(), |e| format!("{:.2}/255", e * 255.0));
         format!(
-            "l_2 {limit}, {} values of c from {}, {} steps of {}, kappa {}",
-            self.search_steps, self.factor, self.iterations, self.rate, self.kappa
+            "l_2 {limit}, {} values of c from {}, {} steps of {}, kappa {}, threshold {}",
+            self.search_steps, self.factor, self.iterations, self.rate, self.kappa, self.threshold
         )
     }
 }

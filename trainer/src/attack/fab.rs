@@ -211,13 +211,14 @@ impl Named for Fab {
             .epsilon
             .map_or("least change".into(), |e| format!("{:.2}/255", e * 255.0));
         format!(
-            "{} {limit}, {} iterations, {} restarts, alpha {}, eta {}, beta {}, {:?} noise",
+            "{} {limit}, {} iterations, {} restarts, alpha {}, eta {}, beta {}, threshold {}, {:?} noise",
             self.norm,
             self.iterations,
             self.restarts,
             self.alpha_max,
             self.eta,
             self.beta,
+            self.threshold,
             self.noise
         )
     }

@@ -46,7 +46,9 @@ pub fn onto(
     };
     let wanted = each(gap, faces).abs() / unit;
     let wanted = per_clip_first(&wanted, clips);
-    let mut k = wanted.clone() / per_clip_sum(steep.clone() * pace.clone(), clips).clamp_min(1e-30);
+    let all = per_clip_sum(steep.clone() * pace.clone(), clips).clamp_min(1e-30);
+    // Without any gradient nothing moves, however large `k`.
+    let mut k = (wanted.clone() / all).clamp_max(1e30);
     for _ in 0..PROJECTION_PASSES {
         let reach = pace.clone() * spread_images(&k, x);
         let full = reach.greater_equal(room.clone()).float();

@@ -46,7 +46,7 @@ impl MiFgsm {
 }
 
 /// Divides by the mean absolute value over all pixels, channels and frames of a clip.
-fn of_mean_one(gradient: Tensor<4>, clips: usize) -> Tensor<4> {
+pub(super) fn of_mean_one(gradient: Tensor<4>, clips: usize) -> Tensor<4> {
     let shape = gradient.dims();
     let flat = gradient.reshape([clips as i32, -1]);
     let mean = flat.clone().abs().mean_dim(1).clamp_min(1e-30);

@@ -12,7 +12,7 @@ use crate::dataset::{Pairs, PrepareOptions, Record, prepare, read_shards};
 use crate::device::DeviceArgs;
 use crate::reproduce::{
     Budget, Row, RunFigures, Speed, Study, Summary, base_config, draw_frontier, rows, summarise,
-    write_tables,
+    write_page, write_tables,
 };
 
 /// Trains no defence, AT, TRADES and AFSL, the paper's ablation, and the rivals without which
@@ -20,7 +20,7 @@ use crate::reproduce::{
 /// with beta 1, AT at half the epsilon, and AFSL without its similarity terms. All begin at
 /// the same undefended weights and get the same pairs, epochs and inner attack. Prints the
 /// paper's table beside ours, and the same table for the int8 bundle in tract; keeps
-/// reproduce.json, reproduce.md and frontier.svg.
+/// reproduce.json, reproduce.md, reproduce.html with pictures, and frontier.svg.
 ///
 /// Interrupted, the same command goes on where it stopped.
 #[derive(Debug, clap::Args)]
@@ -92,8 +92,8 @@ impl Args {
         study.run(output, &rows, &records, &device, &stop, &mut keep)?;
         print!("{}", read(&output.join("reproduce.md"))?);
         println!(
-            "\nframes of the picture: {}",
-            output.join("frontier.svg").display()
+            "\nwith pictures: {}",
+            output.join("reproduce.html").display()
         );
         Ok(())
     }
@@ -238,12 +238,10 @@ fn keep(output: &Path, summary: &Summary) -> Result<()> {
         &serde_json::to_string_pretty(summary)?,
     )?;
     write(&output.join("reproduce.md"), &write_tables(summary))?;
-    let defended = summary.rows.iter().any(|row| row.name != "none");
-    if let (true, Some(epsilon)) = (defended, summary.epsilons.last()) {
-        write(
-            &output.join("frontier.svg"),
-            &draw_frontier(summary, epsilon)?,
-        )?;
+    if let (true, Some(epsilon)) = (summary.is_drawable(), summary.epsilons.last()) {
+        let svg = draw_frontier(summary, epsilon)?;
+        write(&output.join("frontier.svg"), &svg)?;
+        write(&output.join("reproduce.html"), &write_page(summary)?)?;
     }
     Ok(())
 }

@@ -141,8 +141,8 @@ fn limits(report: &Report, measured: &Measurement) -> Vec<String> {
     let made = measured.scores.origins.chunks(2);
     let made = made.filter(|pair| matches!(pair, [real, fake] if real == fake));
     limits.push(format!(
-        "{} of {} pairs have a pseudo-fake that was made from the real face itself. Finding those is easier or \
-         harder than finding fakes of a given tool.",
+        "{} of {} pairs have a pseudo-fake that was made from the real face itself. They say little about \
+         fakes of tools that are not among the data.",
         made.count(),
         report.conditions.pairs
     ));

@@ -62,8 +62,8 @@ fn monotone(radii: &[RadiusFigures]) -> Check {
         Some(_) => (
             Verdict::Passed,
             format!(
-                "AUC with both classes attacked falls over {} radii",
-                values.len() - 1
+                "AUC with both classes attacked does not rise from no attack to {}",
+                pixels(values.last().map_or(0.0, |last| last.0))
             ),
         ),
         None => (Verdict::Open, "there is no AUC to compare".into()),

@@ -73,7 +73,7 @@ pub fn level_figures(set: &ScoreSet, asked: &LevelAsked<'_>) -> Vec<LevelFigures
     let fakes = set.fake.iter().filter(|fake| **fake).count();
     let of = |scores: &[f32], attack: Option<String>| {
         let labels = &set.fake;
-        let probabilities = cross_fitted(scores, labels, &groups);
+        let probabilities = cross_fitted(scores, &set.clean, labels, &groups);
         let sure: Option<Vec<f32>> = probabilities
             .as_ref()
             .map(|all| all.iter().map(|p| *p as f32).collect());
@@ -102,9 +102,16 @@ pub fn level_figures(set: &ScoreSet, asked: &LevelAsked<'_>) -> Vec<LevelFigures
     rows
 }
 
-/// Probabilities of being fake from Platt scaling that was fitted on the other half of the
-/// groups, so that no score is judged by a calibration that has seen it.
-fn cross_fitted(scores: &[f32], labels: &[bool], groups: &[&str]) -> Option<Vec<f64>> {
+/// Probabilities of being fake from Platt scaling that was fitted on the clean scores of the
+/// other half of the groups, so that no score is judged by a calibration that has seen it or
+/// the attack. `None` where a half has one class only, or scores do not grow with
+/// manipulation.
+fn cross_fitted(
+    scores: &[f32],
+    clean: &[f32],
+    labels: &[bool],
+    groups: &[&str],
+) -> Option<Vec<f64>> {
     let distinct: BTreeSet<&str> = groups.iter().copied().collect();
     let half: BTreeMap<&str, bool> = distinct
         .into_iter()
@@ -116,12 +123,12 @@ fn cross_fitted(scores: &[f32], labels: &[bool], groups: &[&str]) -> Option<Vec<
         .map(|group| half.get(group).copied().unwrap_or(false))
         .collect();
     let fit = |wanted: bool| {
-        let part = scores.iter().zip(labels).zip(&side);
+        let part = clean.iter().zip(labels).zip(&side);
         let (scores, labels): (Vec<f32>, Vec<bool>) = part
             .filter(|(_, side)| **side == wanted)
             .map(|((score, fake), _)| (*score, *fake))
             .unzip();
-        fit_platt(&scores, &labels)
+        fit_platt(&scores, &labels).filter(|platt| platt.scale > 0.0)
     };
     let (even, odd) = (fit(false)?, fit(true)?);
     let probability = |(score, side): (&f32, &bool)| {
@@ -362,9 +369,23 @@ mod tests {
             assert!(row.accuracy.unwrap() > 0.4 && row.calibration_error.unwrap() < 0.3);
         }
         assert!(rows[1].auc.unwrap().value < rows[0].auc.unwrap().value);
+        assert!(rows[1].accuracy.unwrap() < rows[0].accuracy.unwrap());
         let radius = radius_figures(&scores, 0.01, 50);
         let value = |figure: Option<Figure>| figure.unwrap().value;
         assert!(value(radius.both) < value(radius.fakes));
+    }
+
+    /// A calibration that saw the attack would turn its scores round and be always right.
+    #[test]
+    fn calibration_does_not_see_the_attack() {
+        let mut scores = scores(3.0);
+        scores.attacked = scores.clean.iter().map(|z| -z).collect();
+        let set = scores.set();
+        let found = cross_fitted(&set.attacked, &set.clean, &set.fake, &set.groups()).unwrap();
+        let sure: Vec<f32> = found.iter().map(|p| *p as f32).collect();
+        assert!(accuracy(&sure, &set.fake, 0.5).unwrap() < 0.2);
+        let upside_down = cross_fitted(&set.clean, &set.attacked, &set.fake, &set.groups());
+        assert_eq!(upside_down, None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::samples::sample_faces;
 use super::schema::Sample;
 use crate::config::RunConfig;
 use crate::dataset::{Pairs, Record};
+use crate::distortion::{Level, Perturbation};
 use crate::evaluation::{
     Distorted, Scores, Stored, StoredRequest, Validation, score_distorted, score_stored, validate,
 };
@@ -100,9 +101,12 @@ pub fn measure(
             ..request(0.0)
         };
         say("distortions");
-        score_distorted(net, pairs, &few, device, |done| {
-            say(&format!("{done} done"));
-        })?
+        let done = |done: &Perturbation| {
+            if Some(done.level) == Level::ALL.last().copied() {
+                say(&format!("{} done", done.distortion));
+            }
+        };
+        score_distorted(net, pairs, &few, device, done)?
     } else {
         Vec::new()
     };

@@ -16,6 +16,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
+pub(crate) use chart::{Bar, BarGroup, bars};
+pub(crate) use page::{Chapter, Column, escape, sheet, table};
+
 pub use assemble::{Context, assemble};
 pub use attacks::read_attacks;
 pub use chart::{FrontierPoint, frontier};

@@ -202,7 +202,8 @@ pub struct LevelFigures {
     pub tpr_at_1_percent: Option<f64>,
     /// Share of fakes found at a false positive rate of 0.1 %.
     pub tpr_at_01_percent: Option<f64>,
-    /// Share of right decisions of calibrated scores at one half, cross-fitted over groups.
+    /// Share of right decisions of calibrated scores at one half; the calibration is fitted on
+    /// clean scores of the other half of the groups.
     pub accuracy: Option<f64>,
     /// Expected calibration error of these scores in 15 bins.
     pub calibration_error: Option<f64>,

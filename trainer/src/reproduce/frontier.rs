@@ -15,7 +15,7 @@ struct Mark<'a> {
 
 /// Draws clean AUC against AUC with both classes attacked at `epsilon`, as an SVG document:
 /// a defence is better where it lies further up and to the right; moving along the line that
-/// the rivals make is no gain. Undefended rows are left out.
+/// the rivals make is no gain. The undefended row and the ablation lie far off and are left out.
 ///
 /// # Errors
 /// When there is nothing to draw.
@@ -24,7 +24,7 @@ pub fn draw_frontier(summary: &Summary, epsilon: &str) -> Result<String> {
     let marks: Vec<Mark<'_>> = summary
         .rows
         .iter()
-        .filter(|row| row.name != "none")
+        .filter(|row| row.name != "none" && row.kind != RowKind::Ablation)
         .filter_map(|row| {
             let (clean, robust) = (row.trained.get("clean")?, row.trained.get(&key)?);
             Some(Mark {

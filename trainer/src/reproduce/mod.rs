@@ -4,6 +4,7 @@
 mod budget;
 mod figures;
 mod frontier;
+mod page;
 mod rows;
 mod study;
 mod summary;
@@ -12,6 +13,7 @@ mod table;
 pub use budget::{Budget, Speed};
 pub use figures::{Aucs, Figures, Robust, RunFigures, measure};
 pub use frontier::draw_frontier;
+pub use page::write_page;
 pub use rows::{PAPER_TABLE, Row, RowKind, rows};
 pub use study::{Study, base_config};
 pub use summary::{Spread, Summary, SummaryRow, summarise};

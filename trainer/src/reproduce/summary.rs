@@ -75,6 +75,14 @@ pub struct Summary {
     pub runs: Vec<RunFigures>,
 }
 
+impl Summary {
+    /// Whether there is a defended run for the picture of the frontier.
+    pub fn is_drawable(&self) -> bool {
+        let drawn = |row: &SummaryRow| row.name != "none" && row.kind != RowKind::Ablation;
+        self.rows.iter().any(drawn)
+    }
+}
+
 /// Summarises the runs that are done.
 pub fn summarise(rows: &[Row], runs: &[RunFigures], conditions: Vec<String>) -> Summary {
     let epsilons = runs.first().map_or_else(Vec::new, |run| {

@@ -148,6 +148,7 @@ impl Transform for Jpeg {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attack::clips::uniform;
     use rand::SeedableRng;
 
     #[rustfmt::skip]
@@ -215,6 +216,33 @@ mod tests {
         let slope: f32 = slope.into_scalar();
         assert!((value - 2.027).abs() < 1e-5, "{value}");
         assert!((slope - 0.27).abs() < 1e-5, "{slope}");
+    }
+
+    /// Along the signs of the gradient, where coefficients are small enough for none to
+    /// jump to another whole number.
+    #[test]
+    fn gradient_agrees_with_finite_differences() {
+        let mut random = Random::seed_from_u64(1);
+        let mut like = |middle: f32, reach: f32| {
+            let value = |_| middle + reach * uniform(&mut random);
+            let values = TensorData::new((0..660).map(value).collect::<Vec<f32>>(), [1, 3, 11, 20]);
+            Tensor::<4>::from_data(values, &Device::flex())
+        };
+        let (x, weight) = (like(0.5, 0.02), like(0.0, 1.0));
+        let jpeg = Jpeg::fixed(20.0);
+        let of = |x: Tensor<4>| jpeg.apply(x, &mut Random::seed_from_u64(0));
+        let leaf = x.clone().autodiff().require_grad();
+        let loss = (of(leaf.clone()) * weight.clone().autodiff()).sum();
+        let gradient = leaf.grad_remove(&mut loss.backward()).unwrap();
+        let way = gradient.clone().sign();
+        let slope: f32 = (gradient * way.clone()).sum().into_scalar();
+        let at = |by: f32| of(x.clone() + way.clone() * by) * weight.clone();
+        let difference: f32 = (at(5e-4) - at(-5e-4)).sum().into_scalar();
+        let difference = difference / 1e-3;
+        assert!(
+            slope > 1.0 && (slope - difference).abs() < 0.03 * slope,
+            "{slope} {difference}"
+        );
     }
 
     /// At the best quality every step is one level, and little is lost.

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
-use unmask_shared::geometry::Point;
+use unmask_shared::geometry::{CropSpec, FaceBox, Point, Similarity};
 use unmask_shared::media::Frame;
+use unmask_shared::sample::crop_rgb;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
 
 use super::*;
@@ -11,7 +12,7 @@ use crate::dataset::align::{Aligner, Hint, Search, stored_png};
 use crate::dataset::record::Meta;
 use crate::dataset::stored_crop;
 use crate::dataset::synthetic::person;
-use crate::dataset::view::{decoded, first_frame};
+use crate::dataset::view::{decoded, first_frame, plain_clip};
 use crate::fake::{Blend, BlendKind};
 
 /// Four synthetic people as if they were photographed, six frames each, and two of their
@@ -355,4 +356,54 @@ fn nobody_lends_a_face_within_a_group() {
     records[3].frames[0].truncate(40);
     let error = format!("{:#}", Donors::new(&records, &[0, 3]).err().unwrap());
     assert!(error.contains("prepare it again"), "{error}");
+}
+
+/// The crop that videos are evaluated on must be the one that a device cuts from its frame,
+/// up to the resampling of the stored one.
+#[test]
+fn an_evaluated_crop_is_the_one_that_a_device_cuts() {
+    let model = FaceModel::builtin().unwrap();
+    let config = SceneConfig {
+        seed: 900,
+        swap: unmask_shared::synthetic::Swap::Never,
+        ..Default::default()
+    };
+    let frame = Scene::new(&model, config).unwrap().frame(3);
+    let picture = Frame {
+        width: frame.width,
+        height: frame.height,
+        rgb: frame.rgb,
+        ..Default::default()
+    };
+    let mut aligner = Aligner::new(60).unwrap();
+    let Search::Found(face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
+        panic!("the synthetic face was not found");
+    };
+    let record = Record {
+        frames: vec![stored_png(&picture, &face).unwrap()],
+        ..Default::default()
+    };
+    let side = 96;
+    let evaluated = plain_clip(&record, 2, side).unwrap();
+    assert_eq!(evaluated.len(), 2 * 3 * side * side);
+    let crop = CropSpec {
+        size: side as u16,
+        ..CropSpec::default()
+    };
+    let difference = |to_crop: &Similarity| {
+        let mut rgb = vec![0; side * side * 3];
+        crop_rgb(&picture.view().unwrap(), to_crop, side, &mut rgb).unwrap();
+        let cut = Picture::from_u8(side, &rgb).planar();
+        let apart = cut.iter().zip(&evaluated).map(|(a, b)| (a - b).abs());
+        apart.sum::<f32>() / cut.len() as f32
+    };
+    let (same, moved) = (
+        crop.from_box(&face),
+        crop.from_box(&FaceBox {
+            x: face.x + face.width * 0.04,
+            ..face
+        }),
+    );
+    assert!(difference(&same) < 0.01, "{}", difference(&same));
+    assert!(difference(&moved) > 2.0 * difference(&same));
 }

@@ -5,7 +5,7 @@ use crate::report::schema::Figure;
 
 /// Bars of one thing.
 #[derive(Clone, Debug)]
-pub(in crate::report) struct BarGroup {
+pub(crate) struct BarGroup {
     /// Its name.
     pub name: String,
     /// Its bars.
@@ -14,7 +14,7 @@ pub(in crate::report) struct BarGroup {
 
 /// One bar.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::report) struct Bar {
+pub(crate) struct Bar {
     /// Number of its colour.
     pub style: usize,
     /// A share in [0, 1].
@@ -31,7 +31,7 @@ const GAP: f64 = 11.0;
 const BOTTOM: f64 = 42.0;
 
 /// Draws groups of bars from 0 to 100 %.
-pub(in crate::report) fn bars(title: &str, label: &str, groups: &[BarGroup]) -> String {
+pub(crate) fn bars(title: &str, label: &str, groups: &[BarGroup]) -> String {
     let axis = Axis::percent(label, (0.0, 1.0));
     let tall = |group: &BarGroup| NAME + BAR * group.bars.len() as f64 + GAP;
     let base = groups.iter().map(tall).sum::<f64>() + 4.0;

@@ -36,8 +36,8 @@ pub fn frontier(points: &[FrontierPoint], robust: &str) -> String {
     };
     let line = |point: &FrontierPoint| Line {
         points: vec![(point.clean.value, point.robust.value)],
-        bounds: Vec::new(),
         marked: true,
+        ..Default::default()
     };
     let drawn: Vec<Line> = points.iter().map(line).collect();
     let key = |(style, point): (usize, &FrontierPoint)| {

@@ -80,9 +80,9 @@ pub(in crate::report) fn lines(plot: &Plot<'_>, lines: &[Line]) -> String {
         let path = format!("M{} {}L{} {}", px(x0), px(y0), px(x1), px(y1));
         svg += &format!("<path class=\"ref\" d=\"{path}\"/>");
         if !name.is_empty() {
-            let (x, y) = (px(x1 - 4.0), px(y1 - 5.0));
+            let (x, y) = (px(x0 + 5.0), px(y0 - 5.0));
             svg += &format!(
-                "<text class=\"quiet end\" x=\"{x}\" y=\"{y}\">{}</text>",
+                "<text class=\"quiet\" x=\"{x}\" y=\"{y}\">{}</text>",
                 escape(name)
             );
         }

@@ -10,7 +10,7 @@ use std::fmt::Display;
 
 use super::page::escape;
 
-pub(super) use bars::{Bar, BarGroup, bars};
+pub(crate) use bars::{Bar, BarGroup, bars};
 pub use frontier::{FrontierPoint, frontier};
 pub(super) use lines::{Line, Plot, lines};
 pub(super) use rates::{det, roc};

@@ -11,12 +11,14 @@ mod tested;
 mod words;
 
 use super::schema::Report;
-pub(super) use words::escape;
+
+pub(crate) use table::{Column, table};
+pub(crate) use words::escape;
 
 const STYLE: &str = include_str!("style.css");
 
 /// One chapter: its anchor, its title, its body.
-type Chapter = (&'static str, &'static str, String);
+pub(crate) type Chapter = (&'static str, &'static str, String);
 
 /// Draws a report. All text from outside is escaped.
 pub fn write_html(report: &Report) -> String {
@@ -57,6 +59,13 @@ pub fn write_html(report: &Report) -> String {
     .filter(|(_, _, body)| !body.is_empty())
     .collect();
     let title = format!("Evaluation of {}", report.detector.run);
+    let (subtitle, tiles) = (overview::subtitle(report), overview::tiles(report));
+    sheet(&title, &subtitle, &tiles, &chapters)
+}
+
+/// A page of chapters with a list of them: no scripts, light and dark, readable on paper. The
+/// title is text; everything else is HTML already.
+pub(crate) fn sheet(title: &str, subtitle: &str, tiles: &str, chapters: &[Chapter]) -> String {
     let links: String = chapters
         .iter()
         .map(|(anchor, title, _)| {
@@ -69,11 +78,9 @@ pub fn write_html(report: &Report) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
-         <title>{0}</title><style>\n{STYLE}</style></head>\n<body><header><h1>{0}</h1>{1}</header>\
-         <nav aria-label=\"Contents\">{links}</nav>\n<main>{2}",
-        escape(&title),
-        overview::subtitle(report),
-        overview::tiles(report),
+         <title>{0}</title><style>\n{STYLE}</style></head>\n<body><header><h1>{0}</h1>{subtitle}</header>\
+         <nav aria-label=\"Contents\">{links}</nav>\n<main>{tiles}",
+        escape(title),
     );
     for (number, (anchor, title, body)) in chapters.iter().enumerate() {
         let number = number + 1;

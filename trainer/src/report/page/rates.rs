@@ -37,7 +37,7 @@ pub(super) fn levels(report: &Report) -> String {
         false => "",
     };
     let figures = "Per cent. AP: average precision. Accuracy and ECE (expected calibration error, 15 bins): \
-                   of scores calibrated on the other half of the groups, at one half.";
+                   of scores calibrated on clean scores of the other half of the groups, at one half.";
     let mut html = table(figures, &columns, &rows) + note + &missing_levels(report);
     if !report.curves.is_empty() {
         let key = || legend(report.curves.iter().map(|curve| curve.name.as_str()), false);
@@ -100,7 +100,7 @@ fn missing_levels(report: &Report) -> String {
     match videos {
         true => String::new(),
         false => {
-            "<p class=\"note\">There is no video level: the held-out faces are pictures.</p>".into()
+            "<p class=\"note\">There is no video level: no held-out videos were scored.</p>".into()
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::escape;
 use super::table::{Column, table};
-use super::words::{access, count, duration, figure, percent, percent_or_dash, target};
+use super::words::{
+    access, capital, count, counted, duration, figure, percent, percent_or_dash, target,
+};
 use crate::report::chart::{Axis, Line, Plot, legend, lines};
 use crate::report::checks::pixels;
 use crate::report::schema::{AttackRow, Figure, RadiusFigures, Report, Verdict};
@@ -86,7 +88,7 @@ pub(super) fn radii(report: &Report) -> String {
         Number("Non-zero<br>gradients"),
     ];
     let numbers = table("AUC of the pairs in per cent.", &columns, &rows);
-    format!("<div class=\"charts\">{chart}{numbers}</div>")
+    format!("<div class=\"charts\">{chart}<div>{numbers}</div></div>")
 }
 
 pub(super) fn attacks(report: &Report) -> String {
@@ -119,9 +121,9 @@ pub(super) fn attacks(report: &Report) -> String {
         dash(),
     ]);
     format!(
-        "<p>{}, {} pairs; AUC of the same clips without attack {} %.</p>{}",
+        "<p>Results of <code>unmask-trainer attack</code> on: {}. AUC of the same {} without attack: {} %.</p>{}",
         escape(&attacks.target),
-        count(attacks.pairs as u64),
+        counted(attacks.pairs, "pair"),
         percent_or_dash(attacks.clean_auc),
         table(
             "AUC in per cent, the attacked against the clips that were not attacked where only one class is.",
@@ -165,7 +167,7 @@ pub(super) fn checks(report: &Report) -> String {
                 Verdict::Open => ("open", "○ open"),
             };
             vec![
-                escape(&check.name),
+                escape(&capital(&check.name)),
                 format!("<span class=\"verdict {class}\">{word}</span>"),
                 escape(&check.finding),
             ]

@@ -12,9 +12,8 @@ pub(super) fn chapter(report: &Report) -> String {
     format!(
         "<p class=\"warn\"><b>This chapter shows faces of the data.</b> Whoever passes this file on passes them \
          on, too: keep it as the data itself must be kept. Without <code>--samples</code> a report holds no \
-         pictures.</p><p>First frames as the network saw them, attacked by {} at {}.</p>\
+         pictures.</p><p>First frames as the network saw them, with their logits; attack at {}.</p>\
          <div class=\"faces\">{faces}</div>",
-        escape(&report.conditions.attack),
         pixels(report.conditions.epsilon)
     )
 }
@@ -28,16 +27,14 @@ fn face(sample: &Sample) -> String {
             escape(png)
         )
     };
+    let logit = |which: &str, logit: f32| format!("{which} {logit:.2}").replace('-', "−");
     format!(
         "<figure><figcaption>{class}, pair of kind {}</figcaption><div class=\"row\">{}{}{}</div></figure>",
         escape(&sample.kind),
-        picture(
-            &sample.clean_png,
-            &format!("clean: {:.2}", sample.clean_logit)
-        ),
+        picture(&sample.clean_png, &logit("clean", sample.clean_logit)),
         picture(
             &sample.attacked_png,
-            &format!("attacked: {:.2}", sample.attacked_logit)
+            &logit("attacked", sample.attacked_logit)
         ),
         picture(
             &sample.perturbation_png,

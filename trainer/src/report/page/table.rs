@@ -4,17 +4,17 @@ use super::escape;
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Column {
+pub(crate) enum Column<'a> {
     /// Words; the first column of words names its row.
-    Text(&'static str),
+    Text(&'a str),
     /// Numbers, flush right.
-    Number(&'static str),
+    Number(&'a str),
     /// Long text.
-    Wide(&'static str),
+    Wide(&'a str),
 }
 
-impl Column {
-    fn parts(self) -> (&'static str, &'static str) {
+impl<'a> Column<'a> {
+    fn parts(self) -> (&'static str, &'a str) {
         match self {
             Self::Text(name) => ("", name),
             Self::Number(name) => (" class=\"n\"", name),
@@ -24,7 +24,7 @@ impl Column {
 }
 
 /// Draws a table. Cells are HTML already; the caption is text.
-pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(caption: &str, columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
     let head: String = columns
         .iter()
         .map(|column| {
@@ -47,10 +47,11 @@ pub(super) fn table(caption: &str, columns: &[Column], rows: &[Vec<String>]) -> 
         .collect();
     let caption = match caption {
         "" => String::new(),
-        text => format!("<caption>{}</caption>", escape(text)),
+        // Beside the table rather than in it, so that it does not scroll away.
+        text => format!("<p class=\"caption\">{}</p>", escape(text)),
     };
     format!(
-        "<div class=\"scroll\" tabindex=\"0\"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        "{caption}<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 }
 

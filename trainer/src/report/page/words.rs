@@ -5,7 +5,7 @@ use crate::metric::{Interval, Rate};
 use crate::report::schema::{Figure, Level};
 
 /// Text from outside, safe inside elements and quoted attributes.
-pub(in crate::report) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -88,6 +88,13 @@ pub(super) fn rate_or_dash(found: Option<&Rate>) -> String {
     found.map_or("–".into(), rate)
 }
 
+/// Text that begins with a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
+}
+
 /// A whole number with thin spaces between thousands.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -160,6 +167,7 @@ mod tests {
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(count(123), "123");
         assert_eq!(counted(1, "pair"), "1 pair");
+        assert_eq!((capital("été"), capital("")), ("Été".into(), String::new()));
         assert_eq!(
             (duration(4.25), duration(600.0)),
             ("4.2 s".into(), "10 min".into())
