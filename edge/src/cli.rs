@@ -7,12 +7,14 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::analyze::{AnalyzeOptions, Format, analyze};
 use crate::bench::{self, BenchFormat};
+use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
 use crate::error::EdgeError;
 use crate::log::LogCommand;
 use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
 use crate::service::RunArgs;
+use crate::source::SourceError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +22,9 @@ Examples:
   unmask-edge analyze clip.mp4 photo.jpg    judge files
   unmask-edge analyze evidence/ --format jsonl > report.jsonl
   unmask-edge run --source clip.mp4         watch a video as if it were live
+  unmask-edge cameras                       which cameras are connected?
+  unmask-edge run --camera /dev/video0      watch a camera
+  unmask-edge run --source rtsp://10.0.0.7/stream --size 1280x720 --rate 15
   unmask-edge run --source synthetic --max-frames 500
   unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
   unmask-edge run --config kiosk.toml       as a service: alarm, serial line, systemd
@@ -47,13 +52,15 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch a video, a folder of pictures or synthetic people, and tell each
+    /// Watch cameras, a video, a folder of pictures or synthetic people, and tell each
     /// change of a verdict
     ///
     /// Every detail is a key of the configuration: see them all with --print-config.
     /// Files, then environment variables (UNMASK_EDGE__ALARM__LINE=17), then --set and
     /// flags override the defaults.
     Run(Box<RunArgs>),
+    /// List the cameras that are connected, with what they can deliver
+    Cameras,
     /// Judge files: one report per picture or video
     Analyze(AnalyzeArgs),
     /// Measure how fast this machine is
@@ -132,6 +139,11 @@ pub struct DemoArgs {
 pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
     match cli.command {
         Command::Run(args) => args.run(out),
+        Command::Cameras => {
+            let cameras = capture::connected().map_err(SourceError::Cameras)?;
+            capture::list::write_list(&cameras, out)?;
+            Ok(ExitStatus::Nothing)
+        }
         Command::Analyze(args) => {
             let bundle = args.model.open()?.0;
             let options = AnalyzeOptions {
@@ -195,6 +207,9 @@ mod tests {
             "unmask-edge",
             "unmask-edge run",
             "unmask-edge run --source synthetic:x",
+            "unmask-edge run --source synthetic --camera /dev/video0",
+            "unmask-edge run --camera /dev/video0 --size 640",
+            "unmask-edge run --command cat --rate 0",
             "unmask-edge analyze",
             "unmask-edge run --source a.mp4 --every 0",
             "unmask-edge demo --seeds 0",

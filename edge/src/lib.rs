@@ -1,6 +1,7 @@
 //! Watches video for manipulated faces, on the device that has the camera.
 //!
-//! The way of a frame: [`source`] delivers it, [`search`] finds faces, [`track`]
+//! The way of a frame: [`source`] delivers it, from cameras through [`capture`],
+//! [`search`] finds faces, [`track`]
 //! follows them, [`pipeline`] crops each face and shows it to the network, and
 //! each [`person`] collects a verdict, which [`alarm`], [`serial`] and [`service`]
 //! show to others. [`run`], [`analyze`], [`mod@bench`] and
@@ -10,6 +11,7 @@ pub mod alarm;
 pub mod analyze;
 pub mod bench;
 pub mod builtin;
+pub mod capture;
 pub mod cli;
 pub mod demo;
 pub mod error;

@@ -162,6 +162,18 @@ impl Pipeline {
         ended
     }
 
+    /// Nothing could be seen for a while: everybody leaves. The stream goes on, and so
+    /// does the numbering of people.
+    ///
+    /// # Errors
+    /// When the network fails on a last clip; everybody has left all the same.
+    pub fn lose_sight(&mut self, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
+        let left = self.end_all(on_event);
+        self.search.reset();
+        self.size = (0, 0);
+        left
+    }
+
     fn follow(&mut self, faces: Option<&[Face]>) {
         let tracker = &mut self.tracker;
         self.stopwatch.time(Stage::Track, || {

@@ -22,6 +22,26 @@ pub enum EventKind {
     VerdictChanged,
     /// It left.
     TrackEnded,
+    /// The camera delivers nothing, because of a fault; nobody is in view.
+    CameraLost,
+    /// The camera delivers again.
+    CameraBack,
+    /// The camera is not among those enrolled: a possible injection.
+    CameraNotEnrolled,
+    /// The camera is, or may be, made by software: a possible injection.
+    CameraVirtual,
+    /// Another camera sits where the camera was: a possible injection.
+    CameraReplaced,
+}
+
+impl EventKind {
+    /// Whether somebody may be feeding pictures of his own.
+    pub fn is_possible_injection(self) -> bool {
+        matches!(
+            self,
+            Self::CameraNotEnrolled | Self::CameraVirtual | Self::CameraReplaced
+        )
+    }
 }
 
 /// One entry of the event log.
@@ -36,7 +56,8 @@ pub struct Event {
     pub time_us: u64,
     /// Name of the camera or file.
     pub source: String<128>,
-    /// Number of the track within the source, from 1.
+    /// Number of the track within the source, from 1; 0 where it happened to the
+    /// camera itself.
     pub track: u32,
     /// First frame of the track, from 0.
     pub first_frame: u64,

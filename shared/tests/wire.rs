@@ -23,6 +23,11 @@ fn event() -> impl Strategy<Value = Event> {
         EventKind::TrackStarted,
         EventKind::VerdictChanged,
         EventKind::TrackEnded,
+        EventKind::CameraLost,
+        EventKind::CameraBack,
+        EventKind::CameraNotEnrolled,
+        EventKind::CameraVirtual,
+        EventKind::CameraReplaced,
     ];
     (
         (any::<u64>(), any::<u64>(), "\\PC{0,30}", any::<u32>()),

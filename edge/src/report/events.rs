@@ -61,6 +61,30 @@ impl EventMaker {
     }
 }
 
+impl EventMaker {
+    /// The next record, of what happened to the camera when `frame` was its newest
+    /// frame.
+    pub fn camera(&mut self, kind: EventKind, frame: &Frame) -> Event {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        Event {
+            format: EVENT_FORMAT,
+            sequence,
+            time_us: frame.time_us,
+            source: fitted(&self.source),
+            track: 0,
+            first_frame: 0,
+            frame: frame.index,
+            kind,
+            verdict: Verdict::Undecided,
+            reason: None,
+            score: None,
+            llr: 0.0,
+            model: fitted(&self.model),
+        }
+    }
+}
+
 /// As much of a text as a bounded string holds.
 fn fitted<T: Default + Write>(text: &str) -> T {
     let mut bounded = T::default();

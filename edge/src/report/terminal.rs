@@ -66,6 +66,10 @@ impl EventPrinter {
 
     fn line(&self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         let time = self.style.dim(&time_text(event.time_us));
+        if let Some(what) = camera_text(event.kind) {
+            let text = format!("camera {}: {what}", event.source);
+            return writeln!(out, "{time}  {}", self.style.red(&text));
+        }
         write!(out, "{time}  person {:<3} ", event.track)?;
         let score = event
             .score
@@ -85,6 +89,8 @@ impl EventPrinter {
                 let text = format!("leaves       {score}, {word}{why}");
                 writeln!(out, "{}", self.style.dim(&text))
             }
+            // Told above.
+            _ => Ok(()),
         }
     }
 
@@ -127,6 +133,18 @@ impl EventPrinter {
             ": {manipulated}, {} genuine, {} undecided.",
             summary.genuine, summary.undecided
         )
+    }
+}
+
+/// What happened to a camera, where it is about one.
+fn camera_text(kind: EventKind) -> Option<&'static str> {
+    match kind {
+        EventKind::TrackStarted | EventKind::VerdictChanged | EventKind::TrackEnded => None,
+        EventKind::CameraLost => Some("delivers nothing; nobody is in view"),
+        EventKind::CameraBack => Some("delivers again"),
+        EventKind::CameraNotEnrolled => Some("possible injection: it is not enrolled"),
+        EventKind::CameraVirtual => Some("possible injection: it may be made by software"),
+        EventKind::CameraReplaced => Some("possible injection: it is another one than before"),
     }
 }
 

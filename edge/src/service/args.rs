@@ -15,7 +15,7 @@ use crate::model::ModelArgs;
 use crate::report::ExitStatus;
 use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
-use crate::source::SourceSpec;
+use crate::source::args::{CaptureArgs, InputArgs};
 
 /// Variables such as `UNMASK_EDGE__ALARM__LINE` are settings.
 const PREFIX: &str = "UNMASK_EDGE";
@@ -24,10 +24,12 @@ const PREFIX: &str = "UNMASK_EDGE";
 /// configuration.
 #[derive(Debug, Default, Args)]
 pub struct RunArgs {
-    /// synthetic, synthetic:SEED, a video, a picture, or a folder of pictures
-    #[arg(long, value_name = "SOURCE", value_parser = source_text,
-        required_unless_present_any = ["config", "set", "print_config"])]
-    pub source: Option<String>,
+    #[command(flatten)]
+    /// What to watch.
+    pub input: InputArgs,
+    #[command(flatten)]
+    /// What is asked of cameras and commands.
+    pub capture: CaptureArgs,
     #[command(flatten)]
     /// The model.
     pub model: ModelArgs,
@@ -58,11 +60,6 @@ pub struct RunArgs {
     pub print_config: bool,
 }
 
-/// Refuses what is no source before anything is opened.
-fn source_text(text: &str) -> Result<String, String> {
-    text.parse::<SourceSpec>().map(|_| text.into())
-}
-
 impl RunArgs {
     /// Defaults, then files, then variables, then flags.
     ///
@@ -78,8 +75,8 @@ impl RunArgs {
         }
         let (model, log) = (&self.model, &self.log);
         let keys = Some(&model.trusted_key).filter(|keys| !keys.is_empty());
+        let layers = self.capture.lay(self.input.lay(layers));
         let settings = layers
-            .flag("--source", "source", self.source.as_ref())
             .flag("--format", "format", self.format.as_ref())
             .flag("--max-frames", "max_frames", self.max_frames.as_ref())
             .flag("--realtime", "realtime", self.realtime.then_some(&true))
@@ -108,10 +105,10 @@ impl RunArgs {
             return Ok(ExitStatus::Nothing);
         }
         let config = settings.value;
-        let source = config.source.as_deref().unwrap_or_default();
-        let source = source
-            .parse::<SourceSpec>()
-            .map_err(|problem| EdgeError::Config(format!("source (--source): {problem}")))?;
+        let source = config
+            .capture
+            .spec(config.source.as_deref(), config.realtime)
+            .map_err(EdgeError::Config)?;
         let bundle = ModelArgs::from(config.model.clone()).open()?.0;
         let notifier = Notifier::from_env().map_err(EdgeError::Notify)?;
         let signals = Signals::listen(!self.config.is_empty()).map_err(EdgeError::Signal)?;

@@ -10,6 +10,7 @@ use crate::log::{LogConfig, RecordConfig, StillsConfig, SyncArg};
 use crate::model::ModelArgs;
 use crate::report::terminal::EventFormat;
 use crate::serial::SerialConfig;
+use crate::source::CaptureTable;
 
 /// Faces are looked for in every so many frames.
 const EVERY: std::ops::RangeInclusive<u32> = 1..=1000;
@@ -21,7 +22,7 @@ const REOPEN_BYTES: usize = 256 << 10;
 /// Everything that `run` can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceConfig {
-    /// What to watch, as for `--source`.
+    /// What to watch, as for `--source`. Excludes cameras and a command.
     pub source: Option<String>,
     /// How events are printed.
     pub format: EventFormat,
@@ -31,6 +32,8 @@ pub struct ServiceConfig {
     pub realtime: bool,
     /// Faces are looked for in every so many frames, 1 to 1000.
     pub every: u32,
+    /// Cameras and commands.
+    pub capture: CaptureTable,
     /// Which model judges.
     pub model: ModelTable,
     /// Rules for a verdict.
@@ -51,6 +54,7 @@ impl Default for ServiceConfig {
             max_frames: None,
             realtime: false,
             every: 5,
+            capture: CaptureTable::default(),
             model: ModelTable::default(),
             verdict: VerdictTable::default(),
             log: LogTable::default(),
@@ -74,6 +78,7 @@ impl ServiceConfig {
         if self.model.bundle.is_some() && self.model.models.is_some() {
             return Err("model.bundle and model.models exclude each other".into());
         }
+        self.capture.check()?;
         self.log.check()?;
         self.alarm.check()?;
         self.serial.check()

@@ -95,9 +95,10 @@ impl Notifier {
         self.is_ready
     }
 
-    /// The pipeline has got on: feeds the watchdog, if it is time for that.
+    /// The pipeline has got on: feeds the watchdog, if it is time for that. It does
+    /// not bark before the service is ready.
     pub fn progress(&mut self, now: Duration) {
-        let Some(watchdog) = self.watchdog else {
+        let Some(watchdog) = self.watchdog.filter(|_| self.is_ready) else {
             return;
         };
         let is_due = self

@@ -15,6 +15,8 @@ use crate::serial::{SerialLink, TtyOpener};
 
 /// The service manager is told how things are this often.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// The same where something new is wrong with a camera, or well again.
+const NEWS_EVERY: Duration = Duration::from_secs(1);
 
 /// Why nothing can be shown.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +39,12 @@ pub struct Outputs {
     alarm: Option<Alarm>,
     serial: Option<SerialLink>,
     shown: Signal,
+    /// What is wrong with the cameras, in words.
+    trouble: String,
+    has_news: bool,
     frames: u64,
     faults: u64,
+    is_faulty: bool,
     alarms: u64,
     status_at: Duration,
 }
@@ -77,8 +83,11 @@ impl Outputs {
             alarm,
             serial: serial.transpose()?,
             shown: Signal::Safe,
+            trouble: String::new(),
+            has_news: false,
             frames: 0,
             faults: 0,
+            is_faulty: false,
             alarms: 0,
             status_at: Duration::ZERO,
         })
@@ -89,23 +98,31 @@ impl Outputs {
     pub fn frame(&mut self, verdicts: impl IntoIterator<Item = Verdict>, fault: bool) {
         self.frames += 1;
         self.notifier.ready();
-        let seen = match Signal::of_people(verdicts) {
-            Signal::Manipulated => Signal::Manipulated,
-            _ if fault => Signal::Fault,
-            signal => signal,
-        };
-        self.show(seen);
+        self.see(verdicts, fault);
     }
 
     /// No frame could be had, but the program works on that: it is alive.
     pub fn fault(&mut self) {
-        self.faults += 1;
-        self.show(Signal::Fault);
+        self.blind([]);
+    }
+
+    /// The same, while these are the verdicts on everybody whom other cameras see.
+    pub fn blind(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
+        self.see(verdicts, true);
     }
 
     /// Nothing is to be done before the next frame is due: the program is alive.
-    pub fn idle(&self) {
+    pub fn idle(&mut self) {
         self.beacon.show(self.shown);
+        self.notifier.progress(self.clock.now());
+    }
+
+    /// What is wrong with the cameras from now on, in words for the service manager;
+    /// nothing when all is well.
+    pub fn trouble(&mut self, trouble: &str) {
+        self.trouble.clear();
+        self.trouble.push_str(trouble);
+        self.has_news = true;
     }
 
     /// Something happened.
@@ -143,6 +160,16 @@ impl Outputs {
         self.serial = None;
     }
 
+    fn see(&mut self, verdicts: impl IntoIterator<Item = Verdict>, fault: bool) {
+        self.faults += u64::from(fault && !self.is_faulty);
+        self.is_faulty = fault;
+        self.show(match Signal::of_people(verdicts) {
+            Signal::Manipulated => Signal::Manipulated,
+            _ if fault => Signal::Fault,
+            signal => signal,
+        });
+    }
+
     fn show(&mut self, seen: Signal) {
         let now = self.clock.now();
         let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
@@ -154,10 +181,14 @@ impl Outputs {
             self.alarms += 1;
         }
         self.shown = shown;
-        if self.notifier.is_heard()
-            && (is_new || now.saturating_sub(self.status_at) >= STATUS_EVERY)
-        {
+        let every = if self.has_news {
+            NEWS_EVERY
+        } else {
+            STATUS_EVERY
+        };
+        if self.notifier.is_heard() && (is_new || now.saturating_sub(self.status_at) >= every) {
             self.status_at = now;
+            self.has_news = false;
             self.tell();
         }
     }
@@ -172,9 +203,10 @@ impl Outputs {
             _ => "",
         };
         let (shown, frames, alarms, faults) = (self.shown, self.frames, self.alarms, self.faults);
-        let stalls = self.beacon.stalls();
+        let (stalls, trouble) = (self.beacon.stalls(), self.trouble.as_str());
+        let comma = if trouble.is_empty() { "" } else { ", " };
         self.notifier.status(format_args!(
-            "{shown}: {frames} frames, {alarms} alarms, {faults} faults, {stalls} stalls{pin}{line}"
+            "{shown}: {frames} frames, {alarms} alarms, {faults} faults, {stalls} stalls{pin}{line}{comma}{trouble}"
         ));
     }
 }

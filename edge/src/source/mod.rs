@@ -1,25 +1,36 @@
 //! Where frames come from.
 
+pub mod args;
 mod cast;
+pub mod config;
+pub mod live;
+pub mod preset;
 pub mod synthetic;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use unmask_shared::media::{
-    FfmpegSource, FolderSource, Frame, FrameSource, MediaKind, SourceError, list_media, pad_edges,
-    read_picture, sniff,
+    FfmpegSource, FolderSource, Frame, FrameSource, MediaKind, Polled, SourceError, list_media,
+    pad_edges, read_picture, sniff,
 };
 
+use crate::capture::FaultSet;
+
+pub use config::{CaptureTable, Injection};
+pub use live::{LiveInput, LiveSource, LiveSpec};
+pub use preset::Preset;
 pub use synthetic::SyntheticSource;
 
 /// What the user asked to look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SourceSpec {
     /// Synthetic people, from this seed.
     Synthetic(u64),
     /// A video, a picture, or a folder of pictures.
     Path(PathBuf),
+    /// Cameras, or commands that stand for them.
+    Live(LiveSpec),
 }
 
 impl FromStr for SourceSpec {
@@ -28,6 +39,9 @@ impl FromStr for SourceSpec {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "synthetic" {
             return Ok(Self::Synthetic(1));
+        }
+        if let Some(preset) = Preset::parse(text) {
+            return Ok(Self::Live(LiveInput::Preset(preset?).into_spec()));
         }
         match text.strip_prefix("synthetic:") {
             Some(seed) => seed.parse().map(Self::Synthetic).map_err(|_| {
@@ -39,10 +53,25 @@ impl FromStr for SourceSpec {
     }
 }
 
+/// A source whose cameras can have faults.
+pub trait WatchedSource: FrameSource {
+    /// What is wrong with a stream at the moment, by its number in
+    /// [`FrameSource::streams`].
+    fn faults(&self, stream: usize) -> FaultSet {
+        let _ = stream;
+        FaultSet::default()
+    }
+}
+
+impl WatchedSource for SyntheticSource {}
+impl WatchedSource for FolderSource {}
+impl WatchedSource for FfmpegSource {}
+
 /// Opens what the user asked for.
-pub fn open(spec: &SourceSpec) -> Result<Box<dyn FrameSource>, SourceError> {
+pub fn open(spec: &SourceSpec) -> Result<Box<dyn WatchedSource>, SourceError> {
     match spec {
         SourceSpec::Synthetic(seed) => Ok(Box::new(SyntheticSource::new(*seed)?)),
+        SourceSpec::Live(spec) => Ok(Box::new(LiveSource::open(spec)?)),
         SourceSpec::Path(path) if path.is_dir() => Ok(Box::new(FolderSource::open(path)?)),
         SourceSpec::Path(path) => match sniff(path)? {
             MediaKind::Image => Ok(Box::new(FolderSource::single(path))),

@@ -4,7 +4,9 @@
 mod common;
 
 mod alarm;
+mod camera;
 mod notify;
 mod process;
+mod running;
 mod serial;
 mod threads;

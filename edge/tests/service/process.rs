@@ -1,19 +1,10 @@
 //! The program as a service: what the service manager and the alarm see of it.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{command, unmask, unmask_in};
-
-/// A running service, and the socket of its manager.
-struct Running {
-    child: Child,
-    socket: UnixDatagram,
-    folder: tempfile::TempDir,
-}
+use crate::running::{Running, levels};
 
 const CONFIG: &str = "
 source = 'synthetic:5'
@@ -31,89 +22,6 @@ patterns.undecided = '200/200'
 [log]
 folder = 'events'
 ";
-
-impl Running {
-    fn start(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("kiosk.toml"), config).unwrap();
-        let path = folder.path().join("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .unwrap();
-        let child = command()
-            .current_dir(folder.path())
-            .args(["run", "--config", "kiosk.toml"])
-            .env("NOTIFY_SOCKET", &path)
-            .env("WATCHDOG_USEC", "400000")
-            .env("RUST_LOG", "warn")
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.path().join("stderr")).unwrap())
-            .spawn()
-            .unwrap();
-        Self {
-            child,
-            socket,
-            folder,
-        }
-    }
-
-    /// Waits for a message that begins so; returns it and all before it.
-    fn wait_for(&self, wanted: &str) -> Vec<String> {
-        let start = Instant::now();
-        let mut heard = Vec::new();
-        let mut bytes = [0; 4096];
-        while start.elapsed() < Duration::from_secs(30) {
-            let read = self.socket.recv(&mut bytes).expect(wanted);
-            let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
-            heard.push(text);
-            if heard.last().is_some_and(|text| text.starts_with(wanted)) {
-                return heard;
-            }
-        }
-        panic!("{wanted} was not heard: {heard:?} {}", self.stderr());
-    }
-
-    fn configure(&self, config: &str) {
-        fs::write(self.folder.path().join("kiosk.toml"), config).unwrap();
-        self.signal("-HUP");
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    fn stderr(&self) -> String {
-        fs::read_to_string(self.folder.path().join("stderr")).unwrap()
-    }
-
-    /// Waits for the end; its exit code.
-    fn end(&mut self) -> Option<i32> {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Levels that were written into a transcript.
-fn levels(path: &Path) -> Vec<bool> {
-    let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| line.ends_with(" 1")).collect()
-}
 
 #[test]
 fn a_service_is_ready_reloads_refuses_and_ends_with_its_alarm_safe() {
@@ -178,6 +86,9 @@ fn a_configuration_is_read_in_layers_and_shown_with_its_origins() {
             "7",
         ])
         .args(["--set", "serial.baud=9600"])
+        .args(["--enrolled", "usb:1", "--enrolled", "usb:2"])
+        .args(["--injection", "refuse", "--size", "640x480"])
+        .env("UNMASK_EDGE__CAPTURE__PIXELS", "nv12")
         .args(["--set", "verdict.false_alarm=0.002"])
         .env("UNMASK_EDGE__VERDICT__MISS", "0.125")
         .env("UNMASK_EDGE__ALARM__PATTERNS__FAULT", "50/50")
@@ -193,6 +104,11 @@ fn a_configuration_is_read_in_layers_and_shown_with_its_origins() {
         "fault = \"50/50\"  # environment UNMASK_EDGE__ALARM__PATTERNS__FAULT",
         "manipulated = \"on\"  # default",
         "sync = \"always\"  # default",
+        "enrolled = [\"usb:1\", \"usb:2\"]  # --enrolled",
+        "injection = \"refuse\"  # --injection",
+        "size = \"640x480\"  # --size",
+        "rate = 30.0  # default",
+        "pixels = \"nv12\"  # environment UNMASK_EDGE__CAPTURE__PIXELS",
     ] {
         assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
     }
@@ -205,6 +121,32 @@ fn a_configuration_is_read_in_layers_and_shown_with_its_origins() {
         text.lines().map(value).collect()
     };
     assert_eq!(values(&again.stdout), values(&text), "{}", again.stderr);
+}
+
+#[test]
+fn an_input_on_the_command_line_replaces_that_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("kiosk.toml"), CONFIG).unwrap();
+    let print = |more: &[&str]| {
+        let all = ["run", "--config", "kiosk.toml", "--print-config"];
+        unmask_in(folder.path(), &[&all[..], more].concat()).stdout
+    };
+    let text = print(&["--camera", "usb-1", "--camera", "usb-2"]);
+    for wanted in [
+        "cameras = [\"usb-1\", \"usb-2\"]  # --camera",
+        "# source is not set  # --camera",
+        "# command is not set  # --camera",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
+    }
+    let text = print(&["--command", "cat"]);
+    assert!(text.contains("command = \"cat\"  # --command"), "{text}");
+    assert!(text.contains("# source is not set  # --command"), "{text}");
+    let text = print(&["--folder", "synthetic"]);
+    assert!(
+        text.contains("source = \"./synthetic\"  # --folder"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -233,6 +175,13 @@ fn what_cannot_be_is_refused_by_its_name() {
         ("log.key=k", "log.folder"),
         ("every=0", "every is 0"),
         ("source=synthetic:x", "seed"),
+        ("capture.camera=x", "did you mean `capture.cameras`"),
+        ("capture.cameras=/dev/video0", "exclude each other"),
+        ("capture.size=640", "WIDTHxHEIGHT"),
+        ("capture.rate=0", "capture.rate"),
+        ("capture.pixels=blue", "no pixel format"),
+        ("capture.injection=ignore", "capture.injection"),
+        ("capture.silence_ms=1", "capture.silence_ms"),
     ];
     for (assignment, wanted) in cases {
         let ran = unmask(&["run", "--set", "source=synthetic", "--set", assignment]);

@@ -9,6 +9,7 @@ mod stderr;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::sample::{ImageError, RgbView};
 
@@ -16,6 +17,7 @@ pub use ffmpeg::FfmpegSource;
 pub use folder::{FolderSource, MediaKind, list_media, sniff};
 pub use images::{pad_edges, read_picture};
 pub use probe::frame_count;
+pub use stderr::StderrTail;
 
 /// One picture of a stream. Sources fill it in place, so that a stream runs
 /// without allocating.
@@ -53,6 +55,39 @@ pub trait FrameSource {
 
     /// Frames per second.
     fn rate_hz(&self) -> f64;
+
+    /// Like [`FrameSource::next_frame`], but a live source waits no longer than
+    /// `wait`, so that its reader can do other things in between.
+    fn poll_frame(&mut self, frame: &mut Frame, wait: Duration) -> Result<Polled, SourceError> {
+        let _ = wait;
+        Ok(if self.next_frame(frame)? {
+            Polled::Frame(0)
+        } else {
+            Polled::End
+        })
+    }
+
+    /// Names of the streams that the frames belong to, where there are several,
+    /// as of several cameras.
+    fn streams(&self) -> Vec<String> {
+        vec![self.name().to_owned()]
+    }
+
+    /// Frames that a live source left out because newer ones came.
+    fn frames_dropped(&self) -> u64 {
+        0
+    }
+}
+
+/// What a source has at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polled {
+    /// A frame of the stream with this number in [`FrameSource::streams`].
+    Frame(usize),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing any more.
+    End,
 }
 
 /// Why frames cannot be had.
@@ -118,6 +153,17 @@ pub enum SourceError {
         path: PathBuf,
         /// What the system said.
         error: io::Error,
+    },
+    /// The system does not tell which cameras there are.
+    #[error("cannot list the cameras: {0}")]
+    Cameras(io::Error),
+    /// A camera, or the command that stands for one, cannot be used.
+    #[error("camera {camera}: {reason}")]
+    Camera {
+        /// Which one was asked for.
+        camera: String,
+        /// Why not, and what to do.
+        reason: String,
     },
     /// The built-in synthetic people could not be set up.
     #[error("synthetic people: {0}")]

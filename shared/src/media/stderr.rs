@@ -4,36 +4,48 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::ChildStderr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 const LINES_MAX: usize = 8;
 const LINE_BYTES_MAX: u64 = 400;
 
+type Lines = Arc<Mutex<VecDeque<String>>>;
+
 /// Reads a child's standard error in the background, so that the child never
 /// blocks on it, and remembers the end of it.
-pub(super) struct StderrTail {
-    reader: Option<JoinHandle<VecDeque<String>>>,
+pub struct StderrTail {
+    lines: Lines,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl StderrTail {
-    pub(super) fn follow(stderr: Option<ChildStderr>) -> Self {
-        let reader = stderr.map(|pipe| std::thread::spawn(move || last_lines(pipe)));
-        Self { reader }
+    /// Reads on a thread of its own until the child closes its end.
+    pub fn follow(stderr: Option<ChildStderr>) -> Self {
+        let lines = Lines::default();
+        let seen = Arc::clone(&lines);
+        let reader = stderr.map(|pipe| std::thread::spawn(move || keep_last(pipe, &seen)));
+        Self { lines, reader }
     }
 
     /// What the child said last, once it has closed its end.
     pub(super) fn last_words(&mut self, path: &Path) -> String {
-        let lines = self
-            .reader
-            .take()
-            .and_then(|reader| reader.join().ok())
-            .unwrap_or_default();
-        last_words(lines.iter().map(String::as_str), path)
+        if let Some(reader) = self.reader.take() {
+            // A reader that panicked has told what it saw before.
+            let _ = reader.join();
+        }
+        self.words_so_far(path)
+    }
+
+    /// What the child said last until now; waits for nobody. A name in front
+    /// of a line, which the reader of the message knows, is left out.
+    pub fn words_so_far(&self, name: &Path) -> String {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        last_words(lines.iter().map(String::as_str), name)
     }
 }
 
-fn last_lines(pipe: impl Read) -> VecDeque<String> {
-    let mut lines = VecDeque::with_capacity(LINES_MAX);
+fn keep_last(pipe: impl Read, lines: &Mutex<VecDeque<String>>) {
     let mut input = BufReader::new(pipe);
     let mut line = Vec::new();
     loop {
@@ -42,13 +54,14 @@ fn last_lines(pipe: impl Read) -> VecDeque<String> {
             .take(LINE_BYTES_MAX)
             .read_until(b'\n', &mut line)
         {
-            Ok(0) | Err(_) => return lines,
+            Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
         let text = clean(&line);
         if text.is_empty() {
             continue;
         }
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == LINES_MAX {
             lines.pop_front();
         }
@@ -91,6 +104,12 @@ pub(super) fn clean(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn last_lines(pipe: impl Read) -> VecDeque<String> {
+        let lines = Mutex::default();
+        keep_last(pipe, &lines);
+        lines.into_inner().unwrap()
+    }
 
     #[test]
     fn tells_the_cause_with_the_complaint() {

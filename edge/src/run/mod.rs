@@ -1,0 +1,152 @@
+//! `unmask-edge run`: watches streams and tells each change of a verdict to people,
+//! the event log, the alarm and the service manager.
+
+mod health;
+mod lane;
+mod pace;
+mod watch;
+
+use std::io::Write;
+use std::time::Duration;
+
+use unmask_shared::bundle::Bundle;
+
+use crate::error::EdgeError;
+use crate::report::ExitStatus;
+use crate::service::{Service, ServiceConfig};
+use crate::source::{Frame, Polled, SourceSpec, WatchedSource, open};
+
+use watch::Watch;
+
+/// Longest wait for a frame before other things get their turn.
+const POLL: Duration = Duration::from_millis(200);
+
+/// What to watch, and how.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Where the frames come from.
+    pub source: SourceSpec,
+    /// Everything else.
+    pub config: ServiceConfig,
+}
+
+/// Watches the stream to its end, or until the system asks to end.
+///
+/// # Errors
+/// See [`EdgeError`].
+pub fn run(
+    bundle: &Bundle,
+    options: &RunOptions,
+    service: &mut Service<'_>,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, EdgeError> {
+    let mut source = open(&options.source)?;
+    run_source(bundle, source.as_mut(), options, service, out)
+}
+
+/// The same with a source that is open, whatever `options` say of it.
+///
+/// # Errors
+/// See [`EdgeError`].
+pub fn run_source(
+    bundle: &Bundle,
+    source: &mut dyn WatchedSource,
+    options: &RunOptions,
+    service: &mut Service<'_>,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, EdgeError> {
+    let mut watch = Watch::open(bundle, &options.config, &source.streams())?;
+    let mut run = Run {
+        bundle,
+        options,
+        service,
+    };
+    let result = run.frames(&mut watch, source, out);
+    watch.summary.frames_dropped += source.frames_dropped();
+    let ended = watch.end(service, out);
+    service.outputs.end();
+    result.and(ended)?;
+    let found = watch.summary.manipulated > 0 && !service.signals.is_terminated();
+    Ok(if found {
+        ExitStatus::Manipulated
+    } else {
+        ExitStatus::Nothing
+    })
+}
+
+/// What streams are watched with.
+struct Run<'a, 'b> {
+    bundle: &'a Bundle,
+    options: &'a RunOptions,
+    service: &'a mut Service<'b>,
+}
+
+impl Run<'_, '_> {
+    fn frames(
+        &mut self,
+        watch: &mut Watch,
+        source: &mut dyn WatchedSource,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
+        let config = &self.options.config;
+        let frames_max = config.max_frames.unwrap_or(u64::MAX);
+        // Live sources keep their own time.
+        let is_paced = config.realtime && !matches!(self.options.source, SourceSpec::Live(_));
+        let wait = POLL.min(config.alarm.stall() / 2);
+        let mut frame = Frame::default();
+        let mut read = 0;
+        while read < frames_max && !self.service.signals.is_stopping() {
+            if self.service.signals.take_reload() {
+                self.reload(watch);
+            }
+            let polled = source.poll_frame(&mut frame, wait)?;
+            watch.notice(source, self.service, out)?;
+            let stream = match polled {
+                Polled::Frame(stream) => stream,
+                Polled::Nothing => {
+                    watch.nothing(self.service)?;
+                    continue;
+                }
+                Polled::End => break,
+            };
+            read += 1;
+            if is_paced && !watch.pace.in_time(&frame, source.rate_hz(), self.service) {
+                watch.summary.frames_dropped += 1;
+                continue;
+            }
+            watch.one(stream, &mut frame, self.service, out)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the thresholds of the configuration as it is now; those of a
+    /// configuration that cannot be used are refused.
+    fn reload(&mut self, watch: &mut Watch) {
+        let read = (self.service.reload)().and_then(|config| {
+            let rules = config.verdict.over(&self.bundle.manifest.verdict)?;
+            watch.set_verdict(rules)?;
+            Ok((config, rules))
+        });
+        let outputs = &mut self.service.outputs;
+        match read {
+            Ok((config, rules)) => {
+                outputs.set_hold(config.verdict.hold());
+                let (false_alarm, miss) = (rules.false_alarm, rules.miss);
+                tracing::warn!(false_alarm, miss, "thresholds reloaded");
+                outputs.status(format_args!(
+                    "thresholds reloaded: false alarm {false_alarm}, miss {miss}"
+                ));
+                if self.options.config.needs_restart(&config) {
+                    tracing::warn!("other settings changed too: they need a restart");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the configuration was not reloaded: the old thresholds stay");
+                outputs.status(format_args!("configuration refused: {error}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! The streams together, and everybody who is told about them.
+
+use std::io::Write;
+
+use unmask_shared::bundle::Bundle;
+use unmask_shared::event::Event;
+use unmask_shared::verdict::{VerdictConfig, VerdictError};
+
+use crate::capture::{FaultKind, FaultSet};
+use crate::error::EdgeError;
+use crate::person::Person;
+use crate::report::progress::StatusLine;
+use crate::report::style::time_text;
+use crate::report::terminal::{EventPrinter, Summary};
+use crate::service::{LogKeeper, Service, ServiceConfig};
+use crate::source::{Frame, WatchedSource};
+
+use super::lane::{Lane, lanes};
+use super::pace::Pace;
+
+/// The streams and what is written about them.
+pub(super) struct Watch {
+    lanes: Vec<Lane>,
+    printer: EventPrinter,
+    log: Option<LogKeeper>,
+    line: StatusLine,
+    /// Events of the current frame.
+    pending: Vec<Event>,
+    pub(super) summary: Summary,
+    pub(super) pace: Pace,
+}
+
+impl Watch {
+    pub(super) fn open(
+        bundle: &Bundle,
+        config: &ServiceConfig,
+        streams: &[String],
+    ) -> Result<Self, EdgeError> {
+        let rules = config.verdict.over(&bundle.manifest.verdict)?;
+        let lanes = lanes(bundle, config.every, rules, streams)?;
+        let pace = Pace::new();
+        Ok(Self {
+            lanes,
+            printer: EventPrinter::new(config.format),
+            log: config.log.open(pace.now())?,
+            line: StatusLine::default(),
+            pending: Vec::new(),
+            summary: Summary::default(),
+            pace,
+        })
+    }
+
+    /// Takes other rules for a verdict.
+    pub(super) fn set_verdict(&mut self, rules: VerdictConfig) -> Result<(), VerdictError> {
+        self.lanes
+            .iter_mut()
+            .try_for_each(|lane| lane.pipeline.set_verdict(rules))
+    }
+
+    /// Takes what is wrong with the cameras.
+    pub(super) fn notice(
+        &mut self,
+        source: &dyn WatchedSource,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
+        let now = self.pace.now();
+        let mut has_changed = false;
+        for stream in 0..self.lanes.len() {
+            let Some(lane) = self.lanes.get_mut(stream) else {
+                continue;
+            };
+            let faults = source.faults(stream);
+            has_changed |= faults != lane.health.faults();
+            let noticed = lane.notice(faults, now, &mut self.pending);
+            self.tell(stream, service, out)?;
+            noticed?;
+        }
+        if has_changed {
+            service.outputs.trouble(&self.trouble());
+        }
+        Ok(())
+    }
+
+    /// What is wrong with which camera, in words.
+    fn trouble(&self) -> String {
+        let names = |faults: FaultSet| {
+            let names: Vec<&str> = faults.iter().map(FaultKind::name).collect();
+            names.join(", ")
+        };
+        let ill = self.lanes.iter().filter(|l| !l.health.faults().is_empty());
+        let ill = ill.map(|lane| format!("camera {}: {}", names(lane.health.faults()), lane.name));
+        ill.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Whether some camera, or the log, does not work.
+    fn is_faulty(&self) -> bool {
+        self.log.as_ref().is_some_and(LogKeeper::is_faulty)
+            || self.lanes.iter().any(|l| !l.health.faults().is_empty())
+    }
+
+    /// No camera has anything to look at.
+    pub(super) fn nothing(&mut self, service: &mut Service<'_>) -> Result<(), EdgeError> {
+        let is_ill = |lane: &Lane| !lane.health.faults().is_empty();
+        if self.lanes.iter().any(is_ill) {
+            let verdicts = self.lanes.iter().flat_map(Lane::verdicts);
+            service.outputs.blind(verdicts);
+        } else {
+            service.outputs.idle();
+        }
+        if let Some(log) = &mut self.log {
+            log.poll(self.pace.now())?;
+        }
+        Ok(())
+    }
+
+    /// Looks at a frame of a stream, which is swapped for an older one.
+    pub(super) fn one(
+        &mut self,
+        stream: usize,
+        frame: &mut Frame,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
+        let Some(lane) = self.lanes.get_mut(stream) else {
+            return Ok(());
+        };
+        std::mem::swap(&mut lane.frame, frame);
+        if let Err(error) = lane.look(self.pace.now(), &mut self.pending) {
+            self.tell(stream, service, out)?;
+            return Err(error.into());
+        }
+        self.summary.frames += 1;
+        let fault = self.is_faulty();
+        let verdicts = self.lanes.iter().flat_map(Lane::verdicts);
+        service.outputs.frame(verdicts, fault);
+        self.tell(stream, service, out)?;
+        if let Some(log) = &mut self.log {
+            log.poll(self.pace.now())?;
+        }
+        if let Some(lane) = self.lanes.get(stream) {
+            let rate = self.summary.frames as f64 / self.pace.now().as_secs_f64().max(1e-3);
+            self.line
+                .update(|| status_text(&lane.frame, rate, lane.pipeline.people()));
+        }
+        Ok(())
+    }
+
+    /// Ends every stream and closes the log.
+    pub(super) fn end(
+        &mut self,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
+        let mut ended = Ok(());
+        for stream in 0..self.lanes.len() {
+            if let Some(lane) = self.lanes.get_mut(stream) {
+                ended = ended.and(lane.finish(&mut self.pending));
+            }
+            self.tell(stream, service, out)?;
+        }
+        self.summary.seconds = self.pace.now().as_secs_f64();
+        if let Some(log) = self.log.take() {
+            log.close()?;
+        }
+        self.printer.end(&self.summary, out)?;
+        out.flush()?;
+        Ok(ended?)
+    }
+
+    /// Logs and prints the events of a stream.
+    fn tell(
+        &mut self,
+        stream: usize,
+        service: &mut Service<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), EdgeError> {
+        let Some(lane) = self.lanes.get_mut(stream) else {
+            return Ok(());
+        };
+        if !self.pending.is_empty() {
+            self.line.clear();
+        }
+        for event in self.pending.drain(..) {
+            lane.count(&event, &mut self.summary);
+            service.outputs.event(&event);
+            if let Some(log) = &mut self.log {
+                log.record(&event, &lane.frame, self.pace.now())?;
+            }
+            self.printer.event(&event, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn status_text(frame: &Frame, rate: f64, people: &[Person]) -> String {
+    let mut text = format!("{}  {rate:.0} frames a second", time_text(frame.time_us));
+    for person in people.iter().filter(|person| person.id != 0) {
+        let score = person.score().unwrap_or(0.5);
+        text += &format!("  {}: {} {score:.2}", person.id, person.verdict());
+    }
+    text
+}

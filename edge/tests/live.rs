@@ -1,0 +1,256 @@
+//! Commands and cameras as sources, as a user starts them.
+#![cfg(unix)]
+
+mod common;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use common::{person, save, unmask, unmask_in};
+use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
+use unmask_edge::capture::process::{CommandLine, ProcessBus};
+use unmask_edge::capture::{
+    Attached, CameraConfig, CameraSetup, Cameras, FaultKind, Format, Limits, PixelFormat, Taken,
+};
+use unmask_edge::source::Frame;
+
+fn run_command<'a>(line: &'a str, more: &[&'a str]) -> common::Ran {
+    let mut arguments = vec!["run", "--command", line];
+    arguments.extend_from_slice(more);
+    unmask(&arguments)
+}
+
+#[test]
+fn a_command_that_ends_well_is_read_to_its_end() {
+    // Ten frames of 64x48 pixels in three bytes.
+    let ran = run_command("head -c 92160 /dev/zero", &["--size", "64x48"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("in 10 frames"), "{}", ran.stdout);
+    let ran = run_command(
+        "head -c 46080 /dev/zero",
+        &["--size", "64x48", "--pixels", "nv12"],
+    );
+    assert!(ran.stdout.contains("in 10 frames"), "{}", ran.stdout);
+}
+
+#[test]
+fn frames_of_a_command_are_judged_like_those_of_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    std::fs::create_dir(&pictures).unwrap();
+    let mut raw = Vec::new();
+    for frame in person(8, 20) {
+        save(&frame, &pictures.join(format!("{:03}.png", frame.index)));
+        raw.extend_from_slice(&frame.rgb);
+    }
+    std::fs::write(folder.path().join("frames.rgb"), raw).unwrap();
+    let watch = |input: &[&str]| {
+        let mut arguments = vec!["run", "--format", "jsonl"];
+        arguments.extend_from_slice(input);
+        let mut events = unmask_in(folder.path(), &arguments).lines();
+        for event in &mut events {
+            event["source"].take();
+            event["time_us"].take();
+        }
+        events
+    };
+    let from_folder = watch(&["--folder", "pictures"]);
+    let from_command = watch(&["--command", "cat frames.rgb", "--size", "640x480"]);
+    assert!(!from_folder.is_empty());
+    assert_eq!(from_folder, from_command);
+}
+
+#[test]
+fn a_command_that_fails_is_tried_again_a_few_times_and_its_words_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "echo x >> tries; echo the lens fell off >&2; exit 3";
+    let ran = unmask_in(folder.path(), &["run", "--command", line]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("exit status: 3"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the lens fell off"), "{}", ran.stderr);
+    let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
+    assert_eq!(tries.lines().count(), 5);
+}
+
+#[test]
+fn half_a_frame_is_a_hint_at_the_size() {
+    let ran = run_command("head -c 1000 /dev/zero", &["--size", "64x48"]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("is --size right?"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_command_and_all_it_started_end_with_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    // A pipeline, whose first part would never end by itself.
+    let line = "echo $$ > pid; (trap '' PIPE; sleep 1000 & echo $! > child; cat /dev/zero) | cat";
+    let arguments = [
+        "run",
+        "--command",
+        line,
+        "--size",
+        "64x48",
+        "--max-frames",
+        "3",
+    ];
+    let ran = unmask_in(folder.path(), &arguments);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for name in ["pid", "child"] {
+        let pid = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        // Somebody else may have to collect it, but it is dead.
+        let dead = state.map_or(true, |state| state.contains(") Z "));
+        assert!(dead, "{name} {pid} still runs");
+    }
+}
+
+#[test]
+fn a_camera_that_is_not_there_is_named_with_what_to_do() {
+    let ran = unmask(&["run", "--camera", "/dev/video987"]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("/dev/video987"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("unmask-edge cameras") || ran.stderr.contains("there are:"),
+        "{}",
+        ran.stderr
+    );
+    let ran = unmask(&["cameras"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!ran.stdout.is_empty());
+}
+
+fn setup(label: &str, bus: Box<dyn Bus>, limits: Limits) -> CameraSetup {
+    CameraSetup {
+        label: label.into(),
+        config: CameraConfig {
+            name: ProcessBus::NAME.into(),
+            limits,
+            ..CameraConfig::default()
+        },
+        bus,
+        lose_none: false,
+    }
+}
+
+#[test]
+fn passwords_of_network_cameras_are_not_told() {
+    if !common::have_ffmpeg("passwords_of_network_cameras_are_not_told") {
+        return;
+    }
+    let mut child = common::command()
+        .args(["run", "--source", "rtsp://me:secret@127.0.0.1:1/live"])
+        .env("RUST_LOG", "unmask_edge=debug")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let mut log = String::new();
+    io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    child.wait().unwrap();
+    assert!(log.contains("rtsp://127.0.0.1:1/live"), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
+fn a_live_command_that_dies_is_started_again() {
+    let bus = ProcessBus {
+        label: "network".into(),
+        command: CommandLine::Shell("head -c 9216 /dev/urandom; sleep 0.2; exit 1".into()),
+        hidden: String::new(),
+        format: Format::packed(PixelFormat::Rgb24, 64, 48).unwrap(),
+        may_end: false,
+    };
+    let limits = Limits {
+        retry_first: Duration::from_millis(10),
+        ..Limits::default()
+    };
+    let mut cameras = Cameras::start(vec![setup("network", Box::new(bus), limits)]).unwrap();
+    let mut frame = Frame::default();
+    for index in 0..3 {
+        let taken = cameras.take(&mut frame, Duration::from_secs(20));
+        assert_eq!((taken, frame.index), (Taken::Frame(0), index));
+    }
+    let status = &cameras.status()[0];
+    assert!(status.faults.get(FaultKind::Ended) >= 2, "{status:?}");
+}
+
+/// A camera at 100 frames/s, or one whose driver takes a second to fail.
+struct Fake {
+    dead: bool,
+    picture: Vec<u8>,
+}
+
+impl Bus for Fake {
+    fn list(&mut self) -> io::Result<Vec<Attached>> {
+        Ok(vec![Attached {
+            path: ProcessBus::NAME.into(),
+            bus: ProcessBus::NAME.into(),
+            serial: None,
+            card: String::new(),
+            driver: String::new(),
+            is_virtual: false,
+        }])
+    }
+
+    fn open(&mut self, _: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
+        if self.dead {
+            std::thread::sleep(Duration::from_millis(2500));
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        let picture = self.picture.clone();
+        Ok(Box::new(Self {
+            dead: false,
+            picture,
+        }))
+    }
+}
+
+impl Device for Fake {
+    fn format(&mut self) -> io::Result<Format> {
+        Format::packed(PixelFormat::Rgb24, 8, 8).map_err(io::Error::other)
+    }
+
+    fn dequeue(&mut self, _: Duration) -> io::Result<Buffer<'_>> {
+        std::thread::sleep(Duration::from_millis(10));
+        self.picture[0] = self.picture[0].wrapping_add(1);
+        Ok(Buffer {
+            bytes: &self.picture,
+            used: self.picture.len(),
+            has_error: false,
+            time: Duration::ZERO,
+        })
+    }
+}
+
+#[test]
+fn a_dead_camera_does_not_slow_another_and_a_hanging_driver_is_noticed() {
+    let fake = |dead| {
+        let picture = vec![99; 3 * 64];
+        Box::new(Fake { dead, picture })
+    };
+    let mut cameras = Cameras::start(vec![
+        setup("dead", fake(true), Limits::default()),
+        setup("alive", fake(false), Limits::default()),
+    ])
+    .unwrap();
+    let start = Instant::now();
+    let mut longest = Duration::ZERO;
+    let mut frame = Frame::default();
+    while start.elapsed() < Duration::from_millis(3500) {
+        let before = Instant::now();
+        let taken = cameras.take(&mut frame, Duration::from_secs(5));
+        assert_eq!(taken, Taken::Frame(1));
+        longest = longest.max(before.elapsed());
+    }
+    let status = cameras.status();
+    assert!(status[1].frames > 50, "{} frames", status[1].frames);
+    assert!(longest < Duration::from_secs(1), "waited {longest:?}");
+    assert_eq!(status[0].faults.get(FaultKind::Stalled), 1);
+    assert!(status[0].faults.get(FaultKind::Io) >= 1, "{:?}", status[0]);
+    assert_eq!(status[1].active, []);
+}
