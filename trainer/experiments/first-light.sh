@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Trains the released bundle and its undefended twin, and prints both evaluations.
 #
-#   trainer/experiments/first-light.sh DATA OUT
+#   trainer/experiments/first-light.sh OUT DATA [DATA...]
 #
-# DATA holds `real` and `fake` folders of faces; OUT takes shards, runs and the bundle.
-# It takes about two hours on two cores. Interrupted, it goes on where it stopped.
+# Each DATA holds `real` and `fake` folders of faces or videos; OUT takes shards, runs and the
+# bundle. The variable GROUPS_TSV names a table of clips that share a person. It takes about an
+# hour on two idle cores. Interrupted, it goes on where it stopped.
 set -euo pipefail
 
-[[ $# -ge 2 ]] || { echo "usage: $0 DATA OUT [GROUPS.tsv]" >&2; exit 2; }
-data="$1" out="$2" groups="${3:-}"
+[[ $# -ge 2 ]] || { echo "usage: $0 OUT DATA [DATA...]" >&2; exit 2; }
+out="$1"
+shift
+data=("$@")
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cargo build --release -q -p unmask-trainer
 trainer=target/release/unmask-trainer
@@ -16,8 +19,9 @@ configs=trainer/configs
 
 prepared() { # FOLDER PEOPLE FRAMES
     [[ -f "$1/skipped.tsv" ]] && return
-    local options=(--input "$data" --output "$1" --synthetic "$2" --frames "$3")
-    [[ -n "$groups" ]] && options+=(--groups "$groups")
+    local options=(--output "$1" --synthetic "$2" --frames "$3") folder
+    for folder in "${data[@]}"; do options+=(--input "$folder"); done
+    [[ -n "${GROUPS_TSV:-}" ]] && options+=(--groups "$GROUPS_TSV")
     "$trainer" prepare "${options[@]}"
 }
 
@@ -26,28 +30,25 @@ trained() { # RUN SHARDS [OPTIONS...]
     shift 2
     [[ -f "$run/done" ]] && return
     if [[ -f "$run/config.toml" ]]; then
-        "$trainer" train --resume --run "$run" --data "$shards" "${until[@]}"
+        "$trainer" train --resume --run "$run" --data "$shards"
     else
-        "$trainer" train --run "$run" --data "$shards" "${until[@]}" "$@"
+        "$trainer" train --run "$run" --data "$shards" "$@"
     fi
     touch "$run/done"
 }
 
 mkdir -p "$out"
-prepared "$out/shards" 1000 3
-until=(--until 11)
+prepared "$out/shards" 1500 3
 trained "$out/part-1" "$out/shards" --config "$configs/first-light-1.toml"
-until=()
 trained "$out/part-2" "$out/shards" --init "$out/part-1" --config "$configs/first-light-2.toml"
 for method in afsl none; do
     trained "$out/$method" "$out/shards" --init "$out/part-2" \
         --config "$configs/first-light-3.toml" --method "$method"
 done
-for epsilon in 1/255 1.5/255 2/255; do
-    for method in none afsl; do
-        "$trainer" evaluate "$out/$method" --data "$out/shards" --epsilon "$epsilon"
-    done
-done
+"$trainer" evaluate "$out/afsl" --data "$out/shards" --epsilon 0.5/255,1/255,1.5/255,2/255 \
+    --compare "$out/none"
 "$trainer" export "$out/afsl" --data "$out/shards" --output "$out/afsl-stream-m" \
-    --pairs 800 --leaning 0.05
+    --pairs 1500 --epsilon 1/255 --leaning 0.05
 "$trainer" check "$out/afsl-stream-m" --run "$out/afsl"
+"$trainer" attack "$out/afsl" --data "$out/shards" --bundle "$out/afsl-stream-m" \
+    --epsilon 1/255 --pairs 100 --queries 1000
