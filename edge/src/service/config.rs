@@ -22,7 +22,8 @@ const REOPEN_BYTES: usize = 256 << 10;
 /// Everything that `run` can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceConfig {
-    /// What to watch, as for `--source`. Excludes cameras and a command.
+    /// What to watch, as for `--source`. Empty is none. Excludes cameras and a
+    /// command.
     pub source: Option<String>,
     /// How events are printed.
     pub format: EventFormat,

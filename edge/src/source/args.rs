@@ -94,7 +94,7 @@ impl InputArgs {
             (.., Some(_)) => "--camera",
             _ => return layers,
         };
-        // Empty text is no value.
+        // Empty text takes back what an earlier layer said.
         let text = |given: Option<&String>| given.cloned().unwrap_or_default();
         layers
             .flag(replacing, "source", Some(&text(source)))

@@ -33,7 +33,7 @@ pub enum Injection {
 pub struct CaptureTable {
     /// Cameras by bus, serial number or node. Excludes `source` and `command`.
     pub cameras: Vec<String>,
-    /// A line for the shell that writes raw frames.
+    /// A line for the shell that writes raw frames; empty is none.
     pub command: Option<String>,
     /// Size of the frames.
     pub size: Size,
@@ -111,7 +111,10 @@ impl CaptureTable {
     /// # Errors
     /// None or several of them, or a source that is none, with the key.
     pub fn spec(&self, source: Option<&str>, realtime: bool) -> Result<SourceSpec, String> {
-        let input = match (source, self.cameras.as_slice(), &self.command) {
+        // Empty text takes back what an earlier layer said.
+        let source = source.filter(|source| !source.is_empty());
+        let command = self.command.as_ref().filter(|line| !line.is_empty());
+        let input = match (source, self.cameras.as_slice(), command) {
             (Some(source), [], None) => match source.parse() {
                 Ok(SourceSpec::Live(live)) => live.input,
                 Ok(other) => return Ok(other),

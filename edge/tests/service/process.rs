@@ -134,14 +134,14 @@ fn an_input_on_the_command_line_replaces_that_of_a_file() {
     let text = print(&["--camera", "usb-1", "--camera", "usb-2"]);
     for wanted in [
         "cameras = [\"usb-1\", \"usb-2\"]  # --camera",
-        "# source is not set  # --camera",
-        "# command is not set  # --camera",
+        "source = \"\"  # --camera",
+        "command = \"\"  # --camera",
     ] {
         assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
     }
     let text = print(&["--command", "cat"]);
     assert!(text.contains("command = \"cat\"  # --command"), "{text}");
-    assert!(text.contains("# source is not set  # --command"), "{text}");
+    assert!(text.contains("source = \"\"  # --command"), "{text}");
     let text = print(&["--folder", "synthetic"]);
     assert!(
         text.contains("source = \"./synthetic\"  # --folder"),
