@@ -147,6 +147,3 @@ impl Run<'_, '_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,16 +1,18 @@
-//! Several streams at once.
+//! Several streams at once, and cameras that are lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use unmask_edge::alarm::SystemClock;
+use unmask_edge::builtin::builtin;
+use unmask_edge::capture::{FaultKind, FaultSet};
+use unmask_edge::report::terminal::EventFormat;
+use unmask_edge::run::{RunOptions, run_source};
+use unmask_edge::service::{Notifier, Outputs, Service, ServiceConfig, Signals};
+use unmask_edge::source::{
+    Frame, FrameSource, Polled, SourceError, SourceSpec, SyntheticSource, WatchedSource,
+};
 use unmask_shared::event::{Event, EventKind};
-
-use super::*;
-use crate::alarm::SystemClock;
-use crate::builtin::builtin;
-use crate::capture::{FaultKind, FaultSet};
-use crate::report::terminal::EventFormat;
-use crate::service::{Notifier, Outputs, Signals};
-use crate::source::{FrameSource, SourceError, SyntheticSource};
 
 /// What is printed about the first frames of a source.
 fn watch(source: &mut dyn WatchedSource, frames_max: u64) -> String {
