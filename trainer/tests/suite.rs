@@ -117,6 +117,7 @@ fn square_is_as_strong_as_the_adversarial_robustness_toolbox() {
             rescale: true,
             share: 0.8 * (ITS_SIDE * ITS_SIDE) as f32 / (SIDE * SIDE) as f32,
             stop_when_fooled: true,
+            better_start: true,
             ..Square::new(epsilon, 2000, Target::Both)
         };
         let robust = |seed| {

@@ -32,6 +32,9 @@ pub struct Square {
     /// Leaves a clip once its logit has the wrong sign. Right for accuracy and wrong for AUC,
     /// which needs the lowest margin.
     pub stop_when_fooled: bool,
+    /// Begins at the clip itself where the stripes raise its margin. AutoAttack begins at the
+    /// stripes; ART does this.
+    pub better_start: bool,
     /// Whether frames share the perturbation.
     pub noise: Noise,
     /// Who is attacked.
@@ -48,6 +51,7 @@ impl Square {
             share: 0.8,
             rescale: queries < 5000,
             stop_when_fooled: false,
+            better_start: false,
             noise: Noise::PerFrame,
             target,
         }
@@ -167,6 +171,22 @@ impl BlackBox for Square {
             best.extend(self.stripes(queries.clean(*clip), extent, random));
         }
         let mut margins = queries.margins(&chosen, &best, 0.0)?;
+        if self.better_start {
+            let untouched: Vec<f32> = chosen
+                .iter()
+                .flat_map(|clip| queries.clean(*clip).to_vec())
+                .collect();
+            let found = queries.margins(&chosen, &untouched, 0.0)?;
+            for ((kept, margin), (best, clean)) in margins.iter_mut().zip(found).zip(
+                best.chunks_exact_mut(length)
+                    .zip(untouched.chunks_exact(length)),
+            ) {
+                if margin <= *kept {
+                    *kept = margin;
+                    best.copy_from_slice(clean);
+                }
+            }
+        }
         let mut tried = Vec::with_capacity(best.len());
         for query in 0..self.queries {
             let side = self.side(query, extent);
