@@ -90,7 +90,7 @@ fn what_run_tells_is_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("events");
     let folder = events.to_str().unwrap();
-    let source = ["run", "--source", "synthetic:1", "--max-frames", "90"];
+    let source = ["run", "--source", "synthetic:1", "--max-frames", "120"];
     let how = ["--every", "20", "--format", "jsonl", "--log", folder];
     let stills = ["--stills", "2", "--stills-days", "1"];
     let ran = unmask(&[&source[..], &how, &stills].concat());

@@ -1,9 +1,11 @@
 //! Detectors whose best attack is known in closed form, for tests.
 
 use anyhow::Result;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
 
 use super::{Faces, Victim, per_clip};
+use crate::fake::Random;
 use crate::network::{Differentiable, Features};
 
 /// `z = w . x + b` of a frame. In an l_inf ball of radius e that stays in [0, 1] the margin
@@ -16,11 +18,13 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Weights of a standard normal law over `side * side` pixels, and no bias.
+    /// Weights of zero mean and unit variance over `side * side` pixels, always the same, and
+    /// no bias.
     pub fn random(side: usize, device: &Device) -> Self {
-        let law = Distribution::Normal(0.0, 1.0);
+        let reach = 3f32.sqrt();
+        let weight = draws(17, 3 * side * side, -reach..reach);
         Self {
-            weight: Tensor::random([3, side, side], law, device),
+            weight: Tensor::from_data(TensorData::new(weight, [3, side, side]), device),
             bias: 0.0,
         }
     }
@@ -57,16 +61,22 @@ impl Victim for Linear {
     }
 }
 
+/// Numbers that do not depend on the device, whose random stream other tests use as well.
+fn draws(seed: u64, count: usize, range: std::ops::Range<f32>) -> Vec<f32> {
+    let mut random = Random::seed_from_u64(seed);
+    (0..count)
+        .map(|_| random.random_range(range.clone()))
+        .collect()
+}
+
 /// `clips` random clips around middle grey, far enough from black and white that a ball of
-/// radius 0.1 is not cut; every other one is a fake.
+/// radius 0.1 is not cut; every other one is a fake. Always the same.
 pub fn grey_faces(clips: usize, frames: usize, side: usize, device: &Device) -> Faces {
+    let shape = [clips * frames, 3, side, side];
+    let grey = draws(18, shape.iter().product(), 0.3..0.7);
     let labels: Vec<f32> = (0..clips).map(|i| (i % 2) as f32).collect();
     Faces {
-        images: Tensor::random(
-            [clips * frames, 3, side, side],
-            Distribution::Uniform(0.3, 0.7),
-            device,
-        ),
+        images: Tensor::from_data(TensorData::new(grey, shape), device),
         label: Tensor::from_floats(labels.as_slice(), device),
         frames,
     }

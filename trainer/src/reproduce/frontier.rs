@@ -46,7 +46,7 @@ pub fn draw_frontier(summary: &Summary, epsilon: &str) -> Result<String> {
     }
     let mut svg = String::new();
     {
-        let area = SVGBackend::with_string(&mut svg, (900, 620)).into_drawing_area();
+        let area = SVGBackend::with_string(&mut svg, (960, 620)).into_drawing_area();
         area.fill(&WHITE).map_err(drawing)?;
         let (plot, legend) = area.split_horizontally(600);
         let mut chart = ChartBuilder::on(&plot)
