@@ -95,7 +95,7 @@ impl Victim for Binary {
 /// epsilon 4/255 seed 1: robust accuracy 0.1140
 /// epsilon 4/255 seed 2: robust accuracy 0.1120
 #[test]
-fn square_is_about_as_strong_as_the_adversarial_robustness_toolbox() {
+fn square_is_as_strong_as_the_adversarial_robustness_toolbox() {
     let device = Device::flex();
     let net = Binary::new(-1.219_911_3);
     let pictures: Vec<f32> = (0..SAMPLES)
@@ -112,10 +112,9 @@ fn square_is_about_as_strong_as_the_adversarial_robustness_toolbox() {
         label,
         frames: 1,
     };
-    // At 2/255 the means of four seeds here and eight there differ by 0.7 points with a standard
-    // error of 0.2: more than chance explains, and a copy of the toolbox's steps in numpy does not
-    // explain it either. Ours is the weaker one. At 4/255 they agree.
-    for (epsilon, want, within) in [(2.0 / 255.0, 0.4027, 0.012), (4.0 / 255.0, 0.1147, 0.005)] {
+    // The toolbox's means over 29 seeds at 2/255 and 8 at 4/255: one draw of its squares serves
+    // all pictures, so that single runs vary by 0.5 points.
+    for (epsilon, want) in [(2.0 / 255.0, 0.4091), (4.0 / 255.0, 0.1147)] {
         let square = Square {
             rescale: true,
             share: 0.8 * (ITS_SIDE * ITS_SIDE) as f32 / (SIDE * SIDE) as f32,
@@ -131,7 +130,7 @@ fn square_is_about_as_strong_as_the_adversarial_robustness_toolbox() {
             right.into_scalar::<f32>()
         };
         let right = (0..RUNS).map(robust).sum::<f32>() / RUNS as f32;
-        assert!((right - want).abs() <= within, "{epsilon}: {right} {want}");
+        assert!((right - want).abs() <= 0.005, "{epsilon}: {right} {want}");
     }
 }
 
