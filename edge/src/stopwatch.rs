@@ -66,6 +66,10 @@ impl Stopwatch {
     pub fn note(&mut self, stage: Stage, milliseconds: f32) {
         let samples = &mut self.samples_ms[stage as usize];
         let count = &mut self.count[stage as usize];
+        if samples.capacity() == 0 {
+            // At once, so that later frames allocate nothing.
+            samples.reserve_exact(SAMPLES_MAX);
+        }
         if samples.len() < SAMPLES_MAX {
             samples.push(milliseconds);
         } else {
@@ -83,7 +87,8 @@ impl Stopwatch {
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.samples_ms.iter_mut().for_each(Vec::clear);
+        self.count = [0; 6];
     }
 }
 
