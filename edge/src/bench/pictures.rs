@@ -42,7 +42,7 @@ pub(super) fn draw(faces: usize) -> Result<Pictures, SourceError> {
                 scope.spawn(move || part.map(draw_one).collect::<Result<Pictures, _>>())
             })
             .collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
+        let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         joined.collect::<Vec<_>>()
     });
     let mut pictures = Vec::with_capacity(PICTURES);

@@ -100,7 +100,7 @@ fn a_video_that_hangs_does_not_hold_up_the_end() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let ffmpeg = self::pid(&place.join("pid"));
+        let ffmpeg = pid(&place.join("pid"));
         std::thread::sleep(Duration::from_millis(300));
         let start = Instant::now();
         let pid = child.id().to_string();
