@@ -80,9 +80,16 @@ impl Stopwatch {
 
     /// The median in milliseconds; `None` before the first sample.
     pub fn median_ms(&self, stage: Stage) -> Option<f32> {
+        self.quantile_ms(stage, 0.5)
+    }
+
+    /// The milliseconds that this part of the samples, 0 to 1, stays below; `None`
+    /// before the first sample.
+    pub fn quantile_ms(&self, stage: Stage, part: f32) -> Option<f32> {
         let mut sorted = self.samples_ms[stage as usize].clone();
         sorted.sort_by(f32::total_cmp);
-        sorted.get(sorted.len() / 2).copied()
+        let at = (sorted.len() as f32 * part) as usize;
+        sorted.get(at.min(sorted.len().saturating_sub(1))).copied()
     }
 
     /// Forgets all samples.
@@ -105,6 +112,7 @@ mod tests {
         }
         watch.note(Stage::Crop, 900.0);
         assert_eq!(watch.median_ms(Stage::Crop), Some(2.0));
+        assert_eq!(watch.quantile_ms(Stage::Crop, 1.0), Some(900.0));
         assert_eq!(watch.samples_ms[Stage::Crop as usize].len(), SAMPLES_MAX);
     }
 }

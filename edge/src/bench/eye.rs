@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
 use unmask_shared::event::EventKind;
 use unmask_shared::manifest::Manifest;
@@ -32,12 +31,11 @@ pub(super) struct Eye {
 
 impl Eye {
     pub(super) fn new(
-        engine: &Engine,
-        manifest: &Manifest,
+        (engine, manifest): &(Engine, &Manifest),
         config: PipelineConfig,
     ) -> Result<Self, EdgeError> {
         Ok(Self {
-            pipeline: Pipeline::new(engine.clone(), manifest.clone(), config)?,
+            pipeline: Pipeline::new(engine.clone(), Manifest::clone(manifest), config)?,
             maker: EventMaker::new("bench", manifest),
             frame: Frame::default(),
             lines: Vec::new(),
@@ -47,10 +45,6 @@ impl Eye {
             faults: 0,
             error: None,
         })
-    }
-
-    pub(super) fn open(bundle: &Bundle, config: PipelineConfig) -> Result<Self, EdgeError> {
-        Self::new(&Engine::load(bundle)?, &bundle.manifest, config)
     }
 
     /// Looks at a frame, which is swapped for an older one.

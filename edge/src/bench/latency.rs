@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use unmask_shared::bundle::Bundle;
+use unmask_shared::engine::Engine;
+use unmask_shared::manifest::Manifest;
 
 use super::camera_config;
 use super::eye::Eye;
@@ -19,7 +20,7 @@ use crate::source::{Frame, SourceError};
 
 /// Pictures per second.
 const RATE_HZ: f64 = 30.0;
-const WARM_UP_FRAMES: u64 = 40;
+const WARM_UP_FRAMES: u64 = 30;
 /// The tape has stopped when nothing comes for so long.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -48,13 +49,13 @@ pub struct Latency {
 
 /// Plays the pictures for about so long at the speed of a camera.
 pub(super) fn measure(
-    bundle: &Bundle,
+    network: &(Engine, &Manifest),
     config: PipelineConfig,
     faces: usize,
     pictures: &Arc<Pictures>,
     time: Duration,
 ) -> Result<Latency, EdgeError> {
-    let mut eye = Eye::open(bundle, config)?;
+    let mut eye = Eye::new(network, config)?;
     let schedule = Arc::new(Schedule::every(Duration::from_secs_f64(1.0 / RATE_HZ)));
     let bus = TapeBus {
         pictures: Arc::clone(pictures),

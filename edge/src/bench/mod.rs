@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use unmask_shared::bundle::Bundle;
+use unmask_shared::engine::Engine;
 
 use crate::capture::CameraConfig;
 use crate::error::EdgeError;
@@ -58,7 +59,7 @@ pub struct BenchReport {
     pub machine: Machine,
 }
 
-/// Medians in milliseconds.
+/// Milliseconds of each stage, by the clock.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct StagesMs {
     /// A JPEG picture into pixels, with the checks of the capture code.
@@ -76,15 +77,16 @@ pub struct StagesMs {
 }
 
 impl StagesMs {
-    fn of(stopwatch: &Stopwatch) -> Self {
-        let median = |stage| stopwatch.median_ms(stage).unwrap_or(0.0);
+    /// What this part of the samples, 0 to 1, stays below.
+    fn of(stopwatch: &Stopwatch, part: f32) -> Self {
+        let value = |stage| stopwatch.quantile_ms(stage, part).unwrap_or(0.0);
         Self {
-            decode: median(Stage::Decode),
-            detect: median(Stage::Detect),
-            track: median(Stage::Track),
-            crop: median(Stage::Crop),
-            network: median(Stage::Network),
-            verdict: median(Stage::Verdict),
+            decode: value(Stage::Decode),
+            detect: value(Stage::Detect),
+            track: value(Stage::Track),
+            crop: value(Stage::Crop),
+            network: value(Stage::Network),
+            verdict: value(Stage::Verdict),
         }
     }
 }
@@ -104,13 +106,14 @@ pub struct ModelReport {
 /// When the model cannot be run.
 pub fn measure(bundle: &Bundle, seconds: f64) -> Result<BenchReport, EdgeError> {
     let machine = Machine::here();
+    let network = (Engine::load(bundle)?, &bundle.manifest);
     let config = PipelineConfig::default();
     let time = Duration::from_secs_f64(seconds.clamp(0.1, 3600.0));
     let (mut throughput, mut latency) = (Vec::new(), Vec::new());
     for faces in FACES {
         let drawn = Arc::new(pictures::draw(faces)?);
-        throughput.push(throughput::measure(bundle, config, faces, &drawn, time)?);
-        latency.push(latency::measure(bundle, config, faces, &drawn, time)?);
+        throughput.push(throughput::measure(&network, config, faces, &drawn, time)?);
+        latency.push(latency::measure(&network, config, faces, &drawn, time)?);
     }
     let one_face = throughput.first();
     Ok(BenchReport {

@@ -10,6 +10,9 @@
 //! cargo test --release --workspace --test day -- --ignored --nocapture
 //! ```
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod chance;
 mod crowd;
 mod hardware;

@@ -1,8 +1,9 @@
 //! What a frame allocates on its way from the camera to the crop.
 
-use std::io;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloc_tracker::Session;
 use unmask_edge::builtin::builtin;
@@ -23,6 +24,8 @@ use unmask_shared::face::{Face, FaceFinderConfig};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::sample::ImageError;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+
+use crate::common;
 
 const WIDTH: usize = 1280;
 const HEIGHT: usize = 720;
@@ -216,6 +219,7 @@ fn raw(pixels: PixelFormat) -> [Vec<u8>; 2] {
     })
 }
 
+/// A JPEG picture with colours of full resolution (4:4:4).
 fn jpeg(rgb: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90)
@@ -245,9 +249,36 @@ fn from_a_raw_camera_to_the_crop_no_frame_allocates() {
 const JPEG_ALLOCATIONS_MAX: u64 = 24;
 const JPEG_BYTES_MAX: u64 = 512 << 10;
 
+/// One with half the colours, as most cameras deliver it.
+fn thinned(rgb: &[u8], pixels: &str) -> Vec<u8> {
+    let mut child = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"])
+        .args(["-s", &format!("{WIDTH}x{HEIGHT}"), "-i", "pipe:0"])
+        .args(["-c:v", "mjpeg", "-q:v", "3", "-pix_fmt", pixels])
+        .args(["-f", "mjpeg", "pipe:1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ffmpeg");
+    // It reads the whole picture before it writes.
+    let mut pipe = child.stdin.take().expect("piped");
+    pipe.write_all(rgb).expect("it reads");
+    drop(pipe);
+    child.wait_with_output().expect("it ends").stdout
+}
+
 #[test]
 fn of_a_jpeg_camera_only_the_decoder_allocates_and_that_is_bounded() {
-    let pictures = pictures().map(|rgb| jpeg(&rgb));
+    let rgb = pictures();
+    only_the_decoder_allocates("4:4:4", [0, 1].map(|at| jpeg(&rgb[at])));
+    if common::have_ffmpeg("of_a_jpeg_camera_only_the_decoder_allocates") {
+        for (name, pixels) in [("4:2:2", "yuvj422p"), ("4:2:0", "yuvj420p")] {
+            only_the_decoder_allocates(name, [0, 1].map(|at| thinned(&rgb[at], pixels)));
+        }
+    }
+}
+
+fn only_the_decoder_allocates(colours: &str, pictures: [Vec<u8>; 2]) {
     let format = Format::packed(PixelFormat::Mjpg, WIDTH, HEIGHT).expect("a usual size");
     let (mut converter, mut rgb) = (Converter::default(), Vec::new());
     let mut turn = 0;
@@ -258,9 +289,11 @@ fn of_a_jpeg_camera_only_the_decoder_allocates_and_that_is_bounded() {
     };
     decode();
     decode();
+    let start = Instant::now();
     let decoder = allocations(FRAMES, decode);
+    let ms = start.elapsed().as_secs_f64() * 1e3 / FRAMES as f64;
     let (count, bytes) = (decoder.0 / FRAMES, decoder.1 / FRAMES);
-    println!("the JPEG decoder: {count} allocations of {bytes} bytes together for each frame");
+    println!("JPEG {colours}: {count} allocations of {bytes} bytes together, {ms:.2} ms a frame");
     assert!(count <= JPEG_ALLOCATIONS_MAX, "{count} allocations a frame");
     assert!(bytes <= JPEG_BYTES_MAX, "{bytes} bytes a frame");
     assert_eq!(

@@ -208,8 +208,9 @@ fn minutes_from_the_camera_to_the_log() {
     live(2, PixelFormat::Yuyv, 20, 60);
 }
 
+/// Some of it is lost to the camera's faults: 28 hours for the 2.6 million frames of a day.
 #[test]
 #[ignore = "the whole day"]
 fn a_day_from_the_camera_to_the_log() {
-    live(3, PixelFormat::Mjpg, 60, 24 * 60);
+    live(3, PixelFormat::Mjpg, 60, 28 * 60);
 }
