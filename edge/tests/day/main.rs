@@ -20,6 +20,7 @@ mod kiosk;
 mod path;
 mod people;
 mod report;
+mod rig;
 mod steady;
 mod storage;
 mod whole;

@@ -1,130 +1,31 @@
 //! What a frame allocates on its way from the camera to the crop.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloc_tracker::Session;
 use unmask_edge::builtin::builtin;
-use unmask_edge::capture::clock::{Clock, SimulatedClock};
+use unmask_edge::capture::clock::SimulatedClock;
 use unmask_edge::capture::convert::Converter;
-use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
 use unmask_edge::capture::mailbox::Mailbox;
 use unmask_edge::capture::{
-    Attached, Camera, CameraConfig, CameraEvent, CameraSink, FaultCounters, Format, PixelFormat,
-    Taken,
+    Camera, CameraConfig, CameraEvent, CameraSink, FaultCounters, Format, PixelFormat, Taken,
 };
-use unmask_edge::network::{Judge, Network};
 use unmask_edge::pipeline::{Pipeline, PipelineConfig};
 use unmask_edge::search::{FaceDetector, FaceSearch};
 use unmask_edge::source::Frame;
-use unmask_shared::engine::{EngineError, Step};
-use unmask_shared::face::{Face, FaceFinderConfig};
-use unmask_shared::geometry::FaceBox;
-use unmask_shared::sample::ImageError;
+use unmask_shared::face::FaceFinderConfig;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
 
 use crate::common;
+use crate::rig::{Blind, Four, Pair};
 
 const WIDTH: usize = 1280;
 const HEIGHT: usize = 720;
 const WARM_UP: u64 = 20;
 const FRAMES: u64 = 60;
-
-/// A camera that delivers two pictures in turn.
-#[derive(Clone)]
-struct Pair {
-    format: Format,
-    pictures: Arc<[Vec<u8>; 2]>,
-    clock: SimulatedClock,
-    count: u32,
-}
-
-impl Bus for Pair {
-    fn list(&mut self) -> io::Result<Vec<Attached>> {
-        Ok(vec![Attached {
-            path: "/dev/video0".into(),
-            bus: "usb-1".into(),
-            serial: None,
-            card: "Pair".into(),
-            driver: "uvcvideo".into(),
-            is_virtual: false,
-        }])
-    }
-
-    fn open(&mut self, _: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Device for Pair {
-    fn format(&mut self) -> io::Result<Format> {
-        Ok(self.format)
-    }
-
-    fn dequeue(&mut self, _: Duration) -> io::Result<Buffer<'_>> {
-        self.clock.sleep(Duration::from_millis(33));
-        self.count += 1;
-        let bytes = &self.pictures[self.count as usize % 2];
-        Ok(Buffer {
-            bytes,
-            used: bytes.len(),
-            has_error: false,
-            time: self.clock.now(),
-        })
-    }
-}
-
-/// Four faces that sway.
-struct Four;
-
-impl FaceDetector for Four {
-    fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), ImageError> {
-        faces.clear();
-        let sway = (frame.index % 7) as f32;
-        faces.extend((0..4).map(|place| Face {
-            bbox: FaceBox {
-                x: 100.0 + 250.0 * place as f32 + sway,
-                y: 200.0 - sway,
-                width: 150.0,
-                height: 150.0,
-            },
-            score: 5.0,
-        }));
-        Ok(())
-    }
-
-    fn reset(&mut self) {}
-}
-
-/// Looks at nothing.
-#[derive(Debug)]
-struct Blind;
-
-impl Network for Blind {
-    fn crop_side(&self) -> usize {
-        112
-    }
-
-    fn begin(&self) -> Result<Box<dyn Judge>, EngineError> {
-        Ok(Box::new(Self))
-    }
-}
-
-impl Judge for Blind {
-    fn step(&mut self, _: &[f32]) -> Result<Option<Step>, EngineError> {
-        Ok(Some(Step {
-            logit: -1.0,
-            embedding: Vec::new(),
-            evidence: Vec::new(),
-        }))
-    }
-
-    fn finish(&mut self) -> Result<Option<Step>, EngineError> {
-        Ok(None)
-    }
-}
 
 /// What the service does with a frame, on one thread.
 struct Way {
