@@ -34,7 +34,8 @@ use world::World;
 #[global_allocator]
 static ALLOCATOR: Allocator<std::alloc::System> = Allocator::system();
 
-/// What is measured of the whole process is measured by one test at a time.
+/// What is measured of the whole process is measured by one test at a time, while no other
+/// one allocates.
 static ALONE: Mutex<()> = Mutex::new(());
 
 const FRAMES_PER_HOUR: u64 = 30 * 3600;

@@ -19,8 +19,8 @@ use unmask_edge::source::Frame;
 use unmask_shared::face::FaceFinderConfig;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
 
-use crate::common;
 use crate::rig::{Blind, Four, Pair};
+use crate::{ALONE, common};
 
 const WIDTH: usize = 1280;
 const HEIGHT: usize = 720;
@@ -136,6 +136,7 @@ fn jpeg(rgb: &[u8]) -> Vec<u8> {
 
 #[test]
 fn from_a_raw_camera_to_the_crop_no_frame_allocates() {
+    let _alone = ALONE.lock();
     for pixels in [
         PixelFormat::Yuyv,
         PixelFormat::Nv12,
@@ -170,6 +171,7 @@ fn thinned(rgb: &[u8], pixels: &str) -> Vec<u8> {
 
 #[test]
 fn of_a_jpeg_camera_only_the_decoder_allocates_and_that_is_bounded() {
+    let _alone = ALONE.lock();
     let rgb = pictures();
     only_the_decoder_allocates("4:4:4", [0, 1].map(|at| jpeg(&rgb[at])));
     if common::have_ffmpeg("of_a_jpeg_camera_only_the_decoder_allocates") {
@@ -211,6 +213,7 @@ const SEARCH_BYTES_MAX: u64 = 4 << 20;
 
 #[test]
 fn a_search_for_faces_keeps_nothing() {
+    let _alone = ALONE.lock();
     let mut search = FaceSearch::new(FaceFinderConfig::default(), false).expect("valid");
     let frames = pictures().map(|rgb| Frame {
         width: WIDTH,
