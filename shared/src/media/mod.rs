@@ -1,10 +1,12 @@
 //! Pictures and videos as frames: the same for training and on the device.
 
+mod child;
 mod ffmpeg;
 mod folder;
 mod images;
 mod ppm;
 mod probe;
+mod reader;
 mod stderr;
 
 use std::io;
