@@ -117,6 +117,8 @@ pub struct Tally {
     pub total: Duration,
     /// Time of the slowest.
     pub slowest: Duration,
+    /// Number of the slowest.
+    pub slowest_case: u64,
 }
 
 impl Tally {
@@ -170,7 +172,10 @@ pub fn drive(parser: &mut dyn Parser, cases: u64) -> Tally {
         };
         let start = Instant::now();
         let reached = parser.take(&bytes);
-        tally.slowest = tally.slowest.max(start.elapsed());
+        let took = start.elapsed();
+        if took > tally.slowest {
+            (tally.slowest, tally.slowest_case) = (took, number);
+        }
         drop(case);
         tally.cases += 1;
         match reached {

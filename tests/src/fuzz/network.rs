@@ -153,27 +153,105 @@ fn reached(error: &EngineError) -> Reached {
     }
 }
 
+/// In front of a whole network.
+const WHOLE: u8 = 0;
+/// In front of a node that is added to the tiny network, so that the lengths around it
+/// are right.
+const NODE: u8 = 1;
+/// In front of a tensor that is added to the tiny network.
+const TENSOR: u8 = 2;
+
+/// The network that bytes stand for.
+fn network(bytes: &[u8]) -> Vec<u8> {
+    let (kind, rest) = bytes.split_first().unwrap_or((&WHOLE, &[]));
+    match *kind {
+        NODE => [tiny(), field(7, &field(1, rest))].concat(),
+        TENSOR => [tiny(), field(7, &field(5, rest))].concat(),
+        _ => rest.to_vec(),
+    }
+}
+
+/// A field of protobuf with a length. A message that comes twice is one message with the
+/// fields of both.
+pub fn field(number: u8, inside: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 | 2];
+    prost::encoding::encode_varint(inside.len() as u64, &mut bytes);
+    bytes.extend_from_slice(inside);
+    bytes
+}
+
+fn attribute(name: &str, kind: AttributeType, ints: &[i64]) -> pb::AttributeProto {
+    pb::AttributeProto {
+        name: name.into(),
+        r#type: kind as i32,
+        i: match kind {
+            AttributeType::Int => ints.first().copied().unwrap_or(0),
+            _ => 0,
+        },
+        ints: match kind {
+            AttributeType::Ints => ints.to_vec(),
+            _ => Vec::new(),
+        },
+        ..Default::default()
+    }
+}
+
+/// Nodes and tensors that the tiny network can take in, each after its kind.
+fn parts() -> Vec<Vec<u8>> {
+    let with = |op: &str, inputs: &[&str], attributes: Vec<pb::AttributeProto>| {
+        let mut node = node(op, inputs, "extra");
+        node.attribute = attributes;
+        [&[NODE], node.encode_to_vec().as_slice()].concat()
+    };
+    let ints = |name, values: &[i64]| attribute(name, AttributeType::Ints, values);
+    let int = |name, value| attribute(name, AttributeType::Int, &[value]);
+    let tensor = pb::TensorProto {
+        name: "spare".into(),
+        dims: vec![2, 3],
+        data_type: DataType::Float as i32,
+        raw_data: vec![0; 24],
+        ..Default::default()
+    };
+    vec![
+        with("Add", &["row", "column"], vec![]),
+        with("MatMul", &["column", "row"], vec![]),
+        with("Concat", &["row", "row"], vec![int("axis", 3)]),
+        with("Transpose", &["image"], vec![ints("perm", &[0, 2, 3, 1])]),
+        with(
+            "ReduceMean",
+            &["image"],
+            vec![ints("axes", &[2, 3]), int("keepdims", 0)],
+        ),
+        with(
+            "MaxPool",
+            &["image"],
+            vec![ints("kernel_shape", &[2, 2]), ints("pads", &[1, 1, 0, 0])],
+        ),
+        with(
+            "Conv",
+            &["image", "weights"],
+            vec![ints("dilations", &[2, 2]), int("group", 1)],
+        ),
+        with("SpaceToDepth", &["image"], vec![int("blocksize", 2)]),
+        [&[TENSOR], tensor.encode_to_vec().as_slice()].concat(),
+    ]
+}
+
 /// The walk over a network that comes before it is loaded.
 #[derive(Debug)]
 pub struct Inspect;
 
-/// The released network without its weights, and with only its first nodes.
+/// The first nodes of the released network, without its weights.
 fn skeleton() -> Vec<u8> {
     let mut model = pb::ModelProto::decode(RELEASED).expect("the released network");
     if let Some(graph) = &mut model.graph {
         graph.node.truncate(12);
-        let used: Vec<&str> = graph
-            .node
-            .iter()
-            .flat_map(|node| &node.input)
-            .map(String::as_str)
-            .collect();
-        graph
-            .initializer
-            .retain(|tensor| used.contains(&tensor.name.as_str()));
+        let inputs = graph.node.iter().flat_map(|node| &node.input);
+        let used: Vec<&str> = inputs.map(String::as_str).collect();
+        let is_used = |tensor: &pb::TensorProto| used.contains(&tensor.name.as_str());
+        graph.initializer.retain(is_used);
         for tensor in &mut graph.initializer {
             tensor.raw_data.clear();
-            tensor.float_data.clear();
         }
     }
     model.encode_to_vec()
@@ -185,7 +263,8 @@ impl Parser for Inspect {
     }
 
     fn seeds(&self) -> Vec<Vec<u8>> {
-        vec![tiny(), skeleton()]
+        let whole = [tiny(), skeleton()].map(|model| [&[WHOLE], model.as_slice()].concat());
+        whole.into_iter().chain(parts()).collect()
     }
 
     fn words(&self) -> &'static [&'static [u8]] {
@@ -193,7 +272,7 @@ impl Parser for Inspect {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Reached {
-        match Engine::inspect(bytes) {
+        match Engine::inspect(&network(bytes)) {
             Ok(()) => Reached::Accepted,
             Err(error) => reached(&error),
         }
@@ -216,8 +295,13 @@ impl Parser for Load {
     }
 
     fn seeds(&self) -> Vec<Vec<u8>> {
-        let seed = joined(&[TINY_MANIFEST.as_bytes(), &tiny()]);
-        vec![seed]
+        let manifest = TINY_MANIFEST.as_bytes();
+        let whole = [&[WHOLE], tiny().as_slice()].concat();
+        let both = joined(&[manifest, &whole]);
+        // Without a manifest, its own is taken.
+        let networks = parts().into_iter().chain([whole]);
+        let networks = networks.map(|network| joined(&[&[], &network]));
+        networks.chain([both]).collect()
     }
 
     fn words(&self) -> &'static [&'static [u8]] {

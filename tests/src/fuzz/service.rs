@@ -14,7 +14,7 @@ const EXAMPLES: [&str; 4] = [
     "every = 3\nrealtime = true\n",
     "[verdict]\nfalse_alarm = 0.01\nframes_min = 5\nhold_ms = 900\n",
     "[log]\nfolder = \"events\"\nsync = \"5s\"\nstills = 9\nrequired = false\n",
-    "source = \"synthetic:7\"\nformat = \"json\"\n[model]\ntrusted_keys = [\"a\", \"b\"]\n",
+    "source = \"synthetic:7\"\nformat = \"jsonl\"\n[model]\ntrusted_keys = [\"a\", \"b\"]\n",
 ];
 
 impl Parser for ServiceToml {

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use unmask_edge::builtin::builtin;
 use unmask_edge::service::ServiceConfig;
 use unmask_shared::engine::Engine;
 use unmask_shared::settings::Layers;
 use unmask_shared::{Event, Manifest};
+use unmask_tests::fuzz::network::field;
 
 use super::{MIB, peak_bytes};
 
@@ -22,19 +24,6 @@ fn bounded(name: &str, bytes_max: f64, work: impl FnOnce()) {
     assert!(peak < bytes_max, "{name}: {peak} bytes");
 }
 
-/// A field of protobuf with a length.
-fn field(number: u8, inside: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![number << 3 | 2];
-    let mut length = inside.len();
-    while length > 0x7f {
-        bytes.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
-    bytes.extend_from_slice(inside);
-    bytes
-}
-
 #[test]
 fn a_network_of_a_million_empty_parts_fills_no_memory() {
     for (name, number) in [("nodes", 0x0a), ("tensors", 0x2a), ("inputs", 0x5a)] {
@@ -43,10 +32,45 @@ fn a_network_of_a_million_empty_parts_fills_no_memory() {
             assert!(Engine::inspect(&file).is_err());
         });
     }
-    let text = field(7, &[0x0a, 0].repeat(LONG));
-    let node = field(7, &field(1, &text));
+    let node = field(7, &field(1, &[0x0a, 0].repeat(LONG)));
     bounded("inputs of a node", MIB, || {
         assert!(Engine::inspect(&node).is_err());
+    });
+}
+
+/// A tensor of so many rows and columns of zeros, in protobuf.
+fn tensor(name: &[u8], rows: u16, columns: u16) -> Vec<u8> {
+    let mut bytes = field(8, name);
+    for side in [rows, columns] {
+        // Two or three bytes of 7 bits.
+        let low = [8, side as u8 | 0x80, (side >> 7) as u8 | 0x80];
+        bytes.extend_from_slice(&low);
+        bytes.push((side >> 14) as u8);
+    }
+    bytes.extend_from_slice(&[0x10, 1]);
+    let zeros = vec![0; 4 * usize::from(rows) * usize::from(columns)];
+    [bytes, field(9, &zeros)].concat()
+}
+
+/// Two constants of 160 KB, whose product has 6.4 GB.
+#[test]
+fn a_product_of_constants_fills_no_memory() {
+    let mut bundle = builtin().unwrap();
+    let side = 40_000;
+    let constants = [tensor(b"a", side, 1), tensor(b"b", 1, side)];
+    let product = [
+        field(1, b"a"),
+        field(1, b"b"),
+        field(2, b"c"),
+        field(4, b"MatMul"),
+    ]
+    .concat();
+    let constants = constants.map(|tensor| field(5, &tensor)).concat();
+    let graph = [constants, field(1, &product)].concat();
+    bundle.model.extend(field(7, &graph));
+    bounded("a product", 16.0 * MIB, || {
+        let error = Engine::load(&bundle).unwrap_err().to_string();
+        assert!(error.contains("constants grow"), "{error}");
     });
 }
 
