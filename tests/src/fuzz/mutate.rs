@@ -198,7 +198,7 @@ mod tests {
         let all: Vec<Vec<u8>> = (0..10_000).map(damaged).collect();
         assert_eq!(all, (0..10_000).map(damaged).collect::<Vec<_>>());
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
-        assert!(distinct.len() > 7000, "{}", distinct.len());
+        assert!(distinct.len() > 6000, "{}", distinct.len());
         assert!(all.iter().any(Vec::is_empty));
         assert!(
             all.iter()

@@ -1,5 +1,7 @@
 //! The network of a bundle.
 
+use std::sync::LazyLock;
+
 use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -75,7 +77,7 @@ fn node(op: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
 
 /// A network of a few operators: averages 4 x 4 blocks of red, adds its state and a
 /// constant, and calls the sum evidence.
-fn tiny() -> Vec<u8> {
+fn tiny() -> pb::ModelProto {
     let ints = |name: &str, side| pb::AttributeProto {
         name: name.into(),
         r#type: AttributeType::Ints as i32,
@@ -122,7 +124,7 @@ fn tiny() -> Vec<u8> {
         ],
         ..Default::default()
     };
-    let model = pb::ModelProto {
+    pb::ModelProto {
         ir_version: 8,
         opset_import: vec![pb::OperatorSetIdProto {
             domain: String::new(),
@@ -130,9 +132,11 @@ fn tiny() -> Vec<u8> {
         }],
         graph: Some(graph),
         ..Default::default()
-    };
-    model.encode_to_vec()
+    }
 }
+
+/// The same as bytes.
+static TINY: LazyLock<Vec<u8>> = LazyLock::new(|| tiny().encode_to_vec());
 
 const TINY_MANIFEST: &str = r#"{"format":1,"name":"tiny","release":1,"created":"2026-01-02T03:04:05Z",
 "kind":"stream","crop":{"size":16,"eye_distance":0.34,"eye_line":0.36},
@@ -165,8 +169,8 @@ const TENSOR: u8 = 2;
 fn network(bytes: &[u8]) -> Vec<u8> {
     let (kind, rest) = bytes.split_first().unwrap_or((&WHOLE, &[]));
     match *kind {
-        NODE => [tiny(), field(7, &field(1, rest))].concat(),
-        TENSOR => [tiny(), field(7, &field(5, rest))].concat(),
+        NODE => [TINY.as_slice(), &field(7, &field(1, rest))].concat(),
+        TENSOR => [TINY.as_slice(), &field(7, &field(5, rest))].concat(),
         _ => rest.to_vec(),
     }
 }
@@ -263,7 +267,7 @@ impl Parser for Inspect {
     }
 
     fn seeds(&self) -> Vec<Vec<u8>> {
-        let whole = [tiny(), skeleton()].map(|model| [&[WHOLE], model.as_slice()].concat());
+        let whole = [TINY.clone(), skeleton()].map(|model| [&[WHOLE], model.as_slice()].concat());
         whole.into_iter().chain(parts()).collect()
     }
 
@@ -296,7 +300,7 @@ impl Parser for Load {
 
     fn seeds(&self) -> Vec<Vec<u8>> {
         let manifest = TINY_MANIFEST.as_bytes();
-        let whole = [&[WHOLE], tiny().as_slice()].concat();
+        let whole = [&[WHOLE], TINY.as_slice()].concat();
         let both = joined(&[manifest, &whole]);
         // Without a manifest, its own is taken.
         let networks = parts().into_iter().chain([whole]);
@@ -310,14 +314,20 @@ impl Parser for Load {
 
     fn take(&mut self, bytes: &[u8]) -> Reached {
         let [manifest, model] = sections::<2>(bytes);
-        let sums = [
-            (model, "model.onnx"),
+        let manifest = match manifest {
+            [] => TINY_MANIFEST.as_bytes(),
+            manifest => manifest,
+        };
+        let model = network(model);
+        let files: [(&[u8], &str); 3] = [
+            (&model, "model.onnx"),
             (manifest, "manifest.json"),
             (b"", "CARD.md"),
-        ]
-        .map(|(bytes, file)| format!("{}  {file}\n", sha256_hex(bytes)))
-        .concat();
-        let Ok(bundle) = Bundle::from_bytes(sums.as_bytes(), manifest, model) else {
+        ];
+        let sums = files
+            .map(|(bytes, file)| format!("{}  {file}\n", sha256_hex(bytes)))
+            .concat();
+        let Ok(bundle) = Bundle::from_bytes(sums.as_bytes(), manifest, &model) else {
             self.manifests += 1;
             return Reached::Refused;
         };

@@ -19,8 +19,9 @@ static ALLOCATOR: Allocator<std::alloc::System> = Allocator::system();
 const MILLION: u64 = 1_000_000;
 const KIB: f64 = 1024.0;
 const MIB: f64 = 1024.0 * KIB;
-/// No input may take longer; other programs may have the processor meanwhile.
-const SLOWEST: Duration = Duration::from_secs(2);
+/// No input may take longer. On an idle processor the slowest takes milliseconds, but
+/// others may have it meanwhile.
+const SLOWEST: Duration = Duration::from_secs(10);
 
 /// Most bytes that were allocated at one moment of `work` beyond those before it.
 fn peak_bytes(work: impl FnOnce()) -> f64 {
@@ -55,7 +56,8 @@ fn hold(parser: &mut dyn Parser, cases: u64, bytes_max: f64, past: f64) {
         tally.slowest_case,
         peak / KIB,
     );
-    assert!(tally.slowest < SLOWEST, "{:?}", tally.slowest);
+    let (slowest, number) = (tally.slowest, tally.slowest_case);
+    assert!(slowest < SLOWEST, "case {number} took {slowest:?}");
     assert!(peak < bytes_max, "{peak} bytes");
     let share = tally.share_past_first_check();
     assert!(share > past, "only {share} passed the first check");
