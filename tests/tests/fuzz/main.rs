@@ -4,6 +4,7 @@
 //! how to search for longer.
 
 mod bombs;
+mod bundles;
 
 use std::time::Duration;
 
@@ -109,7 +110,7 @@ fn networks() {
 #[test]
 fn whole_bundles_with_the_right_checksums() {
     let mut load = network::Load::default();
-    hold(&mut load, 50_000, 64.0 * MIB, 0.3);
+    hold(&mut load, 50_000, 64.0 * MIB, 0.15);
     assert!(load.manifests > 100, "{load:?}");
     assert!(load.loaded > 1000, "{load:?}");
 }
