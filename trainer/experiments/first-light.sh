@@ -4,8 +4,8 @@
 #   trainer/experiments/first-light.sh OUT DATA [DATA...]
 #
 # Each DATA holds `real` and `fake` folders of faces or videos; OUT takes shards, runs and the
-# bundle. The variable GROUPS_TSV names a table of clips that share a person. It takes about an
-# hour on two idle cores. Interrupted, it goes on where it stopped.
+# bundle. The variable GROUPS_TSV names a table of clips that share a person. It takes about two
+# hours on two idle cores. Interrupted, it goes on where it stopped.
 set -euo pipefail
 
 [[ $# -ge 2 ]] || { echo "usage: $0 OUT DATA [DATA...]" >&2; exit 2; }
@@ -42,13 +42,17 @@ prepared "$out/shards" 1500 3
 trained "$out/part-1" "$out/shards" --config "$configs/first-light-1.toml"
 trained "$out/part-2" "$out/shards" --init "$out/part-1" --config "$configs/first-light-2.toml"
 for method in afsl none; do
-    trained "$out/$method" "$out/shards" --init "$out/part-2" \
+    trained "$out/$method-3" "$out/shards" --init "$out/part-2" \
         --config "$configs/first-light-3.toml" --method "$method"
+    trained "$out/$method-4" "$out/shards" --init "$out/$method-3" \
+        --config "$configs/first-light-4.toml" --method "$method"
+    trained "$out/$method" "$out/shards" --init "$out/$method-4" \
+        --config "$configs/first-light-4.toml" --method "$method" --seed 5 --epochs 8
 done
 "$trainer" evaluate "$out/afsl" --data "$out/shards" --epsilon 0.5/255,1/255,1.5/255,2/255 \
     --compare "$out/none"
 "$trainer" export "$out/afsl" --data "$out/shards" --output "$out/afsl-stream-m" \
-    --pairs 1500 --epsilon 1/255 --leaning 0.05
+    --pairs 1500 --epsilon 1/255 --leaning 0.09
 "$trainer" check "$out/afsl-stream-m" --run "$out/afsl"
 "$trainer" attack "$out/afsl" --data "$out/shards" --bundle "$out/afsl-stream-m" \
     --epsilon 1/255 --pairs 100 --queries 1000

@@ -55,7 +55,11 @@ pub fn read_attacks(path: &Path) -> Result<(AttackFigures, Vec<Check>)> {
         target: suite.subject.clone().unwrap_or_default(),
         pairs: suite.pairs,
         clean_auc: roc_auc(&suite.clean, &suite.labels),
-        worst_auc: suite.worst.as_ref().and_then(auc),
+        worst_auc: suite
+            .worst
+            .as_ref()
+            .filter(|w| w.passes > 0.0)
+            .and_then(auc),
         rows: suite
             .results
             .iter()

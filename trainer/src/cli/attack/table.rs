@@ -11,8 +11,12 @@ pub(super) fn print_table(report: &SuiteReport) {
         "{:24} {:>6} {:>6} {:>6}  {:>8} {:>12} {:>9} {:>8} {:>8}",
         "attack", "fakes", "reals", "both", "success", "change", "gradients", "passes", "seconds"
     );
-    for result in report.results.iter().chain([&report.worst]) {
+    for result in &report.results {
         println!("{}", row(report, result));
+    }
+    match report.worst.passes > 0.0 {
+        true => println!("{}", row(report, &report.worst)),
+        false => println!("no worst case: none of these attacks keeps to epsilon in l_inf"),
     }
     println!(
         "fakes, reals, both: AUC with those attacked. success: of the clips on the right side of\n\
