@@ -13,6 +13,7 @@ use crate::error::EdgeError;
 use crate::log::LogCommand;
 use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
+use crate::review::ReviewCommand;
 use crate::service::RunArgs;
 use crate::source::SourceError;
 
@@ -27,6 +28,7 @@ Examples:
   unmask-edge run --source rtsp://10.0.0.7/stream --size 1280x720 --rate 15
   unmask-edge run --source synthetic --max-frames 500
   unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
+  unmask-edge run --source synthetic --realtime --web   look at it in a browser
   unmask-edge run --config kiosk.toml       as a service: alarm, serial line, systemd
   unmask-edge bench                         how fast is this machine?
   unmask-edge model install bundle --models /var/lib/unmask --trusted-key maker.pub
@@ -72,6 +74,12 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: LogCommand,
+    },
+    /// Look through what was flagged, and confirm or dismiss it
+    Review {
+        /// What to do with the queue.
+        #[command(subcommand)]
+        command: ReviewCommand,
     },
     /// Tell about models, verify and install them
     Model {
@@ -171,6 +179,10 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             demo(&bundle, &options, out)
         }
         Command::Log { command } => command.run(out),
+        Command::Review { command } => {
+            command.run(out)?;
+            Ok(ExitStatus::Nothing)
+        }
         Command::Model { command } => {
             command.run(out)?;
             Ok(ExitStatus::Nothing)

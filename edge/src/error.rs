@@ -14,6 +14,7 @@ use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
 use crate::service::OutputError;
 use crate::source::SourceError;
+use crate::web::WebError;
 
 /// Why a command ended without a result.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,9 @@ pub enum EdgeError {
     /// Nothing can be shown.
     #[error(transparent)]
     Show(#[from] OutputError),
+    /// The live page cannot be served.
+    #[error(transparent)]
+    Web(#[from] WebError),
 }
 
 impl From<JudgeError> for EdgeError {

@@ -1,6 +1,7 @@
 //! What one entry of the log holds.
 
 use unmask_shared::event::{EVENT_BYTES_MAX, Event, EventError};
+use unmask_shared::review::{Review, ReviewError};
 
 use super::merkle::{HASH_BYTES, Hash};
 
@@ -9,6 +10,41 @@ pub const ENTRY_BYTES_MAX: usize = 1 + HASH_BYTES + EVENT_BYTES_MAX;
 
 const WITHOUT_STILL: u8 = 0;
 const WITH_STILL: u8 = 1;
+const REVIEW: u8 = 2;
+
+/// What an entry can be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LogEntry {
+    /// Something happened.
+    Event(Entry),
+    /// Somebody looked at what was flagged.
+    Review(Review),
+}
+
+impl LogEntry {
+    /// Reads an entry of either kind.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EntryError> {
+        match bytes.split_first() {
+            Some((&REVIEW, review)) => Ok(Self::Review(Review::from_bytes(review)?)),
+            _ => Entry::from_bytes(bytes).map(Self::Event),
+        }
+    }
+}
+
+/// A byte 2 and the review in postcard form.
+///
+/// # Errors
+/// A review that contradicts itself.
+pub(super) fn review_bytes(review: &Review) -> Result<Vec<u8>, EntryError> {
+    let review = review.to_bytes()?;
+    let mut bytes = Vec::with_capacity(1 + review.len());
+    bytes.push(REVIEW);
+    bytes.extend_from_slice(&review);
+    Ok(bytes)
+}
 
 /// An event, and the checksum of the picture that was kept of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +64,9 @@ pub enum EntryError {
     /// The event in it is none.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// The review in it is none.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
 }
 
 impl Entry {

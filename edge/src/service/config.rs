@@ -11,6 +11,7 @@ use crate::model::ModelArgs;
 use crate::report::terminal::EventFormat;
 use crate::serial::SerialConfig;
 use crate::source::CaptureTable;
+use crate::web::WebConfig;
 
 /// Faces are looked for in every so many frames.
 const EVERY: std::ops::RangeInclusive<u32> = 1..=1000;
@@ -45,6 +46,8 @@ pub struct ServiceConfig {
     pub alarm: AlarmConfig,
     /// The microcontroller.
     pub serial: SerialConfig,
+    /// The live page.
+    pub web: WebConfig,
 }
 
 impl Default for ServiceConfig {
@@ -61,6 +64,7 @@ impl Default for ServiceConfig {
             log: LogTable::default(),
             alarm: AlarmConfig::default(),
             serial: SerialConfig::default(),
+            web: WebConfig::default(),
         }
     }
 }
@@ -82,7 +86,8 @@ impl ServiceConfig {
         self.capture.check()?;
         self.log.check()?;
         self.alarm.check()?;
-        self.serial.check()
+        self.serial.check()?;
+        self.web.check()
     }
 
     /// Whether another configuration differs in more than its thresholds.

@@ -173,6 +173,14 @@ impl WatchedSource for LiveSource {
     fn faults(&self, stream: usize) -> FaultSet {
         self.cameras.faults(stream)
     }
+
+    fn age(&self, stream: usize, frame: &Frame) -> Duration {
+        self.cameras.age(stream, frame)
+    }
+
+    fn cameras(&self) -> Vec<CameraStatus> {
+        self.status()
+    }
 }
 
 fn camera_error(camera: &str, error: &io::Error) -> SourceError {
