@@ -10,6 +10,7 @@ use unmask_shared::verdict::VerdictError;
 
 use crate::log::RecordError;
 use crate::model::ModelError;
+use crate::mqtt::MqttError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
 use crate::service::OutputError;
@@ -74,6 +75,9 @@ pub enum EdgeError {
     /// The live page cannot be served.
     #[error(transparent)]
     Web(#[from] WebError),
+    /// No message broker can be told.
+    #[error(transparent)]
+    Mqtt(#[from] MqttError),
 }
 
 impl From<JudgeError> for EdgeError {

@@ -19,6 +19,7 @@ pub mod log;
 pub mod machine;
 pub mod metrics;
 pub mod model;
+pub mod mqtt;
 pub mod observe;
 pub mod person;
 pub mod pipeline;

@@ -8,6 +8,7 @@ use super::thresholds::VerdictTable;
 use crate::alarm::AlarmConfig;
 use crate::log::{LogConfig, RecordConfig, StillsConfig, SyncArg};
 use crate::model::ModelArgs;
+use crate::mqtt::MqttConfig;
 use crate::report::terminal::EventFormat;
 use crate::serial::SerialConfig;
 use crate::source::CaptureTable;
@@ -48,6 +49,8 @@ pub struct ServiceConfig {
     pub serial: SerialConfig,
     /// The live page.
     pub web: WebConfig,
+    /// The message broker.
+    pub mqtt: MqttConfig,
 }
 
 impl Default for ServiceConfig {
@@ -65,6 +68,7 @@ impl Default for ServiceConfig {
             alarm: AlarmConfig::default(),
             serial: SerialConfig::default(),
             web: WebConfig::default(),
+            mqtt: MqttConfig::default(),
         }
     }
 }
@@ -87,7 +91,8 @@ impl ServiceConfig {
         self.log.check()?;
         self.alarm.check()?;
         self.serial.check()?;
-        self.web.check()
+        self.web.check()?;
+        self.mqtt.check()
     }
 
     /// Whether another configuration differs in more than its thresholds.

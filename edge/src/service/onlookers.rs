@@ -8,6 +8,7 @@ use super::config::ServiceConfig;
 use crate::alarm::Beacon;
 use crate::error::EdgeError;
 use crate::metrics::{Metrics, MetricsObserver};
+use crate::mqtt::MqttLink;
 use crate::observe::{Observer, Observers, desk};
 use crate::source::WatchedSource;
 use crate::web::{WebInput, WebServer};
@@ -16,13 +17,14 @@ use crate::web::{WebInput, WebServer};
 #[derive(Default)]
 pub struct Onlookers {
     web: Option<WebServer>,
+    mqtt: Option<MqttLink>,
 }
 
 impl Onlookers {
     /// Starts whoever is configured; the pipeline is to tell the observers.
     ///
     /// # Errors
-    /// When the live page cannot be served.
+    /// When the live page cannot be served, or the broker's password not be read.
     pub fn start(
         config: &ServiceConfig,
         bundle: &Bundle,
@@ -47,11 +49,28 @@ impl Onlookers {
             all.push(Box::new(observer));
             onlookers.web = Some(web);
         }
+        let name = bundle.manifest.name.as_str();
+        let link = MqttLink::start(
+            &config.mqtt,
+            &streams,
+            name,
+            Arc::clone(&metrics),
+            requester,
+        )?;
+        if let Some((mqtt, observer)) = link {
+            all.push(Box::new(observer));
+            onlookers.mqtt = Some(mqtt);
+        }
         if all.is_empty() {
             return Ok((onlookers, Observers::default()));
         }
         all.push(Box::new(MetricsObserver::new(&metrics, &streams)));
         Ok((onlookers, Observers::new(all, Some(desk))))
+    }
+
+    /// The connection to the message broker, where there is one.
+    pub fn mqtt(&self) -> Option<&MqttLink> {
+        self.mqtt.as_ref()
     }
 
     /// The live page, where it is served.

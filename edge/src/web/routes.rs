@@ -18,7 +18,7 @@ use super::assets::{FILES, file};
 use super::guard::guard;
 use super::{Site, listen, login, reviews};
 use crate::metrics;
-use crate::observe::Request;
+use crate::observe::{Request, RequestError};
 
 /// Most bytes of a request's body.
 pub(super) const BODY_BYTES_MAX: usize = 4096;
@@ -110,6 +110,12 @@ async fn acknowledge(State(site): State<Arc<Site>>) -> Response {
 pub(super) fn asked(site: &Site, request: Request) -> Response {
     match site.requester.ask(request) {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Err(error) => {
+            let status = match error {
+                RequestError::Note => StatusCode::UNPROCESSABLE_ENTITY,
+                RequestError::Busy | RequestError::Gone => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            (status, format!("{error}\n")).into_response()
+        }
     }
 }

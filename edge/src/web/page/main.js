@@ -20,7 +20,7 @@ document.documentElement.dataset.mode = isKiosk ? "kiosk" : "operator";
 document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "";
 await loadTexts();
 stage.show.mirror = isKiosk;
-stage.show.heat = !isKiosk;
+stage.show.heat = stage.show.labels = !isKiosk;
 showSignal("offline");
 prepare();
 listen();

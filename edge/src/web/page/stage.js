@@ -15,7 +15,7 @@ let latest = null;
 let image = null;
 let pictureAt = 0;
 
-export const show = { boxes: true, heat: true, mirror: false };
+export const show = { boxes: true, heat: true, mirror: false, labels: true };
 export const COLOURS = { genuine: "#19c37d", manipulated: "#ff4468", undecided: "#ffc233" };
 
 /** Takes what was seen in a frame. */
@@ -91,7 +91,7 @@ function draw(view) {
     }
   }
   context.restore();
-  if (view && show.boxes) for (const person of view.people) label(person, image.width / view.width);
+  if (view && show.boxes && show.labels) for (const person of view.people) label(person, image.width / view.width);
   describe(view);
 }
 
