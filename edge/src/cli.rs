@@ -9,6 +9,7 @@ use crate::analyze::{AnalyzeOptions, Format, analyze};
 use crate::bench::{self, BenchFormat};
 use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
+use crate::doctor::DoctorArgs;
 use crate::error::EdgeError;
 use crate::log::LogCommand;
 use crate::model::{ModelArgs, ModelCommand};
@@ -35,7 +36,8 @@ Examples:
 
 Exit codes:
   0  no manipulated face was found; for demo, bench, log and model: all went well
-  1  a manipulated face was found; for log: the log is not intact
+  1  a manipulated face was found; for log: the log is not intact;
+     for doctor: something must be put right
   2  something could not be read or done
 
 Videos are read by the ffmpeg command (Debian, Ubuntu: apt-get install ffmpeg).
@@ -75,6 +77,9 @@ pub enum Command {
         #[command(subcommand)]
         command: LogCommand,
     },
+    /// Check whether everything that `run` needs is there: cameras, permissions, clock, model,
+    /// storage, ports
+    Doctor(DoctorArgs),
     /// Look through what was flagged, and confirm or dismiss it
     Review {
         /// What to do with the queue.
@@ -179,6 +184,7 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             demo(&bundle, &options, out)
         }
         Command::Log { command } => command.run(out),
+        Command::Doctor(args) => args.run(out),
         Command::Review { command } => {
             command.run(out)?;
             Ok(ExitStatus::Nothing)

@@ -14,6 +14,7 @@ pub mod builtin;
 pub mod capture;
 pub mod cli;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod log;
 pub mod machine;

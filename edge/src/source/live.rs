@@ -315,7 +315,7 @@ fn preset_setup(preset: &Preset, spec: &LiveSpec) -> Result<CameraSetup, SourceE
     Ok(process_setup(bus, spec))
 }
 
-fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -19,6 +19,7 @@ pub use unmask_shared::media::{
 use crate::capture::{CameraStatus, FaultSet};
 
 pub use config::{CaptureTable, Injection};
+pub(crate) use live::is_installed;
 pub use live::{LiveInput, LiveSource, LiveSpec};
 pub use preset::Preset;
 pub use synthetic::SyntheticSource;
