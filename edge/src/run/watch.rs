@@ -178,7 +178,9 @@ impl Watch {
         let fault = self.is_faulty();
         let verdicts = self.lanes.iter().flat_map(Lane::verdicts);
         service.outputs.frame(verdicts, fault);
+        let latency = came.elapsed();
         self.ledger.judged(stream);
+        self.tell(stream, service, out)?;
         if let Some(lane) = self.lanes.get(stream) {
             service.observers.frame(&FrameSeen {
                 stream,
@@ -186,10 +188,9 @@ impl Watch {
                 people: lane.pipeline.people(),
                 crop: lane.pipeline.crop_spec(),
                 shown: service.outputs.shown(),
-                latency: came.elapsed(),
+                latency: latency,
             });
         }
-        self.tell(stream, service, out)?;
         if let Some(log) = &mut self.log {
             log.poll(self.pace.now())?;
         }

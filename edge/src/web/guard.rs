@@ -27,11 +27,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      frame-ancestors 'none'";
 
 /// What is served to everybody, so that they can log in.
-const OPEN: [&str; 5] = [
+const OPEN: [&str; 6] = [
     "/login",
     "/style.css",
     "/icon.svg",
     "/login.js",
+    "/text.js",
     "/texts.json",
 ];
 

@@ -18,14 +18,14 @@ use crate::http::{Answer, ask, connect, get, raw};
 const TOKEN: &str = "a-token-for-a-test";
 
 /// A server without a pipeline.
-struct Alone {
-    url: String,
+pub struct Alone {
+    pub url: String,
     _server: WebServer,
-    _observer: LiveObserver,
+    pub observer: LiveObserver,
     _folder: tempfile::TempDir,
 }
 
-fn alone(change: impl FnOnce(&mut WebConfig)) -> Alone {
+pub fn alone(change: impl FnOnce(&mut WebConfig)) -> Alone {
     let folder = tempfile::tempdir().unwrap();
     let token: PathBuf = folder.path().join("token");
     std::fs::write(&token, TOKEN).unwrap();
@@ -54,7 +54,7 @@ fn alone(change: impl FnOnce(&mut WebConfig)) -> Alone {
     Alone {
         url: format!("http://{}", server.address()),
         _server: server,
-        _observer: observer,
+        observer,
         _folder: folder,
     }
 }

@@ -222,10 +222,19 @@ fn the_token_is_asked_for_refused_and_accepted() {
 #[ignore = "writes docs/live.png"]
 fn picture_for_the_readme() {
     let mut browser = Browser::start(1200, 860);
-    let served = served(&["--log", "events", "--stills", "20"]);
+    let served = Served::start(
+        &[
+            &PATIENT[..],
+            &["synthetic:5", "--log", "events", "--stills", "20"],
+        ]
+        .concat(),
+    );
     browser.open(&served.url);
-    browser.wait("document.body.dataset.signal === 'manipulated' && people.children.length > 1");
-    std::thread::sleep(Duration::from_millis(1500));
+    let both = "document.body.dataset.signal === 'manipulated' &&
+        !!document.querySelector('.person[data-verdict=manipulated]') &&
+        !!document.querySelector('.person[data-verdict=genuine]')";
+    browser.wait(both);
+    std::thread::sleep(Duration::from_millis(700));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/live.png");
     browser.screenshot(&path);
 }

@@ -27,7 +27,8 @@ listen();
 stage.watch();
 setInterval(watchdog, 500);
 if (!isKiosk) {
-  setInterval(() => { if (!$("review-panel").hidden || Math.random() < 0.1) loadReviews(); }, 3000);
+  let rounds = 0;
+  setInterval(() => { if (!$("review-panel").hidden || ++rounds % 10 === 0) reviews(); }, 3000);
 }
 
 function listen() {
@@ -42,7 +43,7 @@ function listen() {
     panels.clearEvents();
     panels.setBounds(value.bounds);
     cameras(value.streams);
-    if (!isKiosk && value.has_log) loadReviews();
+    if (!isKiosk) reviews();
   });
   on("frame", (view) => {
     showSignal(view.signal);
@@ -67,7 +68,7 @@ function listen() {
     if (source.readyState !== EventSource.CLOSED) return;
     // The server refused: perhaps because of the token.
     try {
-      const answer = await fetch("/api/reviews", { method: "HEAD" });
+      const answer = await fetch("/metrics", { method: "HEAD" });
       if (answer.status === 401) return location.replace("/login");
     } catch { /* it is gone: try again */ }
     setTimeout(listen, 2000);
@@ -151,6 +152,7 @@ function toggle(name) {
   stage.show[name] = !stage.show[name];
   $(name).setAttribute("aria-pressed", String(stage.show[name]));
   $("legend").hidden = !stage.show.heat;
+  stage.redraw();
 }
 
 async function acknowledge() {
@@ -166,6 +168,8 @@ function theme() {
   localStorage.setItem("theme", next);
 }
 
+const reviews = () => { if (hello) loadReviews(hello.has_log); };
+
 function openTab(name) {
   for (const tab of ["events", "review"]) {
     const isOpen = tab === name;
@@ -174,7 +178,7 @@ function openTab(name) {
     $(`${tab}-panel`).hidden = !isOpen;
   }
   $(`tab-${name}`).focus();
-  if (name === "review") loadReviews();
+  if (name === "review") reviews();
 }
 
 function prepare() {

@@ -3,7 +3,7 @@
 import { t, has, digits, make, icon } from "/text.js";
 import { COLOURS, heat, newest, show } from "/stage.js";
 
-const TRACE_MAX = 240;
+const TRACE_MAX = 120;
 const GONE_MS = 1500;
 const EVENTS_MAX = 200;
 const people = new Map();
@@ -86,35 +86,39 @@ function fill(card, person) {
 function drawTrace({ canvas, trace }) {
   const c = canvas.getContext("2d");
   const { width, height } = canvas;
-  const pad = 10;
+  const pad = 14;
   const [low, high] = bounds;
   const y = (v) => pad + (height - 2 * pad) * (1 - (Math.max(low, Math.min(high, v)) - low) / (high - low));
-  const style = getComputedStyle(document.body);
+  const style = getComputedStyle(document.documentElement);
   c.clearRect(0, 0, width, height);
   c.lineWidth = 2;
+  c.font = "17px system-ui, sans-serif";
   c.setLineDash([6, 6]);
-  for (const [value, colour] of [[high, COLOURS.manipulated], [0, style.getPropertyValue("--line")], [low, COLOURS.genuine]]) {
-    c.strokeStyle = colour;
+  for (const [value, name, below] of [[high, "manipulated", true], [0, "", false], [low, "genuine", false]]) {
+    c.strokeStyle = COLOURS[name] ?? style.getPropertyValue("--line");
     c.beginPath();
     c.moveTo(0, y(value));
     c.lineTo(width, y(value));
     c.stroke();
+    c.fillStyle = style.getPropertyValue("--soft");
+    if (name) c.fillText(t(`verdict_${name}`), 2, y(value) + (below ? 18 : -7));
   }
   c.setLineDash([]);
   c.lineWidth = 4;
   c.lineJoin = c.lineCap = "round";
-  const step = (width - 12) / (TRACE_MAX - 1);
+  const step = (width - 16) / (TRACE_MAX - 1);
+  const x = (at) => width - 9 - (trace.length - 1 - at) * step;
   for (let at = 1; at < trace.length; at++) {
     c.strokeStyle = COLOURS[trace[at].verdict];
     c.beginPath();
-    c.moveTo((at - 1) * step + 4, y(trace[at - 1].llr));
-    c.lineTo(at * step + 4, y(trace[at].llr));
+    c.moveTo(x(at - 1), y(trace[at - 1].llr));
+    c.lineTo(x(at), y(trace[at].llr));
     c.stroke();
   }
   const end = trace.at(-1);
   c.fillStyle = COLOURS[end.verdict];
   c.beginPath();
-  c.arc((trace.length - 1) * step + 4, y(end.llr), 6, 0, 7);
+  c.arc(x(trace.length - 1), y(end.llr), 7, 0, 7);
   c.fill();
 }
 

@@ -12,13 +12,13 @@ let openStill = () => {};
 export const onStill = (open) => { openStill = open; };
 
 /** Reads the queue anew. */
-export async function loadReviews() {
+export async function loadReviews(hasLog) {
   let spans = [];
-  let problem = "";
-  try {
+  let problem = hasLog ? "" : t("no_log_review");
+  if (hasLog) try {
     const answer = await fetch("/api/reviews");
     if (answer.ok) spans = await answer.json();
-    else problem = answer.status === 404 ? t("no_log_review") : await answer.text();
+    else problem = await answer.text();
   } catch {
     problem = t("offline");
   }
@@ -87,7 +87,7 @@ function form(span) {
     const answer = await fetch(`/api/reviews/${span.entry}`, { method: "POST", headers, body });
     refused.textContent = answer.ok ? "" : await answer.text();
     document.activeElement?.blur();
-    setTimeout(loadReviews, 900);
+    setTimeout(() => loadReviews(true), 900);
   });
   return node;
 }

@@ -14,6 +14,7 @@ let run = 0;
 let latest = null;
 let image = null;
 let pictureAt = 0;
+let drawn = null;
 
 export const show = { boxes: true, heat: true, mirror: false, labels: true };
 export const COLOURS = { genuine: "#19c37d", manipulated: "#ff4468", undecided: "#ffc233" };
@@ -72,7 +73,13 @@ export async function watch() {
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** Draws the newest picture again, as other things are to be shown. */
+export function redraw() {
+  if (image) draw(drawn);
+}
+
 function draw(view) {
+  drawn = view;
   if (canvas.width !== image.width || canvas.height !== image.height) {
     canvas.width = image.width;
     canvas.height = image.height;
