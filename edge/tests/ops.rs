@@ -152,6 +152,39 @@ fn the_dashboard_and_the_rules_ask_for_metrics_that_exist() {
     );
 }
 
+/// Targets of the links of a page that lead to files.
+fn links(text: &str) -> Vec<String> {
+    let targets = text.split("](").skip(1);
+    let targets = targets.filter_map(|rest| rest.split(')').next());
+    let files = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+    files
+        .map(|target| target.split('#').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_book_holds_every_page_and_no_link_is_broken() {
+    let docs = repository("docs");
+    let summary = std::fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let chapters: BTreeSet<String> = links(&summary).into_iter().collect();
+    let mut broken = Vec::new();
+    for file in std::fs::read_dir(&docs).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let is_in = name == "SUMMARY.md" || chapters.contains(&name);
+        assert!(is_in, "{name} is missing in docs/SUMMARY.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let missing = links(&text)
+            .into_iter()
+            .filter(|link| !docs.join(link).exists());
+        broken.extend(missing.map(|link| format!("{name}: {link}")));
+    }
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
 #[test]
 fn promtool_accepts_the_rules() {
     let rules = repository("edge/ops/alerts.yml");

@@ -188,7 +188,7 @@ impl Watch {
                 people: lane.pipeline.people(),
                 crop: lane.pipeline.crop_spec(),
                 shown: service.outputs.shown(),
-                latency: latency,
+                latency,
             });
         }
         if let Some(log) = &mut self.log {

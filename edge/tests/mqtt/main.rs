@@ -226,6 +226,59 @@ fn a_device_tells_what_it_is_takes_acknowledgements_and_says_when_it_goes() {
 }
 
 #[test]
+fn the_program_tells_a_broker_and_takes_its_acknowledgement() {
+    if !have_broker("the_program_tells_a_broker_and_takes_its_acknowledgement") {
+        return;
+    }
+    let broker = Broker::start();
+    let mut listener = Listener::start(broker.port);
+    let port = format!("mqtt.port={}", broker.port);
+    let mut child = common::command()
+        .args([
+            "run",
+            "--source",
+            "synthetic:8",
+            "--realtime",
+            "--max-frames",
+            "600",
+        ])
+        .args([
+            "--set",
+            "mqtt.host=127.0.0.1",
+            "--set",
+            &port,
+            "--set",
+            "alarm.stall_ms=5000",
+        ])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let minute = Duration::from_secs(60);
+    listener.wait_for("unmask/unmask/camera/0/verdict", minute, |payload| {
+        payload.contains("\"state\":\"manipulated\"")
+    });
+    listener.wait_for("unmask/unmask/event", minute, |payload| {
+        payload.contains("verdict_changed") && payload.contains("\"id\":\"unmask-")
+    });
+    listener.wait_for("unmask/unmask/alarm", minute, |payload| {
+        payload.contains("manipulated")
+    });
+    listener.publish("unmask/unmask/alarm/acknowledge", false, "ACK");
+    listener.wait_for("unmask/unmask/alarm", minute, |payload| {
+        payload.contains("\"acknowledged\":true")
+    });
+    let pid = child.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .unwrap();
+    listener.wait_for("unmask/unmask/availability", minute, |payload| {
+        payload == "offline"
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn without_a_broker_events_are_bounded_and_counted() {
     let mut device = Device::start(broker::free_port());
     for _ in 0..1000 {

@@ -78,6 +78,17 @@ fn a_swapped_person_turns_the_band_and_the_picture_moves() {
     browser.evaluate("document.querySelector('#events .thumb').click()");
     browser.wait("document.getElementById('still-picture').naturalWidth > 100");
     browser.press("Escape");
+    browser.press("r");
+    browser.wait("document.querySelectorAll('#reviews .shot img').length > 0");
+    browser.wait("document.querySelector('#reviews .shot img').naturalWidth > 100");
+    browser.evaluate("document.querySelector('#reviews .decide input').focus()");
+    browser.type_in("seen by the test");
+    browser.evaluate("document.querySelector('#reviews .decide button.confirmed').click()");
+    browser.wait("!!document.querySelector('#reviews [data-review=confirmed] q')");
+    browser.evaluate("document.getElementById('panels').scrollIntoView()");
+    browser.screenshot(&screenshot("review"));
+    browser.press("a");
+    browser.wait("tiles.innerText.includes('acknowledged')");
     assert_eq!(browser.errors, [] as [String; 0]);
 }
 
@@ -221,7 +232,7 @@ fn the_token_is_asked_for_refused_and_accepted() {
 #[test]
 #[ignore = "writes docs/live.png"]
 fn picture_for_the_readme() {
-    let mut browser = Browser::start(1200, 860);
+    let mut browser = Browser::start(1100, 1000);
     let served = Served::start(
         &[
             &PATIENT[..],
@@ -230,11 +241,14 @@ fn picture_for_the_readme() {
         .concat(),
     );
     browser.open(&served.url);
-    let both = "document.body.dataset.signal === 'manipulated' &&
-        !!document.querySelector('.person[data-verdict=manipulated]') &&
-        !!document.querySelector('.person[data-verdict=genuine]')";
-    browser.wait(both);
-    std::thread::sleep(Duration::from_millis(700));
+    let flagged = ".person[data-verdict=manipulated] .numbers";
+    let both = format!(
+        "document.body.dataset.signal === 'manipulated' && !acknowledge.hidden &&
+        !!document.querySelector('.person[data-verdict=genuine]') &&
+        parseFloat(document.querySelector('{flagged}')?.textContent.split('\u{b7}')[1]) > 4"
+    );
+    browser.wait(&both);
+    std::thread::sleep(Duration::from_millis(150));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/live.png");
     browser.screenshot(&path);
 }
