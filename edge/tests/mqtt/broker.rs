@@ -1,7 +1,10 @@
 //! mosquitto on a port of its own, and somebody who listens to it.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
@@ -96,22 +99,65 @@ impl Drop for Broker {
     }
 }
 
+/// A way to the broker that the test opens and closes, so that whoever listens is
+/// there before the device.
+pub struct Gate {
+    pub port: u16,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    /// A closed one.
+    pub fn new(broker: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let is_open = Arc::new(AtomicBool::new(false));
+        let open = Arc::clone(&is_open);
+        std::thread::spawn(move || {
+            for device in listener.incoming().map_while(Result::ok) {
+                if open.load(Ordering::SeqCst)
+                    && let Ok(broker) = TcpStream::connect(("127.0.0.1", broker))
+                {
+                    pass(device.try_clone().unwrap(), broker.try_clone().unwrap());
+                    pass(broker, device);
+                }
+            }
+        });
+        Self { port, is_open }
+    }
+
+    pub fn open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::SeqCst);
+    }
+}
+
+/// Passes on what comes, until either side is gone.
+fn pass(mut from: TcpStream, mut to: TcpStream) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
 /// Listens to every topic.
 pub struct Listener {
     client: Client,
-    messages: std::sync::mpsc::Receiver<(String, String)>,
+    messages: Receiver<(String, String)>,
     /// The newest of each topic that nobody waited for yet.
     kept: Vec<(String, String)>,
 }
 
 impl Listener {
+    /// Is told everything from now on, and what is retained.
     pub fn start(port: u16) -> Self {
         let id = format!("listener-{}", std::process::id());
         let mut options = MqttOptions::new(id, "127.0.0.1", port);
         options.set_keep_alive(Duration::from_secs(5));
         let (client, mut connection) = Client::new(options, 16);
         client.subscribe("#", QoS::AtLeastOnce).unwrap();
-        let (send, messages) = std::sync::mpsc::sync_channel(1024);
+        let (send, messages) = sync_channel(1024);
+        let (tell, subscribed) = sync_channel(1);
         std::thread::spawn(move || {
             for event in connection.iter() {
                 match event {
@@ -121,11 +167,15 @@ impl Listener {
                             break;
                         }
                     }
+                    Ok(Event::Incoming(Packet::SubAck(_))) => {
+                        let _ = tell.try_send(());
+                    }
                     Ok(_) => {}
                     Err(_) => break,
                 }
             }
         });
+        subscribed.recv_timeout(Duration::from_secs(20)).unwrap();
         Self {
             client,
             messages,

@@ -21,7 +21,7 @@ use unmask_shared::event::{EVENT_FORMAT, Event, EventKind};
 use unmask_shared::signal::Signal;
 use unmask_shared::verdict::Verdict;
 
-use broker::{Broker, Listener, have_broker};
+use broker::{Broker, Gate, Listener, have_broker};
 
 /// The last state is right so soon after the broker is back.
 const RIGHT_WITHIN: Duration = Duration::from_secs(5);
@@ -110,13 +110,15 @@ impl Device {
 /// Kills the broker so often; returns the longest time until its states were right.
 fn survive(rounds: u64) -> Duration {
     let mut broker = Broker::start();
-    let mut device = Device::start(broker.port);
+    let gate = Gate::new(broker.port);
+    let mut device = Device::start(gate.port);
     let mut longest = Duration::ZERO;
     let mut ids = HashSet::new();
     let mut before = (0, 0);
     for round in 0..rounds {
-        let back = Instant::now();
         let mut listener = Listener::start(broker.port);
+        gate.open(true);
+        let back = Instant::now();
         let shown = if round % 2 == 0 {
             Signal::Manipulated
         } else {
@@ -139,6 +141,7 @@ fn survive(rounds: u64) -> Duration {
             ids.insert(payload["id"].as_str().unwrap().to_owned());
             ids.len() as u64 == device.events
         });
+        gate.open(false);
         broker.kill();
         drop(listener);
         device.show(Signal::Idle, round);

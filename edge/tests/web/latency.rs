@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,11 +17,38 @@ use crate::abuse::{Alone, alone};
 use crate::common::two_people;
 use crate::http::connect;
 
-/// Durations of frames, and of what the page adds to them, seconds.
+/// What frames took, and what the page added to them, seconds.
 #[derive(Default)]
 struct Times {
     frames: Vec<f64>,
     told: Vec<f64>,
+    /// Processor time of the frames, which does not depend on what else runs.
+    work: Vec<f64>,
+    /// Processor time of the page's threads, and how long they were watched.
+    page: (f64, f64),
+}
+
+/// Processor time of a thread from its `schedstat`, seconds; 0 where the system does
+/// not tell.
+fn work(path: &Path) -> f64 {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let nanos = text
+        .split(' ')
+        .next()
+        .and_then(|text| text.parse::<f64>().ok());
+    1e-9 * nanos.unwrap_or(0.0)
+}
+
+/// Processor time of the page's threads so far.
+fn page_work() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let of_page = threads.flatten().filter(|thread| {
+        let name = std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+        matches!(name.trim(), "web" | "tokio-rt-worker")
+    });
+    of_page
+        .map(|thread| work(&thread.path().join("schedstat")))
+        .sum()
 }
 
 impl Times {
@@ -50,8 +78,10 @@ impl Judge {
 
     /// Judges so many frames at 30 a second.
     fn run(&mut self, server: &mut Alone, count: usize, times: &mut Times) {
+        let own = Path::new("/proc/thread-self/schedstat");
+        let (begin, page) = (Instant::now(), page_work());
         for _ in 0..count {
-            let start = Instant::now();
+            let (start, before) = (Instant::now(), work(own));
             let frame = &mut self.frames[self.at % 40];
             frame.index = self.at as u64;
             self.at += 1;
@@ -69,8 +99,11 @@ impl Judge {
             let all = start.elapsed();
             times.frames.push(all.as_secs_f64());
             times.told.push((all - judged).as_secs_f64());
+            times.work.push(work(own) - before);
             std::thread::sleep(Duration::from_millis(33).saturating_sub(all));
         }
+        times.page.0 += page_work() - page;
+        times.page.1 += begin.elapsed().as_secs_f64();
     }
 }
 
@@ -181,12 +214,14 @@ fn latency_without_visitors_with_one_and_with_abuse() {
         println!("round {round} done");
     }
     for (name, times) in ["alone", "watched", "abused"].iter().zip(&times) {
-        let at = |share| 1e3 * Times::at(&times.frames, share);
-        let told = 1e3 * Times::at(&times.told, 0.99);
+        let at = |values: &[f64], share| 1e3 * Times::at(values, share);
         println!(
-            "{name:<8} p50 {:.2} ms, p99 {:.2} ms; telling the page p99 {told:.3} ms",
-            at(0.5),
-            at(0.99)
+            "{name:<8} latency p50 {:.2} ms, p99 {:.2} ms; processor time of a frame p50 {:.2} ms, p99 {:.2} ms; the page's threads {:.1} % of a core",
+            at(&times.frames, 0.5),
+            at(&times.frames, 0.99),
+            at(&times.work, 0.5),
+            at(&times.work, 0.99),
+            100.0 * times.page.0 / times.page.1,
         );
     }
 }

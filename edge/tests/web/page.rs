@@ -251,4 +251,6 @@ fn picture_for_the_readme() {
     std::thread::sleep(Duration::from_millis(150));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/live.png");
     browser.screenshot(&path);
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    assert!(bytes < 300_000, "{bytes} bytes are too many for a README");
 }
