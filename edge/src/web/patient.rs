@@ -85,3 +85,50 @@ impl AsyncWrite for Patient {
         self.wait(poll, context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What becomes of an endless answer to somebody who reads this much at a time.
+    async fn pour(read_every: Option<Duration>) -> (io::ErrorKind, Duration) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let visitor = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let reader = tokio::spawn(async move {
+            let mut bytes = vec![0; 1 << 20];
+            for _ in 0..8 {
+                match read_every {
+                    None => sleep(Duration::from_secs(60)).await,
+                    Some(wait) => sleep(wait).await,
+                }
+                let _ = visitor.try_read(&mut bytes);
+            }
+            drop(visitor);
+        });
+        let mut patient = Patient::new(stream, Duration::from_millis(300));
+        let start = Instant::now();
+        let error = loop {
+            if let Err(error) = patient.write_all(&[7; 1 << 16]).await {
+                break error;
+            }
+        };
+        reader.abort();
+        (error.kind(), start.elapsed())
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_given_up_and_who_is_slow_is_not() {
+        let (kind, after) = pour(None).await;
+        assert_eq!(kind, io::ErrorKind::TimedOut);
+        assert!(after < Duration::from_secs(5), "{after:?}");
+        // Eight times the patience in all, and no gap longer than it.
+        let (kind, _) = pour(Some(Duration::from_millis(120))).await;
+        assert_ne!(kind, io::ErrorKind::TimedOut);
+    }
+}

@@ -10,3 +10,4 @@ mod latency;
 mod page;
 mod review;
 mod served;
+mod settings;
