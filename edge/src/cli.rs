@@ -31,6 +31,8 @@ Examples:
   unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
   unmask-edge run --source synthetic --realtime --web   look at it in a browser
   unmask-edge run --config kiosk.toml       as a service: alarm, serial line, systemd
+  unmask-edge doctor --config kiosk.toml    is everything there that it needs?
+  unmask-edge review list events            what was flagged, for people to look at
   unmask-edge bench                         how fast is this machine?
   unmask-edge model install bundle --models /var/lib/unmask --trusted-key maker.pub
 

@@ -47,7 +47,7 @@ fn text() -> String {
         serial_dropped: Some(6),
         pin_failed: true,
     });
-    metrics.set.refused("host");
+    metrics.device.refused("host");
     metrics.text().unwrap()
 }
 

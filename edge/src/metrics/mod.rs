@@ -4,18 +4,26 @@
 //! kinds of faults, verdicts. `docs/metrics.md` lists them; a test holds the list,
 //! the dashboard and the alert rules of `edge/ops/` to what is registered here.
 
+mod device;
+mod labels;
 mod observer;
 mod process;
-mod set;
+mod registrar;
+mod stream;
 
 use std::fmt;
 
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use registrar::Registrar;
 use unmask_shared::bundle::Bundle;
 
+pub use device::DeviceMetrics;
+pub use labels::{Camera, CameraKind, CameraVerdict, State, Which, Why};
 pub use observer::{MetricsObserver, reason_name, signal_name, verdict_name};
-pub use set::{LATENCY_BUCKETS_S, MetricSet};
+pub use registrar::{Count, Level};
+pub use stream::{LATENCY_BUCKETS_S, StreamMetrics};
 
 /// What a scraper must be told that this is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -23,17 +31,34 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Every metric of a running service.
 pub struct Metrics {
     registry: Registry,
-    /// The metrics, to be changed by whoever knows.
-    pub set: MetricSet,
+    /// Frames, cameras and people.
+    pub stream: StreamMetrics,
+    /// Alarm, event log, broker and page.
+    pub device: DeviceMetrics,
 }
 
 impl Metrics {
     /// Everything at zero, for this model and these streams.
     pub fn new(bundle: &Bundle, streams: &[String]) -> Self {
         let mut registry = Registry::with_prefix("unmask");
-        let set = MetricSet::register(&mut registry, bundle, streams);
+        let manifest = &bundle.manifest;
+        let model = vec![
+            ("name", manifest.name.as_str().to_owned()),
+            ("release", manifest.release.to_string()),
+            ("sha256", bundle.sha256.clone()),
+        ];
+        registry.register("model", "The model that judges", Info::new(model));
+        let build = vec![("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "The program", Info::new(build));
+        let mut registrar = Registrar(&mut registry);
+        let stream = StreamMetrics::register(&mut registrar, streams);
+        let device = DeviceMetrics::register(&mut registrar);
         process::register(&mut registry);
-        Self { registry, set }
+        Self {
+            registry,
+            stream,
+            device,
+        }
     }
 
     /// Everything as text.

@@ -7,7 +7,8 @@ use unmask_shared::signal::Signal;
 use unmask_shared::verdict::{Reason, Verdict};
 
 use super::Metrics;
-use super::set::{Camera, CameraKind, CameraVerdict, Count, Level, State, Why, raise};
+use super::labels::{Camera, CameraKind, CameraVerdict, State, Why};
+use super::registrar::{Count, Level, raise};
 use crate::observe::{EventTold, FrameSeen, Observer, Status, StreamStatus};
 
 /// Feeds the metrics from the pipeline. For a frame it allocates nothing and takes no
@@ -31,8 +32,8 @@ impl MetricsObserver {
             let camera = camera(name);
             Stream {
                 name: name.clone(),
-                tracks: metrics.set.tracks.get_or_create_owned(&camera),
-                judged: metrics.set.judged.get_or_create_owned(&camera),
+                tracks: metrics.stream.tracks.get_or_create_owned(&camera),
+                judged: metrics.stream.judged.get_or_create_owned(&camera),
             }
         };
         Self {
@@ -50,7 +51,7 @@ fn camera(name: &str) -> Camera {
 
 impl Observer for MetricsObserver {
     fn frame(&mut self, seen: &FrameSeen<'_>) {
-        let set = &self.metrics.set;
+        let set = &self.metrics.stream;
         set.latency.observe(seen.latency.as_secs_f64());
         if let Some(stream) = self.streams.get(seen.stream) {
             stream.judged.inc();
@@ -60,7 +61,7 @@ impl Observer for MetricsObserver {
     }
 
     fn event(&mut self, told: &EventTold<'_>) {
-        let set = &self.metrics.set;
+        let set = &self.metrics.stream;
         let Some(stream) = self.streams.get(told.stream) else {
             return;
         };
@@ -96,7 +97,7 @@ impl Observer for MetricsObserver {
     }
 
     fn status(&mut self, status: &Status<'_>) {
-        let set = &self.metrics.set;
+        let set = &self.metrics.device;
         status.streams.iter().for_each(|stream| self.stream(stream));
         for signal in Signal::ALL {
             let state = State {
@@ -124,7 +125,7 @@ impl Observer for MetricsObserver {
 
 impl MetricsObserver {
     fn stream(&self, stream: &StreamStatus) {
-        let set = &self.metrics.set;
+        let set = &self.metrics.stream;
         let camera = camera(&stream.name);
         raise(&set.captured.get_or_create(&camera), stream.captured);
         raise(&set.dropped.get_or_create(&camera), stream.dropped);

@@ -113,7 +113,7 @@ impl Observer for MqttObserver {
             }
         }
         self.metrics
-            .set
+            .device
             .dropped_so_far("mqtt", self.outbox.dropped());
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn run(link: Link, mut end: watch::Receiver<bool>) {
     loop {
         let mut session = Session::new(&link);
         let ending = session.run(&mut end).await;
-        link.metrics.set.mqtt_connected.set(0.0);
+        link.metrics.device.mqtt_connected.set(0.0);
         session.give_back();
         match ending {
             Ending::Over => return,
@@ -167,8 +167,8 @@ impl<'a> Session<'a> {
             Event::Incoming(Packet::ConnAck(_)) => {
                 self.was_connected = true;
                 tracing::info!(host = link.host, "connected to the message broker");
-                link.metrics.set.mqtt_connected.set(1.0);
-                link.metrics.set.mqtt_connects.inc();
+                link.metrics.device.mqtt_connected.set(1.0);
+                link.metrics.device.mqtt_connects.inc();
                 link.outbox.tell_all();
                 let topic = link.topics.acknowledge();
                 let asked = self.client.try_subscribe(topic, QoS::AtLeastOnce);

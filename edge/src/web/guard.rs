@@ -95,7 +95,7 @@ pub(super) async fn guard(
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(refusal) => {
-            site.metrics.set.refused(refusal.name());
+            site.metrics.device.refused(refusal.name());
             refusal.response(wants_page)
         }
     };

@@ -101,7 +101,7 @@ impl Watcher {
                 Ok(Err(RecvError::Lagged(missed))) => {
                     MISSED.fetch_add(missed, Ordering::Relaxed);
                     let dropped = MISSED.load(Ordering::Relaxed);
-                    self.site.metrics.set.dropped_so_far("web", dropped);
+                    self.site.metrics.device.dropped_so_far("web", dropped);
                 }
                 Ok(Err(RecvError::Closed)) => return None,
             }
@@ -150,7 +150,7 @@ pub(super) async fn live(State(site): State<Arc<Site>>) -> Response {
         celsius: None,
     };
     if watchers >= WATCHERS_MAX {
-        watcher.site.metrics.set.refused("watchers");
+        watcher.site.metrics.device.refused("watchers");
         return (
             StatusCode::SERVICE_UNAVAILABLE,
             "too many people watch already\n",

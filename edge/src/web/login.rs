@@ -23,7 +23,7 @@ pub(super) async fn log_in(
         return StatusCode::NO_CONTENT.into_response();
     };
     if !site.logins.allows(peer, Instant::now()) {
-        site.metrics.set.refused("login");
+        site.metrics.device.refused("login");
         return (
             StatusCode::TOO_MANY_REQUESTS,
             "too many attempts: wait ten seconds\n",
@@ -34,7 +34,7 @@ pub(super) async fn log_in(
     if is_right {
         return (StatusCode::NO_CONTENT, [(SET_COOKIE, token.set_cookie())]).into_response();
     }
-    site.metrics.set.refused("login");
+    site.metrics.device.refused("login");
     tracing::warn!(%peer, "somebody tried to log in to the live page with a wrong token");
     (StatusCode::UNAUTHORIZED, "this is not the token\n").into_response()
 }

@@ -48,7 +48,7 @@ pub(super) async fn serve(
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            site.metrics.set.refused("connections");
+            site.metrics.device.refused("connections");
             continue;
         };
         let router = router.clone().layer(Extension(Peer(peer.ip())));
@@ -60,7 +60,7 @@ pub(super) async fn serve(
 async fn talk(stream: TcpStream, router: Router, site: Arc<Site>, place: OwnedSemaphorePermit) {
     // Small messages must not wait for more.
     let _ = stream.set_nodelay(true);
-    site.metrics.set.web_connections.inc();
+    site.metrics.device.web_connections.inc();
     let stream = TokioIo::new(Patient::new(stream, WRITE_WITHIN));
     let ended = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -72,6 +72,6 @@ async fn talk(stream: TcpStream, router: Router, site: Arc<Site>, place: OwnedSe
     if let Err(error) = ended {
         tracing::trace!(%error, "a connection of the live page ended");
     }
-    site.metrics.set.web_connections.dec();
+    site.metrics.device.web_connections.dec();
     drop(place);
 }
