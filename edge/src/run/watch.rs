@@ -9,7 +9,7 @@ use unmask_shared::verdict::{VerdictConfig, VerdictError};
 
 use crate::capture::{FaultKind, FaultSet};
 use crate::error::EdgeError;
-use crate::observe::{EventTold, FrameSeen, Request, unix_us};
+use crate::observe::{EventTold, FrameSeen, REQUESTS_MAX, Request, unix_us};
 use crate::person::Person;
 use crate::report::progress::StatusLine;
 use crate::report::style::time_text;
@@ -91,7 +91,10 @@ impl Watch {
     /// Tells observers how things are, and does what they ask for.
     fn observe(&mut self, source: &dyn WatchedSource, service: &mut Service<'_>) {
         let now = self.pace.now();
-        while let Some(request) = service.observers.request() {
+        for _ in 0..REQUESTS_MAX {
+            let Some(request) = service.observers.request() else {
+                break;
+            };
             match (request, &mut self.log) {
                 (Request::Acknowledge, _) => service.outputs.acknowledge(),
                 (

@@ -129,6 +129,12 @@ impl Browser {
 
     /// Calls a method, and waits for what it returns.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
+        let answer = self.request(method, params);
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    fn request(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let id = self.next;
         let mut message = json!({ "id": id, "method": method, "params": params });
@@ -144,8 +150,7 @@ impl Browser {
             let message = self.messages.recv_timeout(left);
             let message = message.unwrap_or_else(|error| panic!("{method}: {error}"));
             if message["id"] == id {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].clone();
+                return message;
             }
             self.note(&message);
         }
@@ -180,13 +185,21 @@ impl Browser {
 
     /// The value of an expression; a promise is waited for.
     pub fn evaluate(&mut self, expression: &str) -> Value {
+        self.attempt(expression)
+            .unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    fn attempt(&mut self, expression: &str) -> Result<Value, Value> {
         let params = json!({
             "expression": expression, "awaitPromise": true, "returnByValue": true,
         });
-        let result = self.call("Runtime.evaluate", params);
-        let thrown = &result["exceptionDetails"];
-        assert!(thrown.is_null(), "{expression}: {thrown}");
-        result["result"]["value"].clone()
+        let answer = self.request("Runtime.evaluate", params);
+        let thrown = &answer["result"]["exceptionDetails"];
+        match (answer["error"].is_null(), thrown.is_null()) {
+            (false, _) => Err(answer["error"].clone()),
+            (_, false) => Err(thrown.clone()),
+            _ => Ok(answer["result"]["result"]["value"].clone()),
+        }
     }
 
     pub fn text(&mut self, expression: &str) -> String {
@@ -196,10 +209,11 @@ impl Browser {
             .to_owned()
     }
 
-    /// Waits until an expression is true; how long that took.
+    /// Waits until an expression is true; how long that took. While a page is left for
+    /// another one there is nothing that could be asked.
     pub fn wait(&mut self, expression: &str) -> Duration {
         let start = Instant::now();
-        while self.evaluate(expression) != true {
+        while self.attempt(expression) != Ok(true.into()) {
             if start.elapsed() > Duration::from_secs(40) {
                 let page = self.text("document.body.innerText");
                 panic!("{expression} never came true in\n{page}\n{:?}", self.errors);
