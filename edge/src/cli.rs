@@ -122,7 +122,7 @@ pub struct BenchArgs {
     /// text for people, json for one object
     #[arg(long, value_enum, default_value_t)]
     pub format: BenchFormat,
-    /// Measure for about this long
+    /// Measure each of four figures for about this many seconds
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
 }

@@ -2,7 +2,7 @@
 //!
 //! The way of a frame: [`source`] delivers it, from cameras through [`capture`],
 //! [`search`] finds faces, [`track`]
-//! follows them, [`pipeline`] crops each face and shows it to the network, and
+//! follows them, [`pipeline`] crops each face and shows it to the [`network`], and
 //! each [`person`] collects a verdict, which [`alarm`], [`serial`] and [`service`]
 //! show to others. [`run`], [`analyze`], [`mod@bench`] and
 //! [`demo`] are the commands built on it.
@@ -21,6 +21,7 @@ pub mod machine;
 pub mod metrics;
 pub mod model;
 pub mod mqtt;
+pub mod network;
 pub mod observe;
 pub mod person;
 pub mod pipeline;

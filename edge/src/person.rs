@@ -1,11 +1,13 @@
 //! What is known about one person in front of the camera.
 
 use unmask_shared::calibration::sigmoid;
-use unmask_shared::engine::{Engine, EngineError, Session, Step};
+use unmask_shared::engine::{EngineError, Step};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::verdict::{Reason, SequentialTest, Verdict, VerdictConfig, VerdictError};
+
+use crate::network::{Judge, Network};
 
 /// A verdict of "manipulated" that was later taken back still counts for the
 /// whole track if it was held for this many judged frames.
@@ -30,7 +32,7 @@ pub struct Person {
     /// Evidence map of the latest decision, logit units, row by row.
     pub evidence: Vec<f32>,
     pub(crate) key: u64,
-    session: Session,
+    judge: Box<dyn Judge>,
     test: SequentialTest,
     /// Whether the latest look gave a decision.
     is_decided: bool,
@@ -60,7 +62,7 @@ impl Person {
         key: u64,
         frame: u64,
         bbox: FaceBox,
-        engine: &Engine,
+        network: &dyn Network,
         manifest: &Manifest,
     ) -> Result<Self, JudgeError> {
         Ok(Self {
@@ -72,7 +74,7 @@ impl Person {
             logit: f32::NAN,
             evidence: Vec::new(),
             key,
-            session: engine.session()?,
+            judge: network.begin()?,
             test: SequentialTest::new(manifest.verdict, manifest.calibration)?,
             is_decided: false,
             quality: QualityMean::default(),
@@ -88,7 +90,7 @@ impl Person {
     /// # Shapes
     /// crop: [3, side, side], RGB in [0, 1]
     pub(crate) fn look(&mut self, crop: &[f32]) -> Result<bool, JudgeError> {
-        let step = self.session.step(crop)?;
+        let step = self.judge.step(crop)?;
         self.frames = self.frames.saturating_add(1);
         Ok(self.take(step))
     }
@@ -108,7 +110,7 @@ impl Person {
     /// what was seen.
     pub(crate) fn finish(&mut self, manifest: &Manifest) -> Result<(), JudgeError> {
         if self.decisions == 0 {
-            let step = self.session.finish()?;
+            let step = self.judge.finish()?;
             self.take(step);
             self.count(manifest);
         }

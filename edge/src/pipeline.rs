@@ -12,8 +12,9 @@ use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
 use unmask_shared::verdict::{Verdict, VerdictConfig, VerdictError};
 
+use crate::network::Network;
 use crate::person::{JudgeError, Person};
-use crate::search::FaceSearch;
+use crate::search::{FaceDetector, FaceSearch};
 use crate::source::Frame;
 use crate::stopwatch::{Stage, Stopwatch};
 use crate::track::{Tracker, TrackerConfig};
@@ -66,9 +67,10 @@ pub type OnEvent<'a> = dyn FnMut(EventKind, &Person) + 'a;
 /// Watches one stream on one thread.
 pub struct Pipeline {
     config: PipelineConfig,
-    engine: Engine,
+    network: Box<dyn Network>,
     manifest: Manifest,
-    search: FaceSearch,
+    search: Box<dyn FaceDetector>,
+    faces: Vec<Face>,
     tracker: Tracker,
     people: Vec<Person>,
     next_id: u32,
@@ -91,12 +93,26 @@ impl Pipeline {
         manifest: Manifest,
         config: PipelineConfig,
     ) -> Result<Self, PipelineError> {
-        let side = engine.crop_side();
-        Ok(Self {
+        let search = FaceSearch::new(config.finder, config.padded_search)?;
+        let (network, search) = (Box::new(engine), Box::new(search));
+        Ok(Self::with_parts(network, search, manifest, config))
+    }
+
+    /// A pipeline with something else in place of network or face finder; `config.finder`
+    /// and `config.padded_search` say nothing then.
+    pub fn with_parts(
+        network: Box<dyn Network>,
+        search: Box<dyn FaceDetector>,
+        manifest: Manifest,
+        config: PipelineConfig,
+    ) -> Self {
+        let side = network.crop_side();
+        Self {
             config,
-            engine,
+            network,
             manifest,
-            search: FaceSearch::new(config.finder, config.padded_search)?,
+            search,
+            faces: Vec::new(),
             tracker: Tracker::new(config.tracker),
             people: Vec::with_capacity(config.tracker.tracks_max),
             next_id: 1,
@@ -104,7 +120,7 @@ impl Pipeline {
             size: (0, 0),
             crop: vec![0.0; 3 * side * side],
             stopwatch: Stopwatch::default(),
-        })
+        }
     }
 
     /// Takes in the next frame of the stream.
@@ -116,11 +132,12 @@ impl Pipeline {
         self.frames_since_search = self.frames_since_search.saturating_add(1);
         if self.frames_since_search >= self.config.detect_every {
             self.frames_since_search = 0;
-            let search = &mut self.search;
-            let faces = self.stopwatch.time(Stage::Detect, || search.find(frame))?;
-            self.follow(Some(&faces));
+            let (search, faces) = (&mut self.search, &mut self.faces);
+            self.stopwatch
+                .time(Stage::Detect, || search.detect(frame, faces))?;
+            self.follow(true);
         } else {
-            self.follow(None);
+            self.follow(false);
         }
         self.meet_and_part(frame.index, on_event)?;
         self.judge_all(frame, on_event)
@@ -180,11 +197,12 @@ impl Pipeline {
         left
     }
 
-    fn follow(&mut self, faces: Option<&[Face]>) {
-        let tracker = &mut self.tracker;
+    /// Moves the tracks on, by the faces that were found if there was a search.
+    fn follow(&mut self, was_searched: bool) {
+        let (tracker, faces) = (&mut self.tracker, &self.faces);
         self.stopwatch.time(Stage::Track, || {
             tracker.advance();
-            if let Some(faces) = faces {
+            if was_searched {
                 tracker.correct(faces);
             }
         });
@@ -213,7 +231,7 @@ impl Pipeline {
         for track in tracks {
             if !self.people.iter().any(|person| person.key == track.key) {
                 let person =
-                    Person::new(track.key, frame, track.bbox, &self.engine, &self.manifest)?;
+                    Person::new(track.key, frame, track.bbox, &*self.network, &self.manifest)?;
                 self.people.push(person);
             }
             let known = self
@@ -236,7 +254,7 @@ impl Pipeline {
         on_event: &mut OnEvent<'_>,
     ) -> Result<(), PipelineError> {
         let view = frame.view()?;
-        let side = self.engine.crop_side();
+        let side = self.network.crop_side();
         let (watch, crop) = (&mut self.stopwatch, &mut self.crop);
         for person in &mut self.people {
             let in_view = |t: &&crate::track::Track| t.key == person.key && t.is_in_view();

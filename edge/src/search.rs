@@ -14,6 +14,30 @@ const PADDED_SIDE_MAX: usize = 1280;
 /// Frames in which a search with a margin is tried in vain before it is given up.
 const PADDED_TRIES_MAX: u32 = 6;
 
+/// Finds faces: the seam at which something else takes the place of the face finder,
+/// as in a simulation of a day.
+pub trait FaceDetector {
+    /// Fills `faces` with the faces in `frame`, largest first, in pixels of the frame.
+    ///
+    /// # Errors
+    /// When the frame is no picture.
+    fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), ImageError>;
+
+    /// Forgets what was learnt about the stream.
+    fn reset(&mut self);
+}
+
+impl FaceDetector for FaceSearch {
+    fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), ImageError> {
+        *faces = self.find(frame)?;
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        Self::reset(self);
+    }
+}
+
 /// Looks for faces; where there seem to be none, once more in a frame with a
 /// margin of repeated edge pixels.
 pub struct FaceSearch {

@@ -66,6 +66,10 @@ impl Stopwatch {
     pub fn note(&mut self, stage: Stage, milliseconds: f32) {
         let samples = &mut self.samples_ms[stage as usize];
         let count = &mut self.count[stage as usize];
+        if samples.capacity() == 0 {
+            // At once, so that later frames allocate nothing.
+            samples.reserve_exact(SAMPLES_MAX);
+        }
         if samples.len() < SAMPLES_MAX {
             samples.push(milliseconds);
         } else {
@@ -76,14 +80,22 @@ impl Stopwatch {
 
     /// The median in milliseconds; `None` before the first sample.
     pub fn median_ms(&self, stage: Stage) -> Option<f32> {
+        self.quantile_ms(stage, 0.5)
+    }
+
+    /// The milliseconds that this part of the samples, 0 to 1, stays below; `None`
+    /// before the first sample.
+    pub fn quantile_ms(&self, stage: Stage, part: f32) -> Option<f32> {
         let mut sorted = self.samples_ms[stage as usize].clone();
         sorted.sort_by(f32::total_cmp);
-        sorted.get(sorted.len() / 2).copied()
+        let at = (sorted.len() as f32 * part) as usize;
+        sorted.get(at.min(sorted.len().saturating_sub(1))).copied()
     }
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.samples_ms.iter_mut().for_each(Vec::clear);
+        self.count = [0; 6];
     }
 }
 
@@ -100,6 +112,7 @@ mod tests {
         }
         watch.note(Stage::Crop, 900.0);
         assert_eq!(watch.median_ms(Stage::Crop), Some(2.0));
+        assert_eq!(watch.quantile_ms(Stage::Crop, 1.0), Some(900.0));
         assert_eq!(watch.samples_ms[Stage::Crop as usize].len(), SAMPLES_MAX);
     }
 }

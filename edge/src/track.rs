@@ -116,6 +116,8 @@ pub struct Tracker {
     tracks: Vec<Track>,
     next_key: u64,
     pairs: Vec<(f32, usize, usize)>,
+    face_taken: Vec<bool>,
+    track_seen: Vec<bool>,
 }
 
 impl Tracker {
@@ -126,6 +128,8 @@ impl Tracker {
             tracks: Vec::with_capacity(config.tracks_max),
             next_key: 0,
             pairs: Vec::new(),
+            face_taken: Vec::new(),
+            track_seen: Vec::new(),
         }
     }
 
@@ -147,17 +151,19 @@ impl Tracker {
     /// Takes in what a detection found in the current frame. Tracks that were
     /// missed too often are dropped, unmatched faces begin new ones.
     pub fn correct(&mut self, faces: &[Face]) {
-        let mut face_taken = vec![false; faces.len()];
-        let mut track_seen = vec![false; self.tracks.len()];
+        self.face_taken.clear();
+        self.face_taken.resize(faces.len(), false);
+        self.track_seen.clear();
+        self.track_seen.resize(self.tracks.len(), false);
         self.rate_pairs(faces);
         for &(_, track, face) in &self.pairs {
-            if !track_seen[track] && !face_taken[face] {
-                track_seen[track] = true;
-                face_taken[face] = true;
+            if !self.track_seen[track] && !self.face_taken[face] {
+                self.track_seen[track] = true;
+                self.face_taken[face] = true;
                 self.tracks[track].correct(&faces[face].bbox);
             }
         }
-        for (track, seen) in self.tracks.iter_mut().zip(track_seen) {
+        for (track, &seen) in self.tracks.iter_mut().zip(&self.track_seen) {
             if !seen {
                 track.miss();
             }
@@ -172,8 +178,10 @@ impl Tracker {
             };
             t.misses < misses_max
         });
-        for (face, _) in faces.iter().zip(face_taken).filter(|(_, taken)| !taken) {
-            self.begin(face);
+        for (number, face) in faces.iter().enumerate() {
+            if !self.face_taken[number] {
+                self.begin(face);
+            }
         }
     }
 
@@ -203,7 +211,11 @@ impl Tracker {
                 }
             }
         }
-        self.pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        // In place; pairs that are rated alike stay in their order.
+        (self.pairs).sort_unstable_by(|a, b| {
+            let alike = (a.1, a.2).cmp(&(b.1, b.2));
+            b.0.total_cmp(&a.0).then(alike)
+        });
     }
 }
 

@@ -146,10 +146,7 @@ fn scene(seed: u64) -> Scene {
     }
     let last = faults.iter().map(|fault| fault.until).max();
     Scene {
-        script: Script {
-            faults,
-            rate_hz: rate as f64,
-        },
+        script: Script::new(faults, rate as f64),
         overlaps,
         pixels,
         end: last.unwrap_or_default() + RESUMED + Duration::from_millis(500),
@@ -200,10 +197,7 @@ fn play(scene: &Scene, pictures: &Arc<Pictures>) -> Result<Diary, String> {
 fn five_seconds(enrolment: Enrolment) -> Diary {
     let clock = SimulatedClock::default();
     let bus = ScriptedBus {
-        script: Arc::new(Script {
-            faults: Vec::new(),
-            rate_hz: 30.0,
-        }),
+        script: Arc::new(Script::new(Vec::new(), 30.0)),
         pictures: Arc::new(Pictures::new(PixelFormat::Yuyv).unwrap()),
         clock: clock.clone(),
     };
@@ -262,7 +256,7 @@ fn check(scene: &Scene, diary: &Diary) -> Result<(), String> {
         let next = diary.frames.iter().find(|&&at| at >= after);
         next.is_some_and(|&at| at <= after + RESUMED)
     };
-    for fault in &scene.script.faults {
+    for fault in scene.script.faults() {
         let told = diary.events.iter().any(|(at, event)| {
             let in_time = *at >= fault.from && *at <= fault.from + DETECTED;
             matches!(event, CameraEvent::Fault { kind, .. } if *kind == fault.kind && in_time)
@@ -291,7 +285,7 @@ fn false_alarms(scene: &Scene, diary: &Diary) -> Result<(), String> {
             let known = is_sign(fault.kind, *kind) || scene.overlaps;
             known && *at >= fault.from && *at <= fault.until + RESUMED
         };
-        if !scene.script.faults.iter().any(caused) {
+        if !scene.script.faults().iter().any(caused) {
             return Err(format!("{kind} at {at:?} without a cause: {detail}"));
         }
     }
@@ -331,7 +325,7 @@ fn every_fault_is_told_and_got_over_in_time() {
         let played = play(&scene, pictures);
         let checked = played.and_then(|diary| {
             frames += diary.frames.len();
-            faults += scene.script.faults.len();
+            faults += scene.script.faults().len();
             check(&scene, &diary).map_err(|why| format!("{why}\n{:#?}", diary.events))
         });
         if let Err(why) = checked {

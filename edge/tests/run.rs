@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use common::{encode, have_ffmpeg, person, save, unmask, unmask_in};
+use serde_json::Value;
 use unmask_shared::event::{Event, EventKind};
 
 fn events(stdout: &str) -> Vec<Event> {
@@ -153,6 +154,24 @@ fn bench_measures_every_stage_and_names_the_machine() {
     let network = report["stages_ms"]["network"].as_f64().unwrap();
     assert!(network <= 6.0, "a network step takes {network} ms");
     assert!(report["frames_per_second"].as_f64().unwrap() > 1.0);
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    for (at, faces) in [1, 4].into_iter().enumerate() {
+        let throughput = &report["throughput"][at];
+        assert_eq!(throughput["faces"], faces);
+        let by_clock = number(&throughput["frames_per_second_by_clock"]);
+        // A thread is never longer on a core than by the clock.
+        assert!(number(&throughput["frames_per_second"]) > 0.9 * by_clock);
+        assert!(by_clock > 0.0, "{throughput}");
+        assert!(number(&throughput["events"]) < number(&throughput["frames"]));
+        let latency = &report["latency"][at];
+        assert_eq!(
+            (&latency["faces"], &latency["frames"]),
+            (&faces.into(), &30.into())
+        );
+        let [p50, p99, most] = ["p50_ms", "p99_ms", "max_ms"].map(|key| number(&latency[key]));
+        assert!(0.0 < p50 && p50 <= p99 && p99 <= most, "{latency}");
+    }
+    assert_eq!(report["frame"], serde_json::json!([1280, 720]));
     for field in ["cpu", "arch", "os", "cores", "threads"] {
         assert!(!report["machine"][field].is_null(), "{field}");
     }

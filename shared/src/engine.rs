@@ -1,10 +1,12 @@
 //! Runs a bundle's graph with tract, one face crop per step.
 
+mod constants;
 mod inspect;
 mod layout;
 mod session;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -63,10 +65,16 @@ impl Engine {
     /// Loads the network of a bundle and checks that it is the one that the
     /// manifest describes.
     pub fn load(bundle: &Bundle) -> Result<Self, EngineError> {
-        let mut bytes = bundle.model.as_slice();
-        guarded(|| onnx().proto_model_for_read(&mut bytes))
-            .map_err(|_| EngineError::Refused("it is not an ONNX file".into()))
-            .and_then(|proto| Self::from_proto(&proto, &bundle.manifest))
+        Self::from_proto(&decode(&bundle.model)?, &bundle.manifest)
+    }
+
+    /// Checks a network file as [`load`](Self::load) does before tract gets to see it:
+    /// whether it is ONNX, and no larger or stranger than an exported detector.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`].
+    pub fn inspect(model: &[u8]) -> Result<(), EngineError> {
+        inspect::inspect(&decode(model)?).map(drop)
     }
 
     fn from_proto(proto: &pb::ModelProto, manifest: &Manifest) -> Result<Self, EngineError> {
@@ -79,6 +87,7 @@ impl Engine {
                 .into_runnable()
         })?;
         layout.check(&plan, manifest)?;
+        check_sizes(&plan)?;
         Ok(Self {
             plan,
             layout: Arc::new(layout),
@@ -94,6 +103,30 @@ impl Engine {
     pub fn crop_side(&self) -> usize {
         self.layout.crop_side
     }
+}
+
+fn decode(model: &[u8]) -> Result<pb::ModelProto, EngineError> {
+    walk::walk(model)?;
+    let mut bytes = model;
+    guarded(|| onnx().proto_model_for_read(&mut bytes))
+        .map_err(|_| inspect::refused("it is not an ONNX file"))
+}
+
+/// Refuses networks that need more memory than any detector when they are run.
+fn check_sizes(plan: &TypedRunnableModel) -> Result<(), EngineError> {
+    let most = inspect::ELEMENTS_MAX.unsigned_abs();
+    for outlet in plan.model().nodes().iter().flat_map(|node| &node.outputs) {
+        let sides = outlet.fact.shape.as_concrete().unwrap_or_default();
+        let volume = sides
+            .iter()
+            .fold(1, |volume: u64, side| volume.saturating_mul(*side as u64));
+        if volume > most {
+            return Err(inspect::refused(
+                "it computes tensors beyond those of a detector",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn values(outputs: &TVec<TValue>, at: usize) -> Result<&[f32], EngineError> {

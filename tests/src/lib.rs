@@ -1,1 +1,4 @@
-//! Tests that cross crates live in the files beside this one.
+//! What tests of several crates, and the fuzz targets under `fuzz/`, share. The tests
+//! themselves lie in the files beside this folder.
+
+pub mod fuzz;

@@ -7,11 +7,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use support::{config, people, trained, turn};
 use unmask_trainer::attack::check::Verdict;
-use unmask_trainer::attack::suite::{HeldOut, Member, State, Suite};
+use unmask_trainer::attack::suite::{Limits, Member, State, Suite};
 use unmask_trainer::attack::{Apgd, BlackBox, Faces, Norm, Square, Target, Victim};
 use unmask_trainer::config::Method;
 use unmask_trainer::dataset::Pairs;
-use unmask_trainer::evaluation::Validation;
+use unmask_trainer::evaluation::{HeldOut, Validation};
 use unmask_trainer::fake::Random;
 
 /// The toolbox's squares never touch the last row and column of its 12 x 12 pictures, which
@@ -152,7 +152,8 @@ fn an_undefended_detector_falls_to_nothing() {
         restarts: 1,
         ..Apgd::margin(Norm::Linf, EPSILON, Target::Both)
     };
-    let named = |name| Member::named(name, EPSILON, 50, Target::Both).unwrap();
+    let named =
+        |name| Member::named(name, &Limits::new(EPSILON, 3 * 12 * 12, 50, Target::Both)).unwrap();
     let suite = Suite {
         net: &net,
         victim: &net,

@@ -27,22 +27,52 @@ pub struct ScriptedFault {
 /// What happens to a camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {
-    /// The failures; they may overlap.
-    pub faults: Vec<ScriptedFault>,
-    /// Frames per second.
-    pub rate_hz: f64,
+    /// In the order in which they begin.
+    faults: Vec<ScriptedFault>,
+    /// The longest of them.
+    longest: Duration,
+    rate_hz: f64,
 }
 
 impl Script {
+    /// These failures, which may overlap, at so many frames per second.
+    pub fn new(mut faults: Vec<ScriptedFault>, rate_hz: f64) -> Self {
+        faults.sort_by_key(|fault| fault.from);
+        let lengths = faults.iter().map(|f| f.until.saturating_sub(f.from));
+        Self {
+            longest: lengths.max().unwrap_or_default(),
+            faults,
+            rate_hz,
+        }
+    }
+
+    /// The failures, in the order in which they begin.
+    pub fn faults(&self) -> &[ScriptedFault] {
+        &self.faults
+    }
+
+    /// Frames per second.
+    pub fn rate_hz(&self) -> f64 {
+        self.rate_hz
+    }
+
+    /// Those that have begun by `at`, the latest first.
+    fn begun(&self, at: Duration) -> impl Iterator<Item = &ScriptedFault> {
+        let count = self.faults.partition_point(|f| f.from <= at);
+        self.faults.get(..count).unwrap_or_default().iter().rev()
+    }
+
     fn has(&self, kind: FaultKind, at: Duration) -> bool {
-        let is_on = |f: &ScriptedFault| f.kind == kind && (f.from..f.until).contains(&at);
-        self.faults.iter().any(is_on)
+        // What began before that is over.
+        let least = at.saturating_sub(self.longest);
+        let mut recent = self.begun(at).take_while(|f| f.from >= least);
+        recent.any(|f| f.kind == kind && f.until > at)
     }
 
     /// Whether such a failure began after `since`.
     fn had(&self, kind: FaultKind, since: Duration, at: Duration) -> bool {
-        let began = |f: &ScriptedFault| f.kind == kind && f.from > since && f.from <= at;
-        self.faults.iter().any(began)
+        let mut since = self.begun(at).take_while(|f| f.from > since);
+        since.any(|f| f.kind == kind)
     }
 
     /// It comes back under another number each time.

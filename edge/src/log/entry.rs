@@ -32,18 +32,24 @@ impl LogEntry {
             _ => Entry::from_bytes(bytes).map(Self::Event),
         }
     }
-}
 
-/// A byte 2 and the review in postcard form.
-///
-/// # Errors
-/// A review that contradicts itself.
-pub(super) fn review_bytes(review: &Review) -> Result<Vec<u8>, EntryError> {
-    let review = review.to_bytes()?;
-    let mut bytes = Vec::with_capacity(1 + review.len());
-    bytes.push(REVIEW);
-    bytes.extend_from_slice(&review);
-    Ok(bytes)
+    /// An event as [`Entry::to_bytes`] writes it, a review as a byte 2 and its
+    /// postcard form.
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        match self {
+            Self::Event(entry) => entry.to_bytes(),
+            Self::Review(review) => {
+                let review = review.to_bytes()?;
+                let mut bytes = Vec::with_capacity(1 + review.len());
+                bytes.push(REVIEW);
+                bytes.extend_from_slice(&review);
+                Ok(bytes)
+            }
+        }
+    }
 }
 
 /// An event, and the checksum of the picture that was kept of it.

@@ -11,7 +11,7 @@ use unmask_shared::review::{Decision, REVIEW_FORMAT, Review};
 use unmask_shared::verdict::Verdict;
 
 use super::config::{LogConfig, LogError, Recovery};
-use super::entry::{Entry, EntryError, review_bytes};
+use super::entry::{Entry, EntryError, LogEntry};
 use super::key::{KeyError, Seal, SigningKey};
 use super::merkle::Hash;
 use super::stills::{Stills, StillsConfig};
@@ -189,7 +189,7 @@ impl EventRecorder {
             decision,
             note: crate::report::events::fitted(note),
         };
-        let bytes = review_bytes(&review)?;
+        let bytes = LogEntry::Review(review).to_bytes()?;
         self.log.append(&bytes, now).map_err(in_log(&self.folder))
     }
 

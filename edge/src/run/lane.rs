@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use unmask_shared::bundle::Bundle;
-use unmask_shared::engine::Engine;
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::{Verdict, VerdictConfig};
 
@@ -15,6 +14,7 @@ use crate::report::events::EventMaker;
 use crate::report::terminal::Summary;
 use crate::source::Frame;
 
+use super::MakePipeline;
 use super::health::Health;
 
 /// One stream, with people of its own.
@@ -30,20 +30,20 @@ pub(super) struct Lane {
     flagged: Vec<u32>,
 }
 
-/// A lane for each stream. All share one network.
+/// A lane for each stream.
 pub(super) fn lanes(
     bundle: &Bundle,
+    make: &MakePipeline<'_>,
     every: u32,
     rules: VerdictConfig,
     streams: &[String],
 ) -> Result<Vec<Lane>, EdgeError> {
-    let engine = Engine::load(bundle)?;
     let config = PipelineConfig {
         detect_every: every.max(1),
         ..Default::default()
     };
     let lane = |stream: &String| {
-        let mut pipeline = Pipeline::new(engine.clone(), bundle.manifest.clone(), config)?;
+        let mut pipeline = make(config)?;
         pipeline.set_verdict(rules)?;
         Ok(Lane {
             name: stream.clone(),

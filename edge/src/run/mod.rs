@@ -11,9 +11,11 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use unmask_shared::bundle::Bundle;
+use unmask_shared::engine::Engine;
 
 use crate::error::EdgeError;
 use crate::observe::Observers;
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::ExitStatus;
 use crate::service::{Onlookers, Service, ServiceConfig};
 use crate::source::{Frame, Polled, SourceSpec, WatchedSource, open};
@@ -68,7 +70,29 @@ pub fn run_source(
     service: &mut Service<'_>,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
-    let mut watch = Watch::open(bundle, &options.config, &source.streams())?;
+    let engine = Engine::load(bundle)?;
+    let make = |config| Pipeline::new(engine.clone(), bundle.manifest.clone(), config);
+    run_pipelines(bundle, &make, source, options, service, out)
+}
+
+/// Makes the pipeline of a stream.
+pub type MakePipeline<'a> = dyn Fn(PipelineConfig) -> Result<Pipeline, PipelineError> + 'a;
+
+/// The same with pipelines that something else than the network of `bundle` may judge
+/// in. Time is that of the outputs' clock.
+///
+/// # Errors
+/// See [`EdgeError`].
+pub fn run_pipelines(
+    bundle: &Bundle,
+    make: &MakePipeline<'_>,
+    source: &mut dyn WatchedSource,
+    options: &RunOptions,
+    service: &mut Service<'_>,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, EdgeError> {
+    let clock = service.outputs.clock();
+    let mut watch = Watch::open(bundle, make, &options.config, &source.streams(), clock)?;
     let mut run = Run {
         bundle,
         options,

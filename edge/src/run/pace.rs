@@ -1,7 +1,9 @@
 //! The clock of a stream that is played at its own speed.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use crate::alarm::Clock;
 use crate::service::Service;
 use crate::source::Frame;
 
@@ -13,7 +15,8 @@ const LATE_FRAMES_MAX: u32 = 10;
 
 /// When frames are due.
 pub(super) struct Pace {
-    start: Instant,
+    clock: Arc<dyn Clock>,
+    start: Duration,
     /// How far the source is behind its own clock.
     lag: Duration,
     /// Frames in a row that were left out.
@@ -22,9 +25,10 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The stream begins now.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            start: Instant::now(),
+            start: clock.now(),
+            clock,
             lag: Duration::ZERO,
             late_frames: 0,
         }
@@ -32,7 +36,7 @@ impl Pace {
 
     /// Time since the stream began.
     pub(super) fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.clock.now().saturating_sub(self.start)
     }
 
     /// Waits until it is time for the frame; `false` if that was long ago. A source

@@ -1,12 +1,14 @@
 //! The streams together, and everybody who is told about them.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Instant;
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::event::Event;
 use unmask_shared::verdict::{VerdictConfig, VerdictError};
 
+use crate::alarm::Clock;
 use crate::capture::{FaultKind, FaultSet};
 use crate::error::EdgeError;
 use crate::observe::{EventTold, FrameSeen, REQUESTS_MAX, Request, unix_us};
@@ -17,6 +19,7 @@ use crate::report::terminal::{EventPrinter, Summary};
 use crate::service::{LogKeeper, Service, ServiceConfig};
 use crate::source::{Frame, WatchedSource};
 
+use super::MakePipeline;
 use super::lane::{Lane, lanes};
 use super::pace::Pace;
 use super::tell::Ledger;
@@ -37,12 +40,14 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn open(
         bundle: &Bundle,
+        make: &MakePipeline<'_>,
         config: &ServiceConfig,
         streams: &[String],
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, EdgeError> {
         let rules = config.verdict.over(&bundle.manifest.verdict)?;
-        let lanes = lanes(bundle, config.every, rules, streams)?;
-        let pace = Pace::new();
+        let lanes = lanes(bundle, make, config.every, rules, streams)?;
+        let pace = Pace::new(clock);
         Ok(Self {
             lanes,
             printer: EventPrinter::new(config.format),

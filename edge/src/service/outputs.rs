@@ -145,6 +145,11 @@ impl Outputs {
         Arc::clone(&self.beacon)
     }
 
+    /// The clock by which everything is shown.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// What is shown now.
     pub fn shown(&self) -> Signal {
         self.shown

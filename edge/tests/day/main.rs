@@ -1,26 +1,42 @@
 //! A day in front of the device, in seconds: verdicts, alarm, serial line and event
 //! log on simulated time, with people who come and go and faults of everything.
 //!
-//! The network is made up: a person's frames give logits around a mean. An hour is
-//! simulated at each run of the tests, and the whole day with
+//! `world` drives the outputs alone, with faults of pins, ports and disk; `whole` the
+//! whole of `run`, with faults of the camera. The network is made up: a person's frames
+//! give logits around a mean; in `whole`, so are the faces. An hour is simulated at each
+//! run of the tests, and the whole day with
 //!
 //! ```text
 //! cargo test --release --workspace --test day -- --ignored --nocapture
 //! ```
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod chance;
+mod crowd;
 mod hardware;
+mod kiosk;
+mod path;
 mod people;
 mod report;
+mod rig;
 mod steady;
 mod storage;
+mod whole;
 mod world;
+
+use std::sync::Mutex;
 
 use alloc_tracker::Allocator;
 use world::World;
 
 #[global_allocator]
 static ALLOCATOR: Allocator<std::alloc::System> = Allocator::system();
+
+/// What is measured of the whole process is measured by one test at a time, while no other
+/// one allocates.
+static ALONE: Mutex<()> = Mutex::new(());
 
 const FRAMES_PER_HOUR: u64 = 30 * 3600;
 
@@ -38,6 +54,7 @@ fn descriptors() -> usize {
 
 /// Lives through so many frames after a warm-up, and checks that nothing grows.
 fn live(seed: u64, warm_up: u64, frames: u64) {
+    let _alone = ALONE.lock();
     let folder = tempfile::tempdir().expect("a folder");
     let mut world = World::new(seed, folder.path());
     for _ in 0..warm_up {

@@ -11,6 +11,8 @@ use unmask_edge::service::{Notifier, Outputs, ServiceConfig};
 use unmask_shared::signal::Signal;
 use unmask_shared::{Calibration, Quality, SequentialTest, Verdict, VerdictConfig};
 
+use crate::ALONE;
+
 struct NoPin;
 
 impl ErrorType for NoPin {
@@ -47,6 +49,7 @@ impl Port for NoLine {
 
 #[test]
 fn from_verdict_to_pin_and_line_no_frame_allocates() {
+    let _alone = ALONE.lock();
     let clock = Arc::new(ManualClock::default());
     let config = ServiceConfig::default();
     let outputs = Outputs::open(&config, Notifier::default(), clock.clone());

@@ -5,6 +5,7 @@ mod common;
 
 mod alarm;
 mod camera;
+mod hang;
 mod notify;
 mod process;
 mod running;

@@ -7,6 +7,7 @@
 use tract_onnx::pb;
 
 use super::EngineError;
+use super::constants::check_constants;
 
 /// Operators that an exported detector may use.
 const OPERATORS: &[&str] = &[
@@ -44,7 +45,8 @@ const OPERATORS: &[&str] = &[
 const NODES_MAX: usize = 4096;
 const TENSORS_MAX: usize = 4096;
 const DIMENSION_MAX: i64 = 65_536;
-const ELEMENTS_MAX: i64 = 1 << 26;
+/// Most elements of a tensor, and of all that is computed from constants.
+pub(super) const ELEMENTS_MAX: i64 = 1 << 26;
 const RANK_MAX: usize = 6;
 const PAD_MAX: i64 = 64;
 
@@ -66,6 +68,7 @@ pub(super) fn inspect(model: &pb::ModelProto) -> Result<&pb::GraphProto, EngineE
     for node in &graph.node {
         check_node(node)?;
     }
+    check_constants(graph)?;
     Ok(graph)
 }
 
@@ -120,7 +123,7 @@ fn check_tensor(tensor: &pb::TensorProto) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn refused(why: &str) -> EngineError {
+pub(super) fn refused(why: &str) -> EngineError {
     EngineError::Refused(why.into())
 }
 

@@ -288,3 +288,32 @@ fn a_clip_of_another_length_is_refused() {
     let error = Engine::from_proto(&clip_graph(3), &clip_manifest(4)).unwrap_err();
     assert!(matches!(error, EngineError::Disagree(_)), "{error}");
 }
+
+/// A picture that is joined to itself again and again would fill the memory with every
+/// frame.
+#[test]
+fn tensors_beyond_those_of_a_detector_are_refused() {
+    let mut model = graph();
+    let nodes = &mut model.graph.as_mut().unwrap().node;
+    nodes.pop();
+    let names: Vec<String> = (0..=18).map(|at| format!("picture_{at}")).collect();
+    nodes.push(node("Identity", &["image"], &names[0]));
+    let int = |name: &str, kind, i, ints: &[i64]| pb::AttributeProto {
+        name: name.into(),
+        r#type: kind as i32,
+        i,
+        ints: ints.into(),
+        ..Default::default()
+    };
+    for pair in names.windows(2) {
+        let mut doubled = node("Concat", &[&pair[0], &pair[0]], &pair[1]);
+        doubled.attribute = vec![int("axis", AttributeType::Int, 2, &[])];
+        nodes.push(doubled);
+    }
+    let mut mean = node("ReduceMean", &[&names[18]], "mean_of_all");
+    mean.attribute = vec![int("axes", AttributeType::Ints, 0, &[1, 2, 3])];
+    nodes.push(mean);
+    nodes.push(node("Flatten", &["mean_of_all"], "embedding"));
+    let error = Engine::from_proto(&model, &manifest()).unwrap_err();
+    assert!(error.to_string().contains("computes tensors"), "{error}");
+}

@@ -1,16 +1,19 @@
 //! Reads a video through the `ffmpeg` command.
 
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use super::probe::{Probe, file_argument, launch_error, probe};
+use super::reader::{FrameReader, FromPipe};
 use super::stderr::StderrTail;
-use super::{Frame, FrameSource, SourceError, ppm};
+use super::{Frame, FrameSource, Polled, SourceError, child};
 
 /// Wider videos are scaled down to this by ffmpeg.
 const WIDTH_MAX: u32 = 1280;
-const PIPE_BUFFER_BYTES: usize = 1 << 18;
+/// How long ffmpeg may take to end after its last frame.
+const END: Duration = Duration::from_secs(2);
 
 /// The frames of one video file, every one of them, in order.
 ///
@@ -20,7 +23,7 @@ pub struct FfmpegSource {
     name: String,
     probe: Probe,
     child: Child,
-    pipe: Option<BufReader<ChildStdout>>,
+    reader: Option<FrameReader>,
     stderr: StderrTail,
     frames: u64,
 }
@@ -32,10 +35,11 @@ impl FfmpegSource {
         let mut child = command(path, &probe)
             .spawn()
             .map_err(|error| launch_error("ffmpeg", path, error))?;
-        let pipe = child
-            .stdout
-            .take()
-            .map(|out| BufReader::with_capacity(PIPE_BUFFER_BYTES, out));
+        let reader = child.stdout.take().map(FrameReader::start);
+        let reader = reader.transpose().map_err(|error| {
+            child::kill(&mut child);
+            launch_error("ffmpeg", path, error)
+        })?;
         let stderr = StderrTail::follow(child.stderr.take());
         let name = path.display().to_string();
         Ok(Self {
@@ -43,7 +47,7 @@ impl FfmpegSource {
             name,
             probe,
             child,
-            pipe,
+            reader,
             stderr,
             frames: 0,
         })
@@ -51,16 +55,19 @@ impl FfmpegSource {
 
     /// Decides, after the last frame, whether that was the whole video.
     fn finish(&mut self) -> Result<(), SourceError> {
-        self.pipe = None;
-        let status = self.child.wait().map_err(|error| self.pipe_error(error))?;
-        let said = self.stderr.last_words(&self.path);
-        if self.is_whole(status, &said) {
+        self.reader = None;
+        let status = child::wait(&mut self.child, END).map_err(|error| self.pipe_error(error))?;
+        let said = match status {
+            Some(_) => self.stderr.last_words(&self.path),
+            None => self.stderr.words_so_far(&self.path),
+        };
+        if status.is_some_and(|status| self.is_whole(status, &said)) {
             return Ok(());
         }
-        let reason = if said.is_empty() {
-            format!("it ended with {status}")
-        } else {
-            said
+        let reason = match status {
+            None => "it closed its output and does not end".into(),
+            Some(status) if said.is_empty() => format!("it ended with {status}"),
+            Some(_) => said,
         };
         let path = self.path.clone();
         if self.frames == 0 {
@@ -128,25 +135,38 @@ fn command(path: &Path, probe: &Probe) -> Command {
     command
 }
 
-impl FrameSource for FfmpegSource {
-    fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
-        let Some(pipe) = &mut self.pipe else {
-            return Ok(false);
+impl FfmpegSource {
+    /// Waits for the next frame; with `wait`, no longer than that.
+    fn read(&mut self, frame: &mut Frame, wait: Option<Duration>) -> Result<Polled, SourceError> {
+        let Some(reader) = &mut self.reader else {
+            return Ok(Polled::End);
         };
-        match ppm::read_frame(pipe, frame) {
-            Ok(true) => {
+        match reader.read(frame, wait) {
+            Ok(FromPipe::Frame) => {
                 frame.index = self.frames;
                 frame.time_us = (self.frames as f64 * 1e6 / self.probe.rate_hz) as u64;
                 self.frames += 1;
-                Ok(true)
+                Ok(Polled::Frame(0))
             }
-            Ok(false) => self.finish().map(|()| false),
+            Ok(FromPipe::Nothing) => Ok(Polled::Nothing),
+            Ok(FromPipe::End) => self.finish().map(|()| Polled::End),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.finish()?;
                 Err(self.pipe_error(error))
             }
             Err(error) => Err(self.pipe_error(error)),
         }
+    }
+}
+
+impl FrameSource for FfmpegSource {
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
+        // Without a limit to the wait, there is always something.
+        Ok(self.read(frame, None)? != Polled::End)
+    }
+
+    fn poll_frame(&mut self, frame: &mut Frame, wait: Duration) -> Result<Polled, SourceError> {
+        self.read(frame, Some(wait))
     }
 
     fn name(&self) -> &str {
@@ -164,9 +184,7 @@ impl FrameSource for FfmpegSource {
 
 impl Drop for FfmpegSource {
     fn drop(&mut self) {
-        self.pipe = None;
-        // Both fail only when the child has already been collected.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.reader = None;
+        child::kill(&mut self.child);
     }
 }

@@ -1,10 +1,10 @@
 //! Decodes pictures.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufRead, BufReader, Seek};
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
 
 use super::{Frame, SourceError, open_error};
 
@@ -14,21 +14,39 @@ const ALLOC_BYTES_MAX: u64 = 1 << 30;
 /// Reads a picture into `frame` (pixels and size only), upright.
 pub fn read_picture(path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
     let file = File::open(path).map_err(|error| open_error(path, error))?;
-    let refused = |error| SourceError::Picture {
-        path: path.to_path_buf(),
-        error,
-    };
-    let mut reader = ImageReader::new(BufReader::new(file))
-        .with_guessed_format()
-        .map_err(|error| open_error(path, error))?;
+    decode_picture(BufReader::new(file), frame).map_err(|error| match error {
+        ImageError::IoError(error) if !is_of_the_picture(&error) => open_error(path, error),
+        error => SourceError::Picture {
+            path: path.to_path_buf(),
+            error,
+        },
+    })
+}
+
+/// Whether the picture ends too early, rather than the disk failing.
+fn is_of_the_picture(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+    )
+}
+
+/// Decodes a picture, of any format that the program reads, into `frame` (pixels and
+/// size only), upright. What `frame` holds after an error is of no use.
+///
+/// # Errors
+/// When the bytes are no picture, or one of more than 16,384 pixels in width or height
+/// or a gibibyte in memory.
+pub fn decode_picture(input: impl BufRead + Seek, frame: &mut Frame) -> Result<(), ImageError> {
+    let mut reader = ImageReader::new(input).with_guessed_format()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
     limits.max_image_height = Some(SIDE_MAX);
     limits.max_alloc = Some(ALLOC_BYTES_MAX);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(refused)?;
-    let orientation = decoder.orientation().map_err(refused)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    let mut decoder = reader.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
     let rgb = picture.into_rgb8();
     frame.width = rgb.width() as usize;

@@ -1,10 +1,12 @@
 //! Pictures and videos as frames: the same for training and on the device.
 
+mod child;
 mod ffmpeg;
 mod folder;
 mod images;
 mod ppm;
 mod probe;
+mod reader;
 mod stderr;
 
 use std::io;
@@ -15,7 +17,7 @@ use crate::sample::{ImageError, RgbView};
 
 pub use ffmpeg::FfmpegSource;
 pub use folder::{FolderSource, MediaKind, list_media, sniff};
-pub use images::{pad_edges, read_picture};
+pub use images::{decode_picture, pad_edges, read_picture};
 pub use probe::frame_count;
 pub use stderr::StderrTail;
 

@@ -4,10 +4,14 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{SourceError, stderr};
+use super::{SourceError, child, stderr};
+
+/// Longest wait for an answer; a service that is told to end meanwhile still ends in time.
+const ANSWER: Duration = Duration::from_secs(8);
 
 /// What the container says about its first video stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +57,8 @@ pub fn frame_count(path: &Path) -> Result<Option<u64>, SourceError> {
 
 /// Runs `ffprobe` on one file.
 pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
-    let output = Command::new("ffprobe")
+    let mut command = Command::new("ffprobe");
+    command
         .args([
             "-v",
             "error",
@@ -70,8 +75,8 @@ pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
         ])
         .arg("-i")
         .arg(file_argument(path))
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::null());
+    let output = child::output_within(&mut command, ANSWER)
         .map_err(|error| launch_error("ffprobe", path, error))?;
     let said: Vec<String> = output
         .stderr

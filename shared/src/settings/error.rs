@@ -6,6 +6,9 @@ use thiserror::Error;
 
 /// Least similarity of two words that one may be a slip of the other, 0 to 1.
 const SIMILARITY_MIN: f64 = 0.6;
+/// Longer keys are no slip of any that there is. Comparing takes time and memory that
+/// grow with the length.
+const SLIP_BYTES_MAX: usize = 128;
 
 /// Why settings are refused. Each names the key or the layer at fault.
 #[derive(Debug, Error)]
@@ -34,6 +37,9 @@ impl SettingsError {
 /// The known key most similar to this one, if any is: above all in its last part, then
 /// in its table.
 pub(super) fn nearest(key: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
+    if key.len() > SLIP_BYTES_MAX {
+        return None;
+    }
     let split = |key: &str| {
         let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
         (table.to_owned(), name.to_owned())

@@ -7,12 +7,10 @@
 
 use anyhow::{Result, ensure};
 
-use super::clips::choose;
+use super::ascent::Ascent;
 use super::eot::Eot;
 use super::transform::{Spectral, Transform};
-use super::{
-    Attacked, Ball, Faces, Goal, Named, Noise, Objective, Slope, Target, WhiteBox, non_zero_share,
-};
+use super::{Attacked, Faces, Named, Noise, Objective, Slope, Target, WhiteBox};
 use crate::fake::Random;
 use crate::network::Differentiable;
 use rand::{RngExt, SeedableRng};
@@ -95,33 +93,23 @@ impl WhiteBox for Frequency {
             rho: self.rho,
         })];
         let copies = Eot::new(net, &spectral, 1, Random::seed_from_u64(random.random()))?;
-        let clean = &faces.images;
-        let ball = Ball::linf(self.epsilon);
-        let goal = Goal::new(
-            self.objective,
-            net,
-            clean,
-            faces.label.clone(),
-            faces.frames,
-        );
-        let mut x = clean.clone();
-        let mut gradient_share = 0.0;
-        for step in 0..self.steps {
-            let mut gradient = Slope::of(net, &goal, &x, faces).gradient;
-            if step == 0 {
-                gradient_share = non_zero_share(&gradient, &faces.mask(self.target));
-            }
+        let ascent = Ascent {
+            epsilon: self.epsilon,
+            step: self.step,
+            steps: self.steps,
+            objective: self.objective,
+            target: self.target,
+        };
+        let found = ascent.run(net, faces, |goal, x, mut gradient| {
             for _ in 0..self.copies {
-                let copy = Slope::of(&copies, &goal, &x, faces).gradient;
+                let copy = Slope::of(&copies, goal, x, faces).gradient;
                 gradient = gradient + copy / self.copies as f32;
             }
-            let along = self.noise.tie(gradient, faces.frames).sign();
-            x = ball.project(x + along * self.step, clean, faces.frames);
-        }
+            self.noise.tie(gradient, faces.frames)
+        })?;
         Ok(Attacked {
-            images: choose(&faces.attacked(self.target)?, x, clean.clone()),
-            gradient_share,
             passes: (self.steps * (1 + self.copies)) as f32,
+            ..found
         })
     }
 }

@@ -2,6 +2,7 @@
 //! `[clips * frames, 3, h, w]` of any size.
 
 mod apgd;
+mod ascent;
 mod ball;
 mod border;
 mod carlini;

@@ -4,10 +4,8 @@
 use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
-use super::clips::choose;
-use super::{
-    Attacked, Ball, Faces, Goal, Named, Noise, Objective, Slope, Target, WhiteBox, non_zero_share,
-};
+use super::ascent::Ascent;
+use super::{Attacked, Faces, Named, Noise, Objective, Target, WhiteBox};
 use crate::fake::Random;
 use crate::network::Differentiable;
 
@@ -81,32 +79,18 @@ impl WhiteBox for MiFgsm {
                 && (self.epsilon + self.step + self.decay).is_finite(),
             "MI-FGSM: epsilon, step and number of steps must be positive, decay not negative"
         );
-        let clean = &faces.images;
-        let ball = Ball::linf(self.epsilon);
-        let goal = Goal::new(
-            self.objective,
-            net,
-            clean,
-            faces.label.clone(),
-            faces.frames,
-        );
-        let mut x = clean.clone();
-        let mut average = clean.zeros_like();
-        let mut gradient_share = 0.0;
-        for step in 0..self.steps {
-            let slope = Slope::of(net, &goal, &x, faces);
-            if step == 0 {
-                gradient_share = non_zero_share(&slope.gradient, &faces.mask(self.target));
-            }
-            let gradient = self.noise.tie(slope.gradient, faces.frames);
-            average = of_mean_one(gradient, faces.clips()) + average * self.decay;
-            let moved = x + average.clone().sign() * self.step;
-            x = ball.project(moved, clean, faces.frames);
-        }
-        Ok(Attacked {
-            images: choose(&faces.attacked(self.target)?, x, clean.clone()),
-            gradient_share,
-            passes: self.steps as f32,
+        let ascent = Ascent {
+            epsilon: self.epsilon,
+            step: self.step,
+            steps: self.steps,
+            objective: self.objective,
+            target: self.target,
+        };
+        let mut average = faces.images.zeros_like();
+        ascent.run(net, faces, |_, _, gradient| {
+            let gradient = self.noise.tie(gradient, faces.frames);
+            average = of_mean_one(gradient, faces.clips()) + average.clone() * self.decay;
+            average.clone()
         })
     }
 }

@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 
 use super::clips::normal;
-use super::queries::{Queries, project};
+use super::queries::{Queries, Worst, project};
 use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
 use crate::fake::Random;
 
@@ -115,8 +115,7 @@ impl BlackBox for Nes {
         for clip in &chosen {
             now.extend_from_slice(queries.clean(*clip));
         }
-        let mut best = now.clone();
-        let mut margins = vec![f32::INFINITY; chosen.len()];
+        let mut worst = Worst::new(chosen.len(), now.clone());
         for _ in 0..self.steps {
             for (clip, x) in chosen.iter().zip(now.chunks_exact_mut(length)) {
                 let gradient = self.gradient(&mut queries, *clip, x, random)?;
@@ -128,14 +127,9 @@ impl BlackBox for Nes {
                 project(ball, x, queries.clean(*clip));
             }
             let found = queries.margins(&chosen, &now, 0.0)?;
-            for (i, (margin, images)) in found.iter().zip(now.chunks_exact(length)).enumerate() {
-                if *margin < margins[i] {
-                    margins[i] = *margin;
-                    best[i * length..][..length].copy_from_slice(images);
-                }
-            }
+            worst.keep(&found, &now);
         }
-        Ok(queries.finish(&best))
+        Ok(queries.finish(&worst.images))
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use rand::RngExt;
 
 use super::clips::normal;
-use super::queries::{Extent, Queries, project};
+use super::queries::{Extent, Queries, Worst, project};
 use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
 use crate::fake::Random;
 
@@ -88,9 +88,8 @@ impl BlackBox for NoiseFloor {
         let extent = queries.extent;
         let length = extent.clip();
         let chosen = queries.chosen.clone();
-        let mut margins = vec![f32::INFINITY; chosen.len()];
-        let mut best = vec![0.0; chosen.len() * length];
-        let mut tried = Vec::with_capacity(best.len());
+        let mut tried = Vec::with_capacity(chosen.len() * length);
+        let mut worst = Worst::new(chosen.len(), vec![0.0; chosen.len() * length]);
         for draw in 0..self.draws {
             tried.clear();
             for clip in &chosen {
@@ -101,14 +100,9 @@ impl BlackBox for NoiseFloor {
                 project(self.ball, &mut tried[first..], clean);
             }
             let found = queries.margins(&chosen, &tried, 0.0)?;
-            for (i, (margin, images)) in found.iter().zip(tried.chunks_exact(length)).enumerate() {
-                if *margin < margins[i] {
-                    margins[i] = *margin;
-                    best[i * length..][..length].copy_from_slice(images);
-                }
-            }
+            worst.keep(&found, &tried);
         }
-        Ok(queries.finish(&best))
+        Ok(queries.finish(&worst.images))
     }
 }
 

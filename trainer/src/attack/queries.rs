@@ -148,6 +148,39 @@ impl<'a> Queries<'a> {
     }
 }
 
+/// The worst that was found for each of some clips.
+pub(super) struct Worst {
+    margins: Vec<f32>,
+    /// One clip behind the other.
+    pub images: Vec<f32>,
+}
+
+impl Worst {
+    /// Nothing was tried yet; `images` are those of the clips, one behind the other.
+    pub fn new(clips: usize, images: Vec<f32>) -> Self {
+        Self {
+            margins: vec![f32::INFINITY; clips],
+            images,
+        }
+    }
+
+    /// Keeps the clips of `tried` whose margin is lower than all before.
+    pub fn keep(&mut self, margins: &[f32], tried: &[f32]) {
+        let length = self.images.len() / self.margins.len().max(1);
+        let kept = self
+            .margins
+            .iter_mut()
+            .zip(self.images.chunks_exact_mut(length.max(1)));
+        let tried = margins.iter().zip(tried.chunks_exact(length.max(1)));
+        for ((best, images), (margin, found)) in kept.zip(tried) {
+            if margin < best {
+                *best = *margin;
+                images.copy_from_slice(found);
+            }
+        }
+    }
+}
+
 /// Values of images in main memory.
 pub(super) fn images(x: &Tensor<4>) -> Result<Vec<f32>> {
     let [n, c, h, w] = x.dims();

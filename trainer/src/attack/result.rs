@@ -48,3 +48,13 @@ pub struct AttackResult {
     /// Wall-clock time.
     pub seconds: f32,
 }
+
+impl AttackResult {
+    /// Half of the clips that the attack changed were changed by less; `None` where none was.
+    pub fn median_change(&self) -> Option<f32> {
+        let moved = self.changes.iter().copied().filter(|change| *change > 0.0);
+        let mut moved: Vec<f32> = moved.collect();
+        moved.sort_by(f32::total_cmp);
+        moved.get(moved.len() / 2).copied()
+    }
+}

@@ -29,7 +29,7 @@ pub(crate) use pairs::mix;
 pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, held_out_part};
 pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
-pub use read::read_shards;
+pub use read::{read_records, read_shards};
 pub(crate) use record::fnv1a as text_hash;
 pub use record::{FaceChoice, Label, Meta, Record, Split};
 pub use skip::{Reason, Skip};

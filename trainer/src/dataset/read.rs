@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -57,10 +57,19 @@ pub fn read_shards(folder: &Path) -> Result<Vec<Record>> {
 /// What has been read of one sample: its description and its frames by name.
 type Members = (Option<Meta>, BTreeMap<String, Vec<u8>>);
 
-/// The complete records of a shard, and what is wrong with it.
 fn read_shard(path: &Path) -> (Vec<Record>, Option<anyhow::Error>) {
+    match File::open(path) {
+        Ok(file) => read_records(BufReader::new(file)),
+        Err(error) => (Vec::new(), Some(error.into())),
+    }
+}
+
+/// The complete records of a shard, in the order of their names, and what is wrong
+/// with it.
+pub fn read_records(mut shard: impl Read + Seek) -> (Vec<Record>, Option<anyhow::Error>) {
     let mut samples: BTreeMap<String, Members> = BTreeMap::new();
-    let mut damage = read_members(path, &mut samples).err();
+    let read = read_members(&mut shard, &mut samples);
+    let mut damage = read.and_then(|()| ends_as_a_tar(&mut shard)).err();
     let mut records = Vec::with_capacity(samples.len());
     for (key, (meta, frames)) in samples {
         match assemble(&key, meta, frames) {
@@ -71,11 +80,16 @@ fn read_shard(path: &Path) -> (Vec<Record>, Option<anyhow::Error>) {
     (records, damage)
 }
 
-fn read_members(path: &Path, samples: &mut BTreeMap<String, Members>) -> Result<()> {
-    let mut archive = tar::Archive::new(BufReader::new(File::open(path)?));
+fn read_members(shard: impl Read, samples: &mut BTreeMap<String, Members>) -> Result<()> {
+    let mut archive = tar::Archive::new(shard);
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = entry.path()?.to_string_lossy().into_owned();
+        // A sparse file, for one, has many more bytes than its shard.
+        ensure!(
+            entry.header().entry_type().is_file(),
+            "{name} is no plain file"
+        );
         ensure!(
             entry.size() <= MEMBER_BYTES_MAX,
             "{name} is too large for a crop"
@@ -93,17 +107,19 @@ fn read_members(path: &Path, samples: &mut BTreeMap<String, Members>) -> Result<
             sample.1.insert(rest.to_string(), bytes);
         }
     }
-    ends_as_a_tar(path)
+    Ok(())
 }
 
 /// A file that was cut between two members looks complete but for its last bytes.
-fn ends_as_a_tar(path: &Path) -> Result<()> {
-    let mut file = File::open(path)?;
+fn ends_as_a_tar(shard: &mut (impl Read + Seek)) -> Result<()> {
+    let length = shard.seek(SeekFrom::End(0))?;
     let mut end = [1; TAR_END_BYTES];
-    let start = file.metadata()?.len().checked_sub(TAR_END_BYTES as u64);
-    file.seek(SeekFrom::Start(start.unwrap_or(0)))?;
-    file.read_exact(&mut end).ok();
-    ensure!(end == [0; TAR_END_BYTES], "its end is missing");
+    let start = length.checked_sub(TAR_END_BYTES as u64);
+    shard.seek(SeekFrom::Start(start.unwrap_or(0)))?;
+    match shard.read_exact(&mut end) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
+        _ => ensure!(end == [0; TAR_END_BYTES], "its end is missing"),
+    }
     Ok(())
 }
 
@@ -178,6 +194,27 @@ mod tests {
             let error = format!("{:#}", read_shards(folder.path()).unwrap_err());
             assert!(error.contains("faces-000000.tar"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_sparse_member_is_refused_before_it_fills_the_memory() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("faces-000000-00000.00.png").unwrap();
+        header.set_entry_type(tar::EntryType::GNUSparse);
+        header.set_size(0);
+        let gnu = header.as_gnu_mut().unwrap();
+        gnu.realsize[..11].copy_from_slice(b"00017777777");
+        gnu.sparse[0].offset[..11].copy_from_slice(b"00017777777");
+        gnu.sparse[0].numbytes[..11].copy_from_slice(b"00000000000");
+        header.set_cksum();
+        let mut shard = header.as_bytes().to_vec();
+        shard.extend([0; TAR_END_BYTES]);
+        let (records, damage) = read_records(io::Cursor::new(shard));
+        let damage = format!("{:#}", damage.unwrap());
+        assert!(
+            records.is_empty() && damage.contains("no plain file"),
+            "{damage}"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use burn::tensor::Device;
 
-use super::validate::score_pairs;
+use super::validate::validate_on;
 use super::{Scores, Validation};
 use crate::dataset::Pairs;
 use crate::distortion::{DistortionError, Perturbation};
@@ -40,7 +40,7 @@ pub fn score_distorted(
     };
     let mut all = Vec::new();
     for perturbation in Perturbation::all() {
-        let scores = match score_pairs(net, pairs, &clean, Some(&perturbation), device) {
+        let scores = match validate_on(net, net, pairs, &clean, Some(&perturbation), device) {
             Ok(scores) => Ok(scores),
             Err(error) => match error.downcast_ref::<DistortionError>() {
                 Some(reason) => Err(reason.to_string()),

@@ -2,11 +2,13 @@
 //! on the stored videos at the levels of frame, clip and video.
 
 mod distorted;
+mod held_out;
 mod scores;
 mod stored;
 mod validate;
 
 pub use distorted::{Distorted, score_distorted};
+pub use held_out::{HeldOut, VALIDATION_SEED};
 pub use scores::{Origin, ScoreSet, Scores};
 pub use stored::{Stored, StoredRequest, score_stored};
-pub use validate::{VALIDATION_SEED, Validation, validate};
+pub use validate::{Validation, validate, validate_on};

@@ -2,19 +2,13 @@
 
 use anyhow::{Context, Result, anyhow};
 use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
 
+use super::held_out::{HeldOut, VALIDATION_SEED};
 use super::{Origin, Scores};
-use crate::attack::{Faces, Pgd, Target, per_clip};
-use crate::dataset::{Batch, Epoch, MakePlan, Pairs, PreparedPair};
+use crate::attack::{Faces, Pgd, Target, Victim};
+use crate::dataset::{MakePlan, Pairs};
 use crate::distortion::Perturbation;
 use crate::network::{Frozen, NetworkConfig};
-use crate::train::to_tensors;
-
-/// Order and pseudo-fakes of validation, the same for every run.
-pub const VALIDATION_SEED: u64 = 0x5EED;
-/// Real frames at a time, and as many fake ones.
-const BATCH_FRAMES: usize = 32;
 
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,11 +44,6 @@ impl Validation {
     }
 }
 
-/// The order in which held-out pairs are scored.
-pub(super) fn order(pairs: &Pairs<'_>) -> Epoch {
-    pairs.epoch(VALIDATION_SEED, 0)
-}
-
 /// Scores held-out pairs, each a real and a fake frame or clip.
 ///
 /// # Errors
@@ -65,34 +54,30 @@ pub fn validate(
     request: &Validation,
     device: &Device,
 ) -> Result<Scores> {
-    score_pairs(net, pairs, request, None, device)
+    validate_on(net, net, pairs, request, None, device)
 }
 
-/// [`validate`] of pairs whose stored crops were perturbed.
-pub(super) fn score_pairs(
+/// [`validate`] of a `victim` that `net` is attacked in place of, on pairs whose stored crops are
+/// perturbed where that is asked for.
+///
+/// # Errors
+/// When a stored face is damaged, an attack changed nothing, or the victim does not answer.
+pub fn validate_on(
     net: &Frozen,
+    victim: &dyn Victim,
     pairs: &Pairs<'_>,
     request: &Validation,
     perturbation: Option<&Perturbation>,
     device: &Device,
 ) -> Result<Scores> {
-    let epoch = order(pairs);
-    let count = request.pairs.min(epoch.len());
+    let held_out = HeldOut::new(pairs, request, device);
     let mut scores = Scores {
         gradient_share: 1.0,
         ..Default::default()
     };
     device.seed(VALIDATION_SEED);
-    let plan = request.plan();
-    let batch_pairs = (BATCH_FRAMES / request.frames.max(1)).max(1);
-    for first in (0..count).step_by(batch_pairs) {
-        let made: Vec<PreparedPair> = (first..(first + batch_pairs).min(count))
-            .into_par_iter()
-            .map(|index| match perturbation {
-                Some(perturbation) => pairs.make_perturbed(&epoch, index, &plan, perturbation),
-                None => pairs.make(&epoch, index, &plan),
-            })
-            .collect::<Result<_>>()?;
+    for batch in 0..held_out.batches() {
+        let made = held_out.made(batch, perturbation)?;
         for pair in &made {
             scores.kinds.push(pair.kind.to_string());
             for record in pair.records {
@@ -100,53 +85,31 @@ pub(super) fn score_pairs(
                 scores.origins.push(Origin::of(record));
             }
         }
-        let batch = Batch::collect(&made, request.frames, request.side);
-        score_batch(net, &batch, request, device, &mut scores)?;
+        let faces = held_out.faces(&made);
+        score_faces(net, victim, &faces, request.epsilon, &mut scores)?;
     }
     Ok(scores)
 }
 
-fn score_batch(
+fn score_faces(
     net: &Frozen,
-    batch: &Batch,
-    request: &Validation,
-    device: &Device,
+    victim: &dyn Victim,
+    faces: &Faces,
+    epsilon: Option<f32>,
     scores: &mut Scores,
 ) -> Result<()> {
-    let frames = batch.frames;
-    let (images, label) = to_tensors(batch, device);
-    scores
-        .clean
-        .extend(clip_logits(net, images.clone(), frames)?);
-    scores
-        .fake
-        .extend(batch.labels.iter().map(|label| *label > 0.5));
-    if let Some(epsilon) = request.epsilon {
-        let faces = Faces {
-            images,
-            label,
-            frames,
-        };
-        let attacked = Pgd::ten(epsilon, Target::Both).run(net, &faces);
-        attacked.change(&faces)?;
+    let logits = victim.logits(faces.images.clone(), faces.frames)?;
+    scores.clean.extend(values(logits)?);
+    let labels = values(faces.label.clone())?;
+    scores.fake.extend(labels.iter().map(|label| *label > 0.5));
+    if let Some(epsilon) = epsilon {
+        let attacked = Pgd::ten(epsilon, Target::Both).run(net, faces);
+        attacked.change(faces)?;
         scores.gradient_share = scores.gradient_share.min(attacked.gradient_share);
-        scores
-            .attacked
-            .extend(clip_logits(net, attacked.images, frames)?);
+        let logits = victim.logits(attacked.images, faces.frames)?;
+        scores.attacked.extend(values(logits)?);
     }
     Ok(())
-}
-
-/// Mean logit of each clip.
-///
-/// # Shapes
-/// - `images`: `[clips * frames, 3, side, side]`
-fn clip_logits(net: &Frozen, images: Tensor<4>, frames: usize) -> Result<Vec<f32>> {
-    let [n, ..] = images.dims();
-    values(per_clip(
-        net.forward(images, frames).logit,
-        n / frames.max(1),
-    ))
 }
 
 /// A tensor's numbers.

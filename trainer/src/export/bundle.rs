@@ -62,6 +62,25 @@ pub struct ProvenanceText {
     pub minutes: f32,
 }
 
+impl ProvenanceText {
+    /// As the manifest holds it.
+    ///
+    /// # Errors
+    /// When a text is too long for the manifest.
+    pub fn packed(&self) -> Result<Provenance> {
+        Ok(Provenance {
+            trainer: text("trainer", env!("CARGO_PKG_VERSION"))?,
+            method: text("method", &self.method)?,
+            seed: self.seed,
+            config_sha256: text("config_sha256", &self.config_sha256)?,
+            data: text("data", &self.data)?,
+            terms: text("terms", &self.terms)?,
+            machine: text("machine", &self.machine)?,
+            minutes: self.minutes,
+        })
+    }
+}
+
 /// Writes a bundle of int8 weights; golden logits are those of burn on the same weights.
 ///
 /// # Errors
@@ -85,7 +104,6 @@ pub fn write_bundle(
         .iter()
         .map(|(seed, swapped)| golden(&frozen, config, &people, &crop, *seed, *swapped, device))
         .collect::<Result<List<_, 4>>>()?;
-    let from = &about.provenance;
     let manifest = Manifest {
         format: MANIFEST_FORMAT,
         name: text("name", &about.name)?,
@@ -98,16 +116,7 @@ pub fn write_bundle(
         operating_point: about.operating_point,
         verdict: about.verdict,
         golden,
-        provenance: Provenance {
-            trainer: text("trainer", version)?,
-            method: text("method", &from.method)?,
-            seed: from.seed,
-            config_sha256: text("config_sha256", &from.config_sha256)?,
-            data: text("data", &from.data)?,
-            terms: text("terms", &from.terms)?,
-            machine: text("machine", &from.machine)?,
-            minutes: from.minutes,
-        },
+        provenance: about.provenance.packed()?,
         figures: about
             .figures
             .iter()

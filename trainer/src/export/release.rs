@@ -65,18 +65,22 @@ impl Release {
         pairs: &Pairs<'_>,
         device: &Device,
     ) -> Result<()> {
+        let (_, seconds) = run.spent()?;
+        let name = bundle_name(output)?;
+        let provenance = self.provenance(config, seconds)?;
+        // What does not fit is said before minutes of measuring.
+        provenance.packed()?;
         let epsilon = self.epsilon.unwrap_or(Epsilon::of_255(0.0));
         let request = Validation::of(&config.network, self.pairs, epsilon.value());
         let scores = validate(&net.dequantise(device), pairs, &request, device)?;
         let (calibration, operating_point) = calibrate(&scores, &self.caution)?;
-        let (_, seconds) = run.spent()?;
         let about = About {
-            name: bundle_name(output)?,
+            name,
             release: self.release,
             calibration,
             operating_point,
             verdict: self.verdict(&config.network),
-            provenance: self.provenance(config, seconds)?,
+            provenance,
             figures: figures(&scores, epsilon),
         };
         let card = write_card(&CardText {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::schema::{AttackFigures, AttackRow, Check, Verdict};
-use crate::attack::{AttackResult, Target};
+use crate::attack::AttackResult;
 use crate::metric::roc_auc;
 
 /// The parts of the file that a report shows.
@@ -67,7 +67,7 @@ pub fn read_attacks(path: &Path) -> Result<(AttackFigures, Vec<Check>)> {
                 norm: result.norm.clone(),
                 epsilon: result.epsilon,
                 auc: auc(result),
-                median_change: median_change(result, &suite.labels),
+                median_change: result.median_change(),
                 gradient_share: result.gradient_share,
                 passes: result.passes,
                 seconds: result.seconds,
@@ -82,21 +82,6 @@ pub fn read_attacks(path: &Path) -> Result<(AttackFigures, Vec<Check>)> {
     Ok((figures, checks.collect()))
 }
 
-/// Median change of the clips that were attacked.
-fn median_change(result: &AttackResult, labels: &[bool]) -> Option<f32> {
-    let attacked = result.changes.iter().zip(labels);
-    let mut changes: Vec<f32> = attacked
-        .filter(|(_, fake)| match result.target {
-            Target::Fakes => **fake,
-            Target::Reals => !**fake,
-            Target::Both => true,
-        })
-        .map(|(change, _)| *change)
-        .collect();
-    changes.sort_by(f32::total_cmp);
-    changes.get(changes.len() / 2).copied()
-}
-
 fn verdict(word: &str) -> Verdict {
     match word.to_ascii_lowercase().as_str() {
         "pass" | "passed" | "ok" | "good" => Verdict::Passed,
@@ -108,7 +93,7 @@ fn verdict(word: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::Access;
+    use crate::attack::{Access, Target};
 
     fn result(name: &str, logits: [f32; 4]) -> AttackResult {
         AttackResult {

@@ -302,7 +302,7 @@ pub struct AttackRow {
     pub epsilon: Option<f32>,
     /// AUC after it.
     pub auc: Option<f64>,
-    /// Median size of the changes in the attack's norm.
+    /// Median size of the changes in the attack's norm, over the clips that were changed.
     pub median_change: Option<f32>,
     /// Share of non-zero gradients.
     pub gradient_share: Option<f32>,

@@ -3,22 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use unmask_shared::bundle::Bundle;
 
-use crate::attack::{Deployed, Faces, Pgd, Target, Victim};
+use crate::attack::Deployed;
 use crate::config::Epsilon;
-use crate::dataset::{Batch, MakePlan, Pairs, PreparedPair};
-use crate::evaluation::{Scores, Validation, validate};
+use crate::dataset::Pairs;
+use crate::evaluation::{Scores, Validation, validate, validate_on};
 use crate::network::Frozen;
-use crate::train::to_tensors;
-
-/// Pairs of a batch.
-const BATCH: usize = 32;
-/// Order, pseudo-fakes and random starts, the same for every run.
-const SEED: u64 = 0x5EED;
 
 /// AUC in per cent under PGD-10 of one radius.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,7 +90,7 @@ pub fn measure(
         in_floats.push((*epsilon, scores));
         on_device.push((
             *epsilon,
-            score_deployed(rounded, &deployed, pairs, &request, device)?,
+            validate_on(rounded, &deployed, pairs, &request, None, device)?,
         ));
     }
     Ok(Figures {
@@ -125,61 +118,4 @@ fn aucs(scores: &[(Epsilon, Scores)]) -> Result<Aucs> {
         clean: per_cent(first.clean_auc())?,
         robust: robust.collect::<Result<_>>()?,
     })
-}
-
-/// Attacks burn's network of the same weights and scores what comes out in tract.
-fn score_deployed(
-    net: &Frozen,
-    deployed: &Deployed,
-    pairs: &Pairs<'_>,
-    request: &Validation,
-    device: &Device,
-) -> Result<Scores> {
-    let epoch = pairs.epoch(SEED, 0);
-    let count = request.pairs.min(epoch.len());
-    let plan = MakePlan {
-        frames: request.frames,
-        ..MakePlan::frame(request.side)
-    };
-    let mut scores = Scores {
-        gradient_share: 1.0,
-        ..Default::default()
-    };
-    device.seed(SEED);
-    let step = (BATCH / request.frames.max(1)).max(1);
-    for first in (0..count).step_by(step) {
-        let made: Vec<PreparedPair> = (first..(first + step).min(count))
-            .into_par_iter()
-            .map(|index| pairs.make(&epoch, index, &plan))
-            .collect::<Result<_>>()?;
-        scores
-            .kinds
-            .extend(made.iter().map(|pair| pair.kind.to_string()));
-        let batch = Batch::collect(&made, request.frames, request.side);
-        scores
-            .fake
-            .extend(batch.labels.iter().map(|label| *label > 0.5));
-        let (images, label) = to_tensors(&batch, device);
-        let faces = Faces {
-            images,
-            label,
-            frames: batch.frames,
-        };
-        scores.clean.extend(numbers(
-            deployed.logits(faces.images.clone(), faces.frames)?,
-        )?);
-        if let Some(epsilon) = request.epsilon {
-            let attacked = Pgd::ten(epsilon, Target::Both).run(net, &faces);
-            attacked.change(&faces)?;
-            let logits = deployed.logits(attacked.images, faces.frames)?;
-            scores.attacked.extend(numbers(logits)?);
-            scores.gradient_share = scores.gradient_share.min(attacked.gradient_share);
-        }
-    }
-    Ok(scores)
-}
-
-fn numbers(logits: Tensor<1>) -> Result<Vec<f32>> {
-    let values = logits.into_data().try_to_vec::<f32>();
-    values.map_err(|error| anyhow::anyhow!("logits are not f32: {error:?}"))
 }

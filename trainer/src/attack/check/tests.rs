@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use super::super::clips::host;
 use super::super::queries::fixture::linear;
-use super::super::suite::{Member, State, Suite, SuiteReport};
+use super::super::suite::{Limits, Member, State, Suite, SuiteReport};
 use super::super::toy::Linear;
 use super::super::{Apgd, Faces, Norm, Target, Victim};
 use super::{Check, Verdict};
@@ -86,7 +86,8 @@ fn run(net: &(impl Differentiable + Victim), faces: &Faces, target: Target) -> S
         restarts: 1,
         ..Apgd::margin(Norm::Linf, EPSILON, target)
     };
-    let named = |name| Member::named(name, EPSILON, 200, target).unwrap();
+    let named =
+        |name| Member::named(name, &Limits::new(EPSILON, 3 * 12 * 12, 200, target)).unwrap();
     let suite = Suite {
         net,
         victim: net,

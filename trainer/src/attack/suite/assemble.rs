@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::super::check::{Check, Subject, ensemble_checks, probe_checks};
-use super::super::{AttackResult, Faces};
+use super::super::{AttackResult, Faces, Norm};
 use super::report::{SCHEMA, SuiteReport, worst_case};
 use super::run::Found;
 use super::{Cell, Member, Suite};
@@ -33,7 +33,8 @@ impl Suite<'_> {
         // An attack with a limit of its own says nothing about this one.
         let within = |result: &&&AttackResult| {
             let limit = self.epsilon * 1.0001;
-            result.epsilon.is_some_and(|epsilon| epsilon <= limit)
+            result.norm == Norm::Linf.to_string()
+                && result.epsilon.is_some_and(|epsilon| epsilon <= limit)
         };
         let comparable: Vec<&AttackResult> = kept.iter().filter(within).copied().collect();
         let worst = worst_case(

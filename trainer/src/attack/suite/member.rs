@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 
 use super::super::{
-    Access, Apgd, Attacked, BlackBox, Fab, Faces, Frequency, HopSkipJump, Hussain, MiFgsm, Named,
-    Nes, Noise, NoiseFloor, Norm, Patch, Pgd, Square, Statistical, Target, Universal, Victim,
-    WhiteBox,
+    Access, Apgd, Attacked, BlackBox, Carlini, Fab, Faces, Frequency, HopSkipJump, Hussain, MiFgsm,
+    Named, Nes, Noise, NoiseFloor, Norm, Patch, Pgd, Square, Statistical, Target, Universal,
+    Victim, WhiteBox,
 };
 use crate::fake::Random;
 use crate::network::Differentiable;
@@ -35,7 +35,7 @@ pub struct Member<'a> {
     pub access: Access,
     /// Norm of its limit and of the changes that are reported.
     pub norm: Norm,
-    /// Radius of its limit, [0, 1].
+    /// Radius of its limit, in pixel units.
     pub epsilon: f32,
     /// What it costs.
     pub cost: Cost,
@@ -45,7 +45,7 @@ pub struct Member<'a> {
 }
 
 /// Names that [`Member::named`] knows.
-pub const MEMBER_NAMES: [&str; 16] = [
+pub const MEMBER_NAMES: [&str; 20] = [
     "fgsm",
     "pgd",
     "mi-fgsm",
@@ -62,7 +62,37 @@ pub const MEMBER_NAMES: [&str; 16] = [
     "nes",
     "hop-skip-jump",
     "noise",
+    "pgd-l2",
+    "apgd-l2",
+    "fab-l2",
+    "carlini-wagner",
 ];
+
+/// What the attacks of [`Member::named`] may spend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Radius in l_inf, [0, 1].
+    pub epsilon: f32,
+    /// Radius of the attacks in l_2: length of a whole clip's change, in pixel units.
+    pub radius: f32,
+    /// Square's queries per clip.
+    pub queries: usize,
+    /// Who is attacked.
+    pub target: Target,
+}
+
+impl Limits {
+    /// In l_2 as far as the corners of the l_inf ball, for clips of `values` numbers: whatever
+    /// l_inf allows is then allowed in l_2 too.
+    pub fn new(epsilon: f32, values: usize, queries: usize, target: Target) -> Self {
+        Self {
+            epsilon,
+            radius: epsilon * (values as f32).sqrt(),
+            queries,
+            target,
+        }
+    }
+}
 
 /// Draws of the noise floor.
 const DRAWS: usize = 100;
@@ -98,15 +128,21 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// An attack of the command line, in l_inf; `queries` is Square's budget. `hussain` and
-    /// `frequency` keep to `epsilon`; `patch` and `statistical` have limits of their own and do
-    /// not count for the worst case.
+    /// An attack of the command line. `hussain` and `frequency` keep to `epsilon`; those in l_2,
+    /// `patch` and `statistical` have limits of their own and do not count for the worst case.
     ///
     /// # Errors
     /// When there is none of this name.
-    pub fn named(name: &str, epsilon: f32, queries: usize, target: Target) -> Result<Self> {
-        let gradients = Self::gradients(name, epsilon, target);
-        let found = gradients.or_else(|| Self::answers(name, epsilon, queries, target));
+    pub fn named(name: &str, limits: &Limits) -> Result<Self> {
+        let Limits {
+            epsilon,
+            radius,
+            queries,
+            target,
+        } = *limits;
+        let found = Self::gradients(name, epsilon, target)
+            .or_else(|| Self::euclidean(name, radius, target))
+            .or_else(|| Self::answers(name, epsilon, queries, target));
         let Some(mut member) = found else {
             bail!(
                 "there is no attack `{name}`: choose from {}",
@@ -168,6 +204,40 @@ impl<'a> Member<'a> {
                 Self::white(attack, attack.epsilon, attack.steps)
             }
             _ => return None,
+        })
+    }
+
+    /// Attacks in l_2 that see gradients.
+    fn euclidean(name: &str, radius: f32, target: Target) -> Option<Self> {
+        let (member, minimal) = match name {
+            "pgd-l2" => {
+                let pgd = Pgd {
+                    norm: Norm::L2,
+                    ..Pgd::ten(radius, target)
+                };
+                (Self::white(pgd, radius, pgd.steps), false)
+            }
+            "apgd-l2" => {
+                let apgd = Apgd::margin(Norm::L2, radius, target);
+                let passes = apgd.restarts * apgd.iterations;
+                (Self::white(apgd, radius, passes), false)
+            }
+            "fab-l2" => {
+                let fab = Fab::new(Norm::L2, Some(radius), target);
+                let passes = 2 * fab.iterations * fab.restarts;
+                (Self::white(fab, radius, passes), true)
+            }
+            "carlini-wagner" => {
+                let carlini = Carlini::new(Some(radius), target);
+                let passes = carlini.search_steps * (carlini.iterations + 1);
+                (Self::white(carlini, radius, passes), true)
+            }
+            _ => return None,
+        };
+        Some(Self {
+            norm: Norm::L2,
+            minimal,
+            ..member
         })
     }
 
@@ -237,9 +307,9 @@ impl<'a> Member<'a> {
 ///
 /// # Errors
 /// Those of [`Member::named`].
-pub fn aa_binary<'a>(epsilon: f32, queries: usize, target: Target) -> Result<Vec<Member<'a>>> {
+pub fn aa_binary<'a>(limits: &Limits) -> Result<Vec<Member<'a>>> {
     ["apgd-margin", "apgd-ce", "fab", "square", "noise"]
         .iter()
-        .map(|name| Member::named(name, epsilon, queries, target))
+        .map(|name| Member::named(name, limits))
         .collect()
 }

@@ -10,8 +10,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use held_out::HeldOut;
-pub use member::{Attacker, Cost, MEMBER_NAMES, Member, aa_binary};
+pub use member::{Attacker, Cost, Limits, MEMBER_NAMES, Member, aa_binary};
 pub use pace::Pace;
 pub use report::{SCHEMA, SuiteReport, scores_of, worst_case};
 pub(in crate::attack) use report::{is_target, margin};

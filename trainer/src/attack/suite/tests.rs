@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::super::queries::fixture::{linear, optimum};
 use super::super::toy::Linear;
 use super::super::{Apgd, Faces, Norm, Target};
-use super::{Batches, Member, Pace, State, Suite, SuiteReport};
+use super::{Batches, Limits, Member, Pace, State, Suite, SuiteReport};
 
 const EPSILON: f32 = 8.0 / 255.0;
 
@@ -17,7 +17,8 @@ fn suite(net: &Linear, seed: u64) -> Suite<'_> {
         restarts: 2,
         ..Apgd::margin(Norm::Linf, EPSILON, Target::Both)
     };
-    let named = |name| Member::named(name, EPSILON, 30, Target::Both).unwrap();
+    let named =
+        |name| Member::named(name, &Limits::new(EPSILON, 3 * 12 * 12, 30, Target::Both)).unwrap();
     Suite {
         net,
         victim: net,
@@ -132,6 +133,51 @@ fn the_worst_case_is_the_closed_form() {
     assert!(square.gradient_share.is_none() && square.passes == 31.0);
 }
 
+/// In l_2 the best attack moves a clip of two frames by `r |w|_2 / sqrt(2)`: C&W and FAB flip
+/// just those that are nearer to the plane, APGD gets them all as far, and none of it is the
+/// worst case in l_inf.
+#[test]
+fn attacks_in_l2_are_reported_beside_the_worst_case() {
+    let (net, all) = batches();
+    let limits = Limits {
+        radius: 0.5,
+        ..Limits::new(EPSILON, 2 * 3 * 12 * 12, 30, Target::Both)
+    };
+    assert!((Limits::new(0.5, 16, 1, Target::Both).radius - 2.0).abs() < 1e-6);
+    let names = ["carlini-wagner", "fab-l2", "apgd-l2", "noise"];
+    let named = |name| Member::named(name, &limits).unwrap();
+    let suite = Suite {
+        members: names.map(named).into(),
+        ..suite(&net, 1)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let report = go(&suite, &all[..], folder.path()).unwrap();
+    let size: f32 = net.weight.clone().square().sum().into_scalar();
+    let reach = limits.radius * (size / 2.0).sqrt();
+    let right = |fake: bool, z: f32| if fake { z } else { -z };
+    for (i, &fake) in report.labels.iter().enumerate() {
+        let clean = right(fake, report.clean[i]);
+        for minimal in &report.results[..2] {
+            let fooled = right(fake, minimal.logits[i]) < 0.0;
+            if clean > 0.0 && (clean / reach - 1.0).abs() > 0.03 {
+                assert_eq!(fooled, clean < reach, "{} {clean} {reach}", minimal.name);
+            }
+            assert!(minimal.changes[i] <= limits.radius && minimal.norm == "l_2");
+        }
+        let apgd = right(fake, report.results[2].logits[i]);
+        assert!(
+            (clean - apgd - reach).abs() < 0.01 * reach,
+            "{apgd} {clean} {reach}"
+        );
+    }
+    let noise = &report.results[3];
+    for (i, worst) in report.worst.logits.iter().enumerate() {
+        let bound =
+            right(report.labels[i], report.clean[i]).min(right(report.labels[i], noise.logits[i]));
+        assert_eq!(right(report.labels[i], *worst), bound);
+    }
+}
+
 #[test]
 fn an_estimate_counts_passes() {
     let (net, all) = batches();
@@ -144,14 +190,21 @@ fn an_estimate_counts_passes() {
     // 2 x 10 gradients, 31 and 100 queries a clip.
     let seconds = pace.total(&suite(&net, 1).members, 10);
     assert!((seconds - 3.31).abs() < 1e-4, "{seconds}");
-    let square = Member::named("square", EPSILON, 99, Target::Fakes).unwrap();
+    let square = Member::named(
+        "square",
+        &Limits::new(EPSILON, 3 * 12 * 12, 99, Target::Fakes),
+    )
+    .unwrap();
     assert!((pace.clip(&square) - 0.05).abs() < 1e-6);
 }
 
 #[test]
 fn unknown_attacks_are_named() {
-    let error = Member::named("apgd-dlr", EPSILON, 10, Target::Both)
-        .err()
-        .unwrap();
+    let error = Member::named(
+        "apgd-dlr",
+        &Limits::new(EPSILON, 3 * 12 * 12, 10, Target::Both),
+    )
+    .err()
+    .unwrap();
     assert!(error.to_string().contains("apgd-margin"), "{error}");
 }

@@ -9,12 +9,12 @@ use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use unmask_shared::bundle::Bundle;
 
-use crate::attack::suite::{Batches, HeldOut, Member, Pace, State, Suite, SuiteReport, aa_binary};
+use crate::attack::suite::{Batches, Limits, Member, Pace, State, Suite, SuiteReport, aa_binary};
 use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards};
 use crate::device::DeviceKind;
-use crate::evaluation::Validation;
+use crate::evaluation::{HeldOut, Validation};
 use crate::export::quantise;
 use crate::network::Frozen;
 use crate::train::{RunFolder, Weights, write_atomic};
@@ -53,6 +53,10 @@ pub struct Args {
     /// Radius in l_inf, such as 2/255; by default that of the run
     #[arg(long)]
     epsilon: Option<Epsilon>,
+    /// Radius in l_2 of pgd-l2, apgd-l2, fab-l2 and carlini-wagner: length of a whole clip's change,
+    /// pixels in [0, 1]; by default that of the corners of the l_inf ball
+    #[arg(long)]
+    radius: Option<f32>,
     /// Held-out pairs at most
     #[arg(long, default_value_t = 200)]
     pairs: usize,
@@ -61,7 +65,7 @@ pub struct Args {
     suite: SuiteName,
     /// Single attacks instead of a suite, separated by commas: fgsm, pgd, mi-fgsm, apgd-margin,
     /// apgd-ce, fab, hussain, frequency, universal, patch, statistical, square, square-shared, nes,
-    /// hop-skip-jump, noise
+    /// hop-skip-jump, noise, pgd-l2, apgd-l2, fab-l2, carlini-wagner
     #[arg(long, value_delimiter = ',')]
     attack: Vec<String>,
     /// Another run, from which APGD-margin is transferred in addition
@@ -97,6 +101,10 @@ impl Args {
         let (config, net) = load(&self.run, self.weights, &device)?;
         let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
         ensure!(epsilon.value() > 0.0, "--epsilon must be above 0/255");
+        ensure!(
+            self.radius.is_none_or(|r| r > 0.0 && r.is_finite()),
+            "--radius must be above 0"
+        );
         let deployed = self.bundle.as_deref().map(|path| deployed(path, &config));
         let deployed = deployed.transpose()?;
         let surrogate = self.surrogate.as_deref().map(|path| {
@@ -122,10 +130,13 @@ impl Args {
             Some(deployed) => deployed,
             None => &net,
         };
+        let values = 3 * config.network.input.pow(2) * request.frames;
+        let mut limits = Limits::new(epsilon.value(), values, self.queries, self.target());
+        limits.radius = self.radius.unwrap_or(limits.radius);
         let suite = Suite {
             net: &net,
             victim,
-            members: self.members(epsilon.value(), surrogate.as_ref())?,
+            members: self.members(&limits, surrogate.as_ref())?,
             target: self.target(),
             epsilon: epsilon.value(),
             seed: SEED,
@@ -145,14 +156,20 @@ impl Args {
         }
     }
 
-    fn members<'a>(&self, epsilon: f32, surrogate: Option<&'a Frozen>) -> Result<Vec<Member<'a>>> {
-        let target = self.target();
+    fn members<'a>(
+        &self,
+        limits: &Limits,
+        surrogate: Option<&'a Frozen>,
+    ) -> Result<Vec<Member<'a>>> {
+        let Limits {
+            epsilon, target, ..
+        } = *limits;
         let mut members = match (self.attack.is_empty(), self.suite) {
-            (true, SuiteName::AaBinary) => aa_binary(epsilon, self.queries, target)?,
+            (true, SuiteName::AaBinary) => aa_binary(limits)?,
             (false, _) => self
                 .attack
                 .iter()
-                .map(|name| Member::named(name, epsilon, self.queries, target))
+                .map(|name| Member::named(name, limits))
                 .collect::<Result<_>>()?,
         };
         if let (Some(net), Some(path)) = (surrogate, &self.surrogate) {

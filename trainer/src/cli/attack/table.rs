@@ -8,31 +8,42 @@ use crate::attack::{AttackResult, Target};
 pub(super) fn print_table(report: &SuiteReport) {
     println!("AUC in per cent, clean {}", shown(report.clean_auc()));
     println!(
-        "{:24} {:>6} {:>6} {:>6}  {:>8} {:>9} {:>8} {:>8}",
-        "attack", "fakes", "reals", "both", "success", "gradients", "passes", "seconds"
+        "{:24} {:>6} {:>6} {:>6}  {:>8} {:>12} {:>9} {:>8} {:>8}",
+        "attack", "fakes", "reals", "both", "success", "change", "gradients", "passes", "seconds"
     );
     for result in report.results.iter().chain([&report.worst]) {
         println!("{}", row(report, result));
     }
     println!(
         "fakes, reals, both: AUC with those attacked. success: of the clips on the right side of\n\
-         logit 0, the share that was moved to the wrong one. gradients: least share of non-zero ones."
+         logit 0, the share that was moved to the wrong one. change: median of the clips that were\n\
+         changed. gradients: least share of non-zero ones."
     );
 }
 
 fn row(report: &SuiteReport, result: &AttackResult) -> String {
     let auc = |attacked| shown(report.auc(result, attacked));
     format!(
-        "{:24} {} {} {}  {:>8} {:>9} {:8.0} {:8.1}",
+        "{:24} {} {} {}  {:>8} {:>12} {:>9} {:8.0} {:8.1}",
         result.name,
         auc(Target::Fakes),
         auc(Target::Reals),
         auc(Target::Both),
         shown(report.success(result)),
+        change(result),
         shown(result.gradient_share.map(f64::from)),
         result.passes,
         result.seconds
     )
+}
+
+/// The median change, in the attack's norm.
+fn change(result: &AttackResult) -> String {
+    match (result.median_change(), result.norm.as_str()) {
+        (None, _) => "-".into(),
+        (Some(length), "l_inf") => format!("{:.2}/255", length * 255.0),
+        (Some(length), norm) => format!("{norm} {length:.2}"),
+    }
 }
 
 /// A share in per cent, six columns wide.
