@@ -9,10 +9,12 @@ use crate::analyze::{AnalyzeOptions, Format, analyze};
 use crate::bench::{self, BenchFormat};
 use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
+use crate::doctor::DoctorArgs;
 use crate::error::EdgeError;
 use crate::log::LogCommand;
 use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
+use crate::review::ReviewCommand;
 use crate::service::RunArgs;
 use crate::source::SourceError;
 
@@ -27,13 +29,17 @@ Examples:
   unmask-edge run --source rtsp://10.0.0.7/stream --size 1280x720 --rate 15
   unmask-edge run --source synthetic --max-frames 500
   unmask-edge run --source clip.mp4 --log events && unmask-edge log verify events
+  unmask-edge run --source synthetic --realtime --web   look at it in a browser
   unmask-edge run --config kiosk.toml       as a service: alarm, serial line, systemd
+  unmask-edge doctor --config kiosk.toml    is everything there that it needs?
+  unmask-edge review list events            what was flagged, for people to look at
   unmask-edge bench                         how fast is this machine?
   unmask-edge model install bundle --models /var/lib/unmask --trusted-key maker.pub
 
 Exit codes:
   0  no manipulated face was found; for demo, bench, log and model: all went well
-  1  a manipulated face was found; for log: the log is not intact
+  1  a manipulated face was found; for log: the log is not intact;
+     for doctor: something must be put right
   2  something could not be read or done
 
 Videos are read by the ffmpeg command (Debian, Ubuntu: apt-get install ffmpeg).
@@ -72,6 +78,15 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: LogCommand,
+    },
+    /// Check whether everything that `run` needs is there: cameras, permissions, clock, model,
+    /// storage, ports
+    Doctor(DoctorArgs),
+    /// Look through what was flagged, and confirm or dismiss it
+    Review {
+        /// What to do with the queue.
+        #[command(subcommand)]
+        command: ReviewCommand,
     },
     /// Tell about models, verify and install them
     Model {
@@ -171,6 +186,11 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             demo(&bundle, &options, out)
         }
         Command::Log { command } => command.run(out),
+        Command::Doctor(args) => args.run(out),
+        Command::Review { command } => {
+            command.run(out)?;
+            Ok(ExitStatus::Nothing)
+        }
         Command::Model { command } => {
             command.run(out)?;
             Ok(ExitStatus::Nothing)

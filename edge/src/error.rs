@@ -10,10 +10,12 @@ use unmask_shared::verdict::VerdictError;
 
 use crate::log::RecordError;
 use crate::model::ModelError;
+use crate::mqtt::MqttError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
 use crate::service::OutputError;
 use crate::source::SourceError;
+use crate::web::WebError;
 
 /// Why a command ended without a result.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,12 @@ pub enum EdgeError {
     /// Nothing can be shown.
     #[error(transparent)]
     Show(#[from] OutputError),
+    /// The live page cannot be served.
+    #[error(transparent)]
+    Web(#[from] WebError),
+    /// No message broker can be told.
+    #[error(transparent)]
+    Mqtt(#[from] MqttError),
 }
 
 impl From<JudgeError> for EdgeError {

@@ -6,6 +6,7 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::{Engine, EngineError};
 use unmask_shared::event::EventKind;
 use unmask_shared::face::{Face, FaceFinderConfig, FaceFinderError};
+use unmask_shared::geometry::CropSpec;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
@@ -153,6 +154,11 @@ impl Pipeline {
         self.people
             .iter_mut()
             .try_for_each(|person| person.configure(verdict))
+    }
+
+    /// How the network's crop lies around a face.
+    pub fn crop_spec(&self) -> &CropSpec {
+        &self.manifest.crop
     }
 
     /// The people in view, oldest first. Those with `id` 0 are not yet believed

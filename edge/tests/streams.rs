@@ -6,6 +6,7 @@ use std::time::Duration;
 use unmask_edge::alarm::SystemClock;
 use unmask_edge::builtin::builtin;
 use unmask_edge::capture::{FaultKind, FaultSet};
+use unmask_edge::observe::Observers;
 use unmask_edge::report::terminal::EventFormat;
 use unmask_edge::run::{RunOptions, run_source};
 use unmask_edge::service::{Notifier, Outputs, Service, ServiceConfig, Signals};
@@ -24,6 +25,7 @@ fn watch(source: &mut dyn WatchedSource, frames_max: u64) -> String {
     let clock = Arc::new(SystemClock::default());
     let mut service = Service {
         outputs: Outputs::open(&config, Notifier::default(), clock).unwrap(),
+        observers: Observers::default(),
         signals: Signals::default(),
         reload: &|| Ok(ServiceConfig::default()),
     };

@@ -31,6 +31,7 @@ pub mod meanface;
 #[cfg(feature = "media")]
 pub mod media;
 pub mod quality;
+pub mod review;
 pub mod sample;
 #[cfg(feature = "settings")]
 pub mod settings;

@@ -39,6 +39,19 @@ pub fn open(config: &AlarmConfig, line: &str) -> Result<GpioPin, AlarmError> {
         true => Value::Active,
         false => Value::Inactive,
     };
+    let (path, offset) = find(config, line)?;
+    let request = gpiocdev::Request::builder()
+        .on_chip(&path)
+        .with_consumer(CONSUMER)
+        .with_line(offset)
+        .as_output(level)
+        .request()
+        .map_err(|error| AlarmError::gpio(&path, line, &error))?;
+    GpioPin::try_from(request).map_err(|error| AlarmError::gpio(&path, line, &error))
+}
+
+/// The chip of a line, which may be used, and the number of the line on it.
+pub(super) fn find(config: &AlarmConfig, line: &str) -> Result<(PathBuf, u32), AlarmError> {
     let number = line.parse::<u32>().ok();
     let chip = config.chip.as_deref().map(chip_path);
     let (path, offset) = match (chip, number) {
@@ -58,14 +71,7 @@ pub fn open(config: &AlarmConfig, line: &str) -> Result<GpioPin, AlarmError> {
         }
     };
     check_access(&path)?;
-    let request = gpiocdev::Request::builder()
-        .on_chip(&path)
-        .with_consumer(CONSUMER)
-        .with_line(offset)
-        .as_output(level)
-        .request()
-        .map_err(|error| AlarmError::gpio(&path, line, &error))?;
-    GpioPin::try_from(request).map_err(|error| AlarmError::gpio(&path, line, &error))
+    Ok((path, offset))
 }
 
 /// Tells a missing chip and a missing permission from all else.

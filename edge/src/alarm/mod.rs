@@ -65,3 +65,28 @@ pub fn open(
         Err(AlarmError::NotLinux)
     }
 }
+
+/// Whether the pin of the configuration is there and may be used, without taking it:
+/// the path of its chip, `None` where no pin is configured.
+///
+/// # Errors
+/// When it could not be had.
+#[cfg(target_os = "linux")]
+pub fn probe(config: &AlarmConfig) -> Result<Option<std::path::PathBuf>, AlarmError> {
+    config.check().map_err(AlarmError::Config)?;
+    let line = config.line.as_deref();
+    line.map(|line| gpio::find(config, line).map(|(path, _)| path))
+        .transpose()
+}
+
+/// Whether the pin of the configuration is there and may be used: only on Linux.
+///
+/// # Errors
+/// Where a pin is configured.
+#[cfg(not(target_os = "linux"))]
+pub fn probe(config: &AlarmConfig) -> Result<Option<std::path::PathBuf>, AlarmError> {
+    match config.line {
+        None => Ok(None),
+        Some(_) => Err(AlarmError::NotLinux),
+    }
+}

@@ -38,6 +38,8 @@ struct Worker {
     thread: Option<JoinHandle<()>>,
     /// When it was last heard of, in milliseconds of the clock.
     heard_ms: Arc<AtomicU64>,
+    /// When its frames' time began, in microseconds of the clock.
+    began_us: Arc<AtomicU64>,
     is_stalled: bool,
     stalls: u64,
 }
@@ -81,9 +83,12 @@ impl Cameras {
             told: FaultCounters::default(),
         };
         let heard = Arc::clone(&heard_ms);
+        let began_us = Arc::new(AtomicU64::new(0));
+        let began = Arc::clone(&began_us);
         let thread = std::thread::Builder::new()
             .name(format!("camera-{number}"))
             .spawn(move || {
+                began.store(clock.now().as_micros() as u64, Ordering::Relaxed);
                 let mut camera = Camera::new(setup.config, setup.bus, Arc::new(clock));
                 while !stop.load(Ordering::Relaxed) {
                     heard.store(clock.now().as_millis() as u64, Ordering::Relaxed);
@@ -97,6 +102,7 @@ impl Cameras {
             label: setup.label,
             thread: Some(thread),
             heard_ms,
+            began_us,
             is_stalled: false,
             stalls: 0,
         })
@@ -118,6 +124,16 @@ impl Cameras {
             }
         }
         all
+    }
+
+    /// How long ago a camera's driver delivered a frame that was taken.
+    pub fn age(&self, camera: usize, frame: &Frame) -> Duration {
+        let Some(worker) = self.workers.get(camera) else {
+            return Duration::ZERO;
+        };
+        let began = Duration::from_micros(worker.began_us.load(Ordering::Relaxed));
+        let came = began + Duration::from_micros(frame.time_us);
+        self.clock.now().saturating_sub(came)
     }
 
     /// What is wrong with a camera now.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use unmask_shared::event::Event;
+use unmask_shared::review::Review;
 
-use super::entry::Entry;
+use super::entry::LogEntry;
 use super::key::VerifyingKey;
 use super::note::CHECKPOINT_BYTES_MAX;
 use super::record::{PUBLIC_FILE, RecordError, STILLS_FOLDER, read_text};
@@ -176,8 +177,9 @@ impl TailArgs {
         let newest = newest(&storage, &key, self.entries as usize, storage.is_live());
         let newest = newest.map_err(|cause| file(&self.which.folder, cause))?;
         for (number, bytes) in newest.entries {
-            match Entry::from_bytes(&bytes) {
-                Ok(entry) => writeln!(out, "{}", line(number, &entry.event))?,
+            match LogEntry::from_bytes(&bytes) {
+                Ok(LogEntry::Event(entry)) => writeln!(out, "{}", line(number, &entry.event))?,
+                Ok(LogEntry::Review(review)) => writeln!(out, "{}", review_line(&review))?,
                 Err(error) => writeln!(out, "{number:>8}  {error}")?,
             }
         }
@@ -191,11 +193,27 @@ impl TailArgs {
     }
 }
 
+/// Microseconds since 1970 as text.
+pub(crate) fn utc(time_us: u64) -> Option<String> {
+    let time = i64::try_from(time_us).ok();
+    let time = time.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
+    time.map(|time| time.to_string())
+}
+
+/// A review for people.
+fn review_line(review: &Review) -> String {
+    let time = utc(review.time_us).unwrap_or("?".into());
+    let (number, decision) = (review.sequence, review.decision);
+    let quote = if review.note.is_empty() { "" } else { ": " };
+    let about = review.entry;
+    // A note is outside text: it must not steer a terminal.
+    let note: String = review.note.chars().filter(|c| !c.is_control()).collect();
+    format!("{number:>8}  {time:<27}  entry {about} {decision:?}{quote}{note}")
+}
+
 /// An entry for people.
 fn line(number: u64, event: &Event) -> String {
-    let time = i64::try_from(event.time_us).ok();
-    let time = time.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
-    let time = time.map_or("?".into(), |time| time.to_string());
+    let time = utc(event.time_us).unwrap_or("?".into());
     let (kind, verdict) = (event.kind, event.verdict);
     let score = event
         .score
@@ -213,6 +231,13 @@ struct Exported<'a> {
     /// SHA-256 of the still in hex.
     still: Option<String>,
     event: &'a Event,
+}
+
+/// The same of a review.
+#[derive(Serialize)]
+struct ExportedReview<'a> {
+    entry: u64,
+    review: &'a Review,
 }
 
 impl ExportArgs {
@@ -242,7 +267,18 @@ impl ExportArgs {
 }
 
 fn export(number: u64, bytes: &[u8], out: &mut dyn Write) -> Result<(), EdgeError> {
-    let entry = Entry::from_bytes(bytes).map_err(RecordError::from)?;
+    let entry = match LogEntry::from_bytes(bytes).map_err(RecordError::from)? {
+        LogEntry::Event(entry) => entry,
+        LogEntry::Review(review) => {
+            let exported = ExportedReview {
+                entry: number,
+                review: &review,
+            };
+            serde_json::to_writer(&mut *out, &exported)?;
+            writeln!(out)?;
+            return Ok(());
+        }
+    };
     let hex = |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let exported = Exported {
         entry: number,

@@ -1,6 +1,7 @@
 //! What one entry of the log holds.
 
 use unmask_shared::event::{EVENT_BYTES_MAX, Event, EventError};
+use unmask_shared::review::{Review, ReviewError};
 
 use super::merkle::{HASH_BYTES, Hash};
 
@@ -9,6 +10,47 @@ pub const ENTRY_BYTES_MAX: usize = 1 + HASH_BYTES + EVENT_BYTES_MAX;
 
 const WITHOUT_STILL: u8 = 0;
 const WITH_STILL: u8 = 1;
+const REVIEW: u8 = 2;
+
+/// What an entry can be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LogEntry {
+    /// Something happened.
+    Event(Entry),
+    /// Somebody looked at what was flagged.
+    Review(Review),
+}
+
+impl LogEntry {
+    /// Reads an entry of either kind.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EntryError> {
+        match bytes.split_first() {
+            Some((&REVIEW, review)) => Ok(Self::Review(Review::from_bytes(review)?)),
+            _ => Entry::from_bytes(bytes).map(Self::Event),
+        }
+    }
+
+    /// An event as [`Entry::to_bytes`] writes it, a review as a byte 2 and its
+    /// postcard form.
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        match self {
+            Self::Event(entry) => entry.to_bytes(),
+            Self::Review(review) => {
+                let review = review.to_bytes()?;
+                let mut bytes = Vec::with_capacity(1 + review.len());
+                bytes.push(REVIEW);
+                bytes.extend_from_slice(&review);
+                Ok(bytes)
+            }
+        }
+    }
+}
 
 /// An event, and the checksum of the picture that was kept of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +70,9 @@ pub enum EntryError {
     /// The event in it is none.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// The review in it is none.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
 }
 
 impl Entry {

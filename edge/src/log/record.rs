@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unmask_shared::event::{Event, EventKind};
+use unmask_shared::review::{Decision, REVIEW_FORMAT, Review};
 use unmask_shared::verdict::Verdict;
 
 use super::config::{LogConfig, LogError, Recovery};
-use super::entry::{Entry, EntryError};
+use super::entry::{Entry, EntryError, LogEntry};
 use super::key::{KeyError, Seal, SigningKey};
+use super::merkle::Hash;
 use super::stills::{Stills, StillsConfig};
 use super::storage::FolderStorage;
 use super::writer::{CHECKPOINT_FILE, EventLog};
@@ -83,6 +85,15 @@ pub enum RecordError {
     },
 }
 
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Number of the entry.
+    pub entry: u64,
+    /// Whether a still was kept.
+    pub has_still: bool,
+}
+
 /// Writes events into a log.
 #[derive(Debug)]
 pub struct EventRecorder {
@@ -121,7 +132,7 @@ impl EventRecorder {
         Ok((recorder, recovery))
     }
 
-    /// Logs an event and returns the number of its entry. Its sequence number
+    /// Logs an event and tells where. Its sequence number
     /// becomes that of the entry, and its time that of the clock, where it is set.
     /// Of a verdict of "manipulated", a still of `frame` is kept if so configured.
     /// `now` is the time since the program started.
@@ -130,7 +141,7 @@ impl EventRecorder {
         event: &Event,
         frame: &Frame,
         now: Duration,
-    ) -> Result<u64, RecordError> {
+    ) -> Result<Recorded, RecordError> {
         let clock = clock();
         let mut entry = Entry {
             event: Event {
@@ -150,7 +161,41 @@ impl EventRecorder {
             entry.still = Some(kept.map_err(at(&self.folder.join(STILLS_FOLDER)))?);
         }
         let bytes = entry.to_bytes()?;
+        let number = self.log.append(&bytes, now).map_err(in_log(&self.folder))?;
+        Ok(Recorded {
+            entry: number,
+            has_still: entry.still.is_some(),
+        })
+    }
+
+    /// Logs what somebody found who looked at an earlier entry, and returns the
+    /// number of the new one. Of a note that is too long, the start is kept.
+    ///
+    /// # Errors
+    /// When the entry is not there yet, or the log cannot be written.
+    pub fn review(
+        &mut self,
+        entry: u64,
+        decision: Decision,
+        note: &str,
+        now: Duration,
+    ) -> Result<u64, RecordError> {
+        let time = clock().unwrap_or_default();
+        let review = Review {
+            format: REVIEW_FORMAT,
+            sequence: self.log.entries(),
+            time_us: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+            entry,
+            decision,
+            note: crate::report::events::fitted(note),
+        };
+        let bytes = LogEntry::Review(review).to_bytes()?;
         self.log.append(&bytes, now).map_err(in_log(&self.folder))
+    }
+
+    /// Entries in the log, and the root of their tree.
+    pub fn root(&self) -> (u64, Hash) {
+        (self.log.entries(), self.log.root())
     }
 
     /// Brings onto the disk what has waited long enough, and deletes old stills.
@@ -178,7 +223,7 @@ impl EventRecorder {
 }
 
 /// Time since 1970, if the clock is set.
-fn clock() -> Option<Duration> {
+pub(crate) fn clock() -> Option<Duration> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     (now.as_secs() >= CLOCK_SET_S).then_some(now)
 }
@@ -232,7 +277,7 @@ fn write_text(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn at(path: &Path) -> impl Fn(io::Error) -> RecordError {
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> RecordError {
     let path = path.to_path_buf();
     move |cause| RecordError::File {
         path: path.clone(),

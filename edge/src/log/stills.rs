@@ -122,15 +122,27 @@ fn is_genuine(
     entry: u64,
     checksum: &Hash,
 ) -> io::Result<Option<bool>> {
-    let start = format!("{entry:020}-");
-    let at = names.partition_point(|name| name.as_str() < start.as_str());
-    match names.get(at).filter(|name| name.starts_with(&start)) {
+    match name_of(names, entry) {
         None => Ok(None),
         Some(name) => {
             let bytes = storage.read(name, STILL_BYTES_MAX)?;
             Ok(Some(Hash::from(Sha256::digest(&bytes)) == *checksum))
         }
     }
+}
+
+/// The still of an entry, `None` when there is none.
+pub(super) fn still_of(storage: &dyn Storage, entry: u64) -> io::Result<Option<Vec<u8>>> {
+    let names = still_names(storage)?;
+    let name = name_of(&names, entry);
+    name.map(|name| storage.read(name, STILL_BYTES_MAX))
+        .transpose()
+}
+
+fn name_of(names: &[String], entry: u64) -> Option<&String> {
+    let start = format!("{entry:020}-");
+    let at = names.partition_point(|name| name.as_str() < start.as_str());
+    names.get(at).filter(|name| name.starts_with(&start))
 }
 
 /// Most bytes of a still.

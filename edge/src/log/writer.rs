@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::config::{LogConfig, LogError, Recovery, SyncPolicy};
 use super::fault::{Fault, Problem};
 use super::key::{Seal, Witness};
-use super::merkle::{Frontier, leaf_hash};
+use super::merkle::{Frontier, Hash, leaf_hash};
 use super::note::{CHECKPOINT_BYTES_MAX, Checkpoint};
 use super::segment::{Header, SEGMENT_BYTES_MAX, first_of, record, segment_name};
 use super::storage::Storage;
@@ -162,6 +162,11 @@ impl<S: Storage, K: Seal + Witness> EventLog<S, K> {
     /// Entries in the log.
     pub fn entries(&self) -> u64 {
         self.tree.size()
+    }
+
+    /// The root of their tree.
+    pub fn root(&self) -> Hash {
+        self.tree.root()
     }
 
     /// Entries that a checkpoint on the disk covers.

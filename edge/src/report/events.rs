@@ -86,7 +86,7 @@ impl EventMaker {
 }
 
 /// As much of a text as a bounded string holds.
-fn fitted<T: Default + Write>(text: &str) -> T {
+pub(crate) fn fitted<T: Default + Write>(text: &str) -> T {
     let mut bounded = T::default();
     for c in text.chars() {
         if bounded.write_char(c).is_err() {

@@ -6,6 +6,12 @@ use std::time::{Duration, Instant};
 const FIRST_AFTER: Duration = Duration::from_millis(700);
 const THEN_EVERY: Duration = Duration::from_millis(200);
 
+/// Tells people something on standard error.
+pub fn tell(text: &str) {
+    // Nobody is there to be told that nobody is there.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// A line that is rewritten in place. Silent where standard error is no
 /// terminal. Erases itself when dropped.
 pub struct StatusLine {

@@ -4,18 +4,20 @@
 mod health;
 mod lane;
 mod pace;
+mod tell;
 mod watch;
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
 
 use crate::error::EdgeError;
+use crate::observe::Observers;
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::ExitStatus;
-use crate::service::{Service, ServiceConfig};
+use crate::service::{Onlookers, Service, ServiceConfig};
 use crate::source::{Frame, Polled, SourceSpec, WatchedSource, open};
 
 use watch::Watch;
@@ -43,7 +45,18 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let mut source = open(&options.source)?;
-    run_source(bundle, source.as_mut(), options, service, out)
+    let beacon = service.outputs.beacon();
+    let (onlookers, observers) =
+        Onlookers::start(&options.config, bundle, source.as_ref(), &beacon)?;
+    if let Some(web) = onlookers.web() {
+        let told = format!("live page: http://{}\n", web.address());
+        crate::report::progress::tell(&told);
+    }
+    service.observers = observers;
+    let status = run_source(bundle, source.as_mut(), options, service, out);
+    service.observers = Observers::default();
+    drop(onlookers);
+    status
 }
 
 /// The same with a source that is open, whatever `options` say of it.
@@ -135,10 +148,12 @@ impl Run<'_, '_> {
             };
             read += 1;
             if is_paced && !watch.pace.in_time(&frame, source.rate_hz(), self.service) {
-                watch.summary.frames_dropped += 1;
+                watch.left_out(stream);
                 continue;
             }
-            watch.one(stream, &mut frame, self.service, out)?;
+            let now = Instant::now();
+            let came = now.checked_sub(source.age(stream, &frame)).unwrap_or(now);
+            watch.one(stream, &mut frame, came, self.service, out)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Instant;
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::event::Event;
@@ -10,6 +11,7 @@ use unmask_shared::verdict::{VerdictConfig, VerdictError};
 use crate::alarm::Clock;
 use crate::capture::{FaultKind, FaultSet};
 use crate::error::EdgeError;
+use crate::observe::{EventTold, FrameSeen, REQUESTS_MAX, Request, unix_us};
 use crate::person::Person;
 use crate::report::progress::StatusLine;
 use crate::report::style::time_text;
@@ -20,12 +22,14 @@ use crate::source::{Frame, WatchedSource};
 use super::MakePipeline;
 use super::lane::{Lane, lanes};
 use super::pace::Pace;
+use super::tell::Ledger;
 
 /// The streams and what is written about them.
 pub(super) struct Watch {
     lanes: Vec<Lane>,
     printer: EventPrinter,
     log: Option<LogKeeper>,
+    ledger: Ledger,
     line: StatusLine,
     /// Events of the current frame.
     pending: Vec<Event>,
@@ -48,6 +52,7 @@ impl Watch {
             lanes,
             printer: EventPrinter::new(config.format),
             log: config.log.open(pace.now())?,
+            ledger: Ledger::new(streams),
             line: StatusLine::default(),
             pending: Vec::new(),
             summary: Summary::default(),
@@ -84,7 +89,47 @@ impl Watch {
         if has_changed {
             service.outputs.trouble(&self.trouble());
         }
+        self.observe(source, service);
         Ok(())
+    }
+
+    /// Tells observers how things are, and does what they ask for.
+    fn observe(&mut self, source: &dyn WatchedSource, service: &mut Service<'_>) {
+        let now = self.pace.now();
+        for _ in 0..REQUESTS_MAX {
+            let Some(request) = service.observers.request() else {
+                break;
+            };
+            match (request, &mut self.log) {
+                (Request::Acknowledge, _) => service.outputs.acknowledge(),
+                (
+                    Request::Review {
+                        entry,
+                        decision,
+                        note,
+                    },
+                    Some(log),
+                ) => {
+                    log.review(entry, decision, &note, now);
+                }
+                (Request::Review { entry, .. }, None) => {
+                    tracing::error!(entry, "a review was not logged: there is no event log");
+                }
+            }
+        }
+        if let Some(since) = service.observers.status_due(now) {
+            let faults = self.lanes.iter().map(|lane| lane.health.faults());
+            let log = self.log.as_ref().map(LogKeeper::status);
+            self.ledger.update(faults, &source.cameras(), since);
+            let status = service.outputs.status_of(self.ledger.streams(), log);
+            service.observers.status(&status);
+        }
+    }
+
+    /// A frame of a stream was left out.
+    pub(super) fn left_out(&mut self, stream: usize) {
+        self.summary.frames_dropped += 1;
+        self.ledger.left_out(stream);
     }
 
     /// What is wrong with which camera, in words.
@@ -119,11 +164,13 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks at a frame of a stream, which is swapped for an older one.
+    /// Looks at a frame of a stream that came at `came`; it is swapped for an older
+    /// one.
     pub(super) fn one(
         &mut self,
         stream: usize,
         frame: &mut Frame,
+        came: Instant,
         service: &mut Service<'_>,
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
@@ -139,7 +186,19 @@ impl Watch {
         let fault = self.is_faulty();
         let verdicts = self.lanes.iter().flat_map(Lane::verdicts);
         service.outputs.frame(verdicts, fault);
+        let latency = came.elapsed();
+        self.ledger.judged(stream);
         self.tell(stream, service, out)?;
+        if let Some(lane) = self.lanes.get(stream) {
+            service.observers.frame(&FrameSeen {
+                stream,
+                frame: &lane.frame,
+                people: lane.pipeline.people(),
+                crop: lane.pipeline.crop_spec(),
+                shown: service.outputs.shown(),
+                latency,
+            });
+        }
         if let Some(log) = &mut self.log {
             log.poll(self.pace.now())?;
         }
@@ -189,8 +248,18 @@ impl Watch {
         for event in self.pending.drain(..) {
             lane.count(&event, &mut self.summary);
             service.outputs.event(&event);
-            if let Some(log) = &mut self.log {
-                log.record(&event, &lane.frame, self.pace.now())?;
+            let recorded = match &mut self.log {
+                Some(log) => log.record(&event, &lane.frame, self.pace.now())?,
+                None => None,
+            };
+            if !service.observers.is_empty() {
+                service.observers.event(&EventTold {
+                    stream,
+                    event: &event,
+                    unix_us: unix_us(),
+                    entry: recorded.map(|recorded| recorded.entry),
+                    has_still: recorded.is_some_and(|recorded| recorded.has_still),
+                });
             }
             self.printer.event(&event, out)?;
         }

@@ -12,10 +12,12 @@ use crate::alarm::SystemClock;
 use crate::error::EdgeError;
 use crate::log::LogArgs;
 use crate::model::ModelArgs;
+use crate::observe::Observers;
 use crate::report::ExitStatus;
 use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
 use crate::source::args::{CaptureArgs, InputArgs};
+use crate::web::DEFAULT_ADDRESS;
 
 /// Variables such as `UNMASK_EDGE__ALARM__LINE` are settings.
 const PREFIX: &str = "UNMASK_EDGE";
@@ -48,6 +50,9 @@ pub struct RunArgs {
     #[command(flatten)]
     /// The event log.
     pub log: LogArgs,
+    #[command(flatten)]
+    /// The live page.
+    pub web: WebArgs,
     /// Configuration in TOML; keys left out take their defaults. May be repeated: later files
     /// win. SIGHUP reads its thresholds again
     #[arg(long, value_name = "FILE")]
@@ -58,6 +63,36 @@ pub struct RunArgs {
     /// Print every key of the configuration with its value and where it came from, and stop
     #[arg(long)]
     pub print_config: bool,
+}
+
+/// Whether and where the live page is served.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WebArgs {
+    /// Serve the live page and the metrics here, 127.0.0.1:8464 where no address is given;
+    /// any but a loopback address needs --web-token
+    #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
+    pub web: Option<String>,
+    /// Serve no live page, whatever the configuration says
+    #[arg(long, conflicts_with = "web")]
+    pub no_web: bool,
+    /// File with the token that visitors of the live page must know
+    #[arg(long, value_name = "FILE")]
+    pub web_token: Option<PathBuf>,
+}
+
+impl WebArgs {
+    fn flag(&self) -> &'static str {
+        if self.no_web { "--no-web" } else { "--web" }
+    }
+
+    /// An empty address is none.
+    fn address(&self) -> Option<&str> {
+        if self.no_web {
+            Some("")
+        } else {
+            self.web.as_deref()
+        }
+    }
 }
 
 impl RunArgs {
@@ -89,6 +124,8 @@ impl RunArgs {
             .flag("--log-sync", "log.sync", log.log_sync.as_ref())
             .flag("--stills", "log.stills", log.stills.as_ref())
             .flag("--stills-days", "log.stills_days", log.stills_days.as_ref())
+            .flag(self.web.flag(), "web.address", self.web.address())
+            .flag("--web-token", "web.token_file", self.web.web_token.as_ref())
             .build()?;
         settings.value.check().map_err(EdgeError::Config)?;
         Ok(settings)
@@ -115,6 +152,7 @@ impl RunArgs {
         let clock = Arc::new(SystemClock::default());
         let mut service = Service {
             outputs: Outputs::open(&config, notifier, clock)?,
+            observers: Observers::default(),
             signals,
             reload: &|| Ok(self.settings()?.value),
         };

@@ -8,9 +8,11 @@ use super::thresholds::VerdictTable;
 use crate::alarm::AlarmConfig;
 use crate::log::{LogConfig, RecordConfig, StillsConfig, SyncArg};
 use crate::model::ModelArgs;
+use crate::mqtt::MqttConfig;
 use crate::report::terminal::EventFormat;
 use crate::serial::SerialConfig;
 use crate::source::CaptureTable;
+use crate::web::WebConfig;
 
 /// Faces are looked for in every so many frames.
 const EVERY: std::ops::RangeInclusive<u32> = 1..=1000;
@@ -45,6 +47,10 @@ pub struct ServiceConfig {
     pub alarm: AlarmConfig,
     /// The microcontroller.
     pub serial: SerialConfig,
+    /// The live page.
+    pub web: WebConfig,
+    /// The message broker.
+    pub mqtt: MqttConfig,
 }
 
 impl Default for ServiceConfig {
@@ -61,6 +67,8 @@ impl Default for ServiceConfig {
             log: LogTable::default(),
             alarm: AlarmConfig::default(),
             serial: SerialConfig::default(),
+            web: WebConfig::default(),
+            mqtt: MqttConfig::default(),
         }
     }
 }
@@ -82,7 +90,9 @@ impl ServiceConfig {
         self.capture.check()?;
         self.log.check()?;
         self.alarm.check()?;
-        self.serial.check()
+        self.serial.check()?;
+        self.web.check()?;
+        self.mqtt.check()
     }
 
     /// Whether another configuration differs in more than its thresholds.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use unmask_shared::event::Event;
 
 use super::config::LogTable;
-use crate::log::{EventRecorder, RecordConfig, RecordError};
+use crate::log::{Decision, EventRecorder, RecordConfig, RecordError, Recorded};
+use crate::observe::LogStatus;
 use crate::source::Frame;
 
 /// A log that could not be written is opened again after so long.
@@ -44,7 +45,7 @@ impl LogTable {
 }
 
 impl LogKeeper {
-    /// Logs an event; see [`EventRecorder::record`].
+    /// Logs an event; see [`EventRecorder::record`]. `None` where it was lost.
     ///
     /// # Errors
     /// When the log is required and cannot be written.
@@ -53,18 +54,46 @@ impl LogKeeper {
         event: &Event,
         frame: &Frame,
         now: Duration,
-    ) -> Result<(), RecordError> {
+    ) -> Result<Option<Recorded>, RecordError> {
         self.reopen(now)?;
         let written = match &mut self.log {
-            Some(log) => log.record(event, frame, now).map(|_| true),
-            None => Ok(false),
+            Some(log) => log.record(event, frame, now).map(Some),
+            None => Ok(None),
         };
-        let written = written.or_else(|error| self.fail(error, now).map(|()| false))?;
-        if !written {
+        let written = written.or_else(|error| self.fail(error, now).map(|()| None))?;
+        if written.is_none() {
             self.lost += 1;
             tracing::error!(lost = self.lost, track = event.track, kind = ?event.kind, "an event was not logged");
         }
-        Ok(())
+        Ok(written)
+    }
+
+    /// Logs what somebody found who looked at an entry; see
+    /// [`EventRecorder::review`]. A review that cannot be logged is told as an error
+    /// and lost; it never ends the program.
+    pub fn review(&mut self, entry: u64, decision: Decision, note: &str, now: Duration) {
+        let written = self
+            .log
+            .as_mut()
+            .map(|log| log.review(entry, decision, note, now));
+        match written {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => tracing::error!(%error, entry, "a review was not logged"),
+            None => tracing::error!(entry, "a review was not logged: the log cannot be written"),
+        }
+    }
+
+    /// How things are with the log.
+    pub fn status(&self) -> LogStatus {
+        let (entries, root) = match self.log.as_ref().map(EventRecorder::root) {
+            Some((entries, root)) => (entries, Some(root)),
+            None => (0, None),
+        };
+        LogStatus {
+            entries,
+            root,
+            lost: self.lost,
+        }
     }
 
     /// Brings onto the disk what has waited long enough, and opens the log again

@@ -11,6 +11,7 @@ use unmask_shared::verdict::Verdict;
 use super::config::ServiceConfig;
 use super::notify::Notifier;
 use crate::alarm::{self, Alarm, AlarmError, Beacon, Clock};
+use crate::observe::{LogStatus, Status, StreamStatus};
 use crate::serial::{SerialLink, TtyOpener};
 
 /// The service manager is told how things are this often.
@@ -46,6 +47,7 @@ pub struct Outputs {
     faults: u64,
     is_faulty: bool,
     alarms: u64,
+    is_acknowledged: bool,
     status_at: Duration,
 }
 
@@ -89,6 +91,7 @@ impl Outputs {
             faults: 0,
             is_faulty: false,
             alarms: 0,
+            is_acknowledged: false,
             status_at: Duration::ZERO,
         })
     }
@@ -157,6 +160,29 @@ impl Outputs {
         self.notifier.status(status);
     }
 
+    /// Somebody noticed the alarm: it counts as acknowledged until the next one. What is
+    /// shown stays as it is.
+    pub fn acknowledge(&mut self) {
+        if !std::mem::replace(&mut self.is_acknowledged, true) {
+            tracing::warn!(shown = %self.shown, "the alarm was acknowledged");
+        }
+    }
+
+    /// How things are, for observers.
+    pub fn status_of<'a>(&self, streams: &'a [StreamStatus], log: Option<LogStatus>) -> Status<'a> {
+        let is_failed = |alarm: &Alarm| alarm.stats().is_failed();
+        Status {
+            streams,
+            shown: self.shown,
+            is_acknowledged: self.is_acknowledged,
+            alarms: self.alarms,
+            log,
+            stalls: self.beacon.stalls(),
+            serial_dropped: self.serial.as_ref().map(|serial| serial.stats().dropped()),
+            pin_failed: self.alarm.as_ref().is_some_and(is_failed),
+        }
+    }
+
     /// The program ends: everything goes into its safe state.
     pub fn end(&mut self) {
         self.notifier.stopping();
@@ -184,6 +210,7 @@ impl Outputs {
         let is_new = shown != self.shown;
         if is_new && shown == Signal::Manipulated {
             self.alarms += 1;
+            self.is_acknowledged = false;
         }
         self.shown = shown;
         let every = if self.has_news {

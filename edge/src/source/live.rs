@@ -173,6 +173,14 @@ impl WatchedSource for LiveSource {
     fn faults(&self, stream: usize) -> FaultSet {
         self.cameras.faults(stream)
     }
+
+    fn age(&self, stream: usize, frame: &Frame) -> Duration {
+        self.cameras.age(stream, frame)
+    }
+
+    fn cameras(&self) -> Vec<CameraStatus> {
+        self.status()
+    }
 }
 
 fn camera_error(camera: &str, error: &io::Error) -> SourceError {
@@ -307,7 +315,7 @@ fn preset_setup(preset: &Preset, spec: &LiveSpec) -> Result<CameraSetup, SourceE
     Ok(process_setup(bus, spec))
 }
 
-fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

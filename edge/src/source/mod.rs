@@ -9,15 +9,17 @@ pub mod synthetic;
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 pub use unmask_shared::media::{
     FfmpegSource, FolderSource, Frame, FrameSource, MediaKind, Polled, SourceError, list_media,
     pad_edges, read_picture, sniff,
 };
 
-use crate::capture::FaultSet;
+use crate::capture::{CameraStatus, FaultSet};
 
 pub use config::{CaptureTable, Injection};
+pub(crate) use live::is_installed;
 pub use live::{LiveInput, LiveSource, LiveSpec};
 pub use preset::Preset;
 pub use synthetic::SyntheticSource;
@@ -60,6 +62,19 @@ pub trait WatchedSource: FrameSource {
     fn faults(&self, stream: usize) -> FaultSet {
         let _ = stream;
         FaultSet::default()
+    }
+
+    /// How long ago the device delivered a frame that was just handed out; zero where
+    /// there is no device.
+    fn age(&self, stream: usize, frame: &Frame) -> Duration {
+        let _ = (stream, frame);
+        Duration::ZERO
+    }
+
+    /// What the cameras are doing, in the order of [`FrameSource::streams`]; empty
+    /// where there are none.
+    fn cameras(&self) -> Vec<CameraStatus> {
+        Vec::new()
     }
 }
 

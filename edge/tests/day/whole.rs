@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use unmask_edge::builtin::builtin;
 use unmask_edge::capture::{FaultKind, PixelFormat};
 use unmask_edge::log::{FolderStorage, VerifyOptions, VerifyingKey, verify};
+use unmask_edge::observe::Observers;
 use unmask_edge::pipeline::Pipeline;
 use unmask_edge::report::terminal::EventFormat;
 use unmask_edge::run::{RunOptions, run_pipelines};
@@ -104,6 +105,7 @@ fn live(seed: u64, pixels: PixelFormat, warm_up: u32, minutes: u32) {
     let mut kiosk = Kiosk::new(seed, pixels, &time, Arc::clone(&beacon), spans);
     let mut service = Service {
         outputs,
+        observers: Observers::default(),
         signals: Signals::default(),
         reload: &|| Ok(ServiceConfig::default()),
     };

@@ -7,10 +7,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use unmask_edge::log::{
-    CHECKPOINT_FILE, Checkpoint, Entry, EntryError, EventLog, KeyError, LogConfig, LogError,
-    NoteError, Seal, SigningKey, Storage, SyncPolicy, VerifyOptions, VerifyingKey, Witness,
-    segment_name, verify,
+    CHECKPOINT_FILE, Checkpoint, Decision, Entry, EntryError, EventLog, KeyError, LogConfig,
+    LogEntry, LogError, NoteError, Review, Seal, SigningKey, Storage, SyncPolicy, VerifyOptions,
+    VerifyingKey, Witness, segment_name, verify,
 };
+use unmask_shared::review::REVIEW_FORMAT;
 
 use super::{Parser, Reached, event, joined, sections};
 
@@ -284,14 +285,20 @@ impl Parser for EntryBytes {
         let entry = |event, still| Entry { event, still }.to_bytes().expect("sound");
         let events = event::examples().into_iter();
         let stills = [Some([3; 32]), None];
-        events
-            .zip(stills)
-            .map(|(event, still)| entry(event, still))
-            .collect()
+        let review = LogEntry::Review(Review {
+            format: REVIEW_FORMAT,
+            sequence: 12,
+            time_us: 1_700_000_000_000_000,
+            entry: 7,
+            decision: Decision::Dismissed,
+            note: "a poster".chars().collect(),
+        });
+        let events = events.zip(stills).map(|(event, still)| entry(event, still));
+        events.chain([review.to_bytes().expect("sound")]).collect()
     }
 
     fn take(&mut self, bytes: &[u8]) -> Reached {
-        match Entry::from_bytes(bytes) {
+        match LogEntry::from_bytes(bytes) {
             Ok(entry) => {
                 assert_eq!(
                     entry.to_bytes().expect("what was read can be written"),
@@ -300,7 +307,7 @@ impl Parser for EntryBytes {
                 Reached::Accepted
             }
             Err(EntryError::Malformed) => Reached::Refused,
-            Err(EntryError::Event(_)) => Reached::Within,
+            Err(EntryError::Event(_) | EntryError::Review(_)) => Reached::Within,
         }
     }
 }

@@ -1,0 +1,172 @@
+//! Cameras, and the commands that stand for them.
+
+use std::str::FromStr;
+
+use super::Check;
+use crate::capture::{self, Attached, Enrolment};
+use crate::service::ServiceConfig;
+use crate::source::{LiveInput, SourceSpec};
+
+const NAME: &str = "camera";
+
+pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
+    let capture = &config.capture;
+    if !capture.cameras.is_empty() {
+        return match capture::connected() {
+            Ok(connected) => (capture.cameras.iter())
+                .map(|name| wanted(name, &connected, config))
+                .collect(),
+            Err(error) => vec![cannot_list(&error)],
+        };
+    }
+    if let Some(command) = capture.command.as_deref().filter(|text| !text.is_empty()) {
+        return vec![Check::ok("source", format!("the command {command}"))];
+    }
+    match config.source.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => vec![source(text)],
+        None => connected(config),
+    }
+}
+
+fn cannot_list(error: &std::io::Error) -> Check {
+    Check::problem(
+        NAME,
+        capture::remedy(error),
+        "is this Linux with /sys mounted?",
+    )
+}
+
+/// What is there, where nothing in particular is wanted.
+fn connected(config: &ServiceConfig) -> Vec<Check> {
+    match capture::connected() {
+        Err(error) => vec![cannot_list(&error)],
+        Ok(all) if all.is_empty() => vec![Check::warning(
+            NAME,
+            "none is connected, and no source is configured",
+            "plug one in, or name a source: unmask-edge run --help",
+        )],
+        Ok(all) => all.iter().map(|camera| usable(camera, config)).collect(),
+    }
+}
+
+fn wanted(name: &str, connected: &[Attached], config: &ServiceConfig) -> Check {
+    match connected.iter().find(|camera| camera.answers_to(name)) {
+        Some(camera) => usable(camera, config),
+        None => Check::problem(
+            NAME,
+            format!("{name} is not connected"),
+            "plug it in; unmask-edge cameras lists what is there",
+        ),
+    }
+}
+
+fn usable(camera: &Attached, config: &ServiceConfig) -> Check {
+    let id = camera.id();
+    let mut options = std::fs::OpenOptions::new();
+    if let Err(error) = options.read(true).write(true).open(&camera.path) {
+        let found = format!("{id} at {} cannot be opened", camera.path.display());
+        return Check::problem(NAME, found, capture::remedy(&error));
+    }
+    let enrolment = Enrolment {
+        cameras: config.capture.enrolled.clone(),
+        refuse: false,
+    };
+    if enrolment.doubts(camera) {
+        return Check::warning(
+            NAME,
+            format!("{id} is, or may be, made by software"),
+            "frames from it are reported as a possible injection; enrol a camera on the board by its bus",
+        );
+    }
+    if enrolment.misses(camera) {
+        return Check::warning(
+            NAME,
+            format!("{id} is not among capture.enrolled"),
+            format!("--enrolled {id}"),
+        );
+    }
+    modes(camera, config)
+}
+
+#[cfg(target_os = "linux")]
+fn modes(camera: &Attached, config: &ServiceConfig) -> Check {
+    let id = camera.id();
+    let size = config.capture.size;
+    let modes = match capture::v4l2::modes(&camera.path) {
+        Ok(modes) => modes,
+        Err(error) => {
+            return Check::problem(
+                NAME,
+                format!("{id} tells no formats"),
+                capture::remedy(&error),
+            );
+        }
+    };
+    let usable = || modes.iter().filter(|mode| mode.is_usable);
+    let fitting: Vec<_> = usable()
+        .filter(|mode| (mode.width as usize, mode.height as usize) == (size.width, size.height))
+        .collect();
+    if usable().next().is_none() {
+        let codes: Vec<&str> = modes.iter().map(|mode| mode.code.as_str()).collect();
+        return Check::problem(
+            NAME,
+            format!("{id} has only {}", codes.join(", ")),
+            "use a command that converts it: --command, docs/cameras.md",
+        );
+    }
+    if fitting.is_empty() {
+        let sizes: Vec<String> = usable()
+            .map(|m| format!("{}x{}", m.width, m.height))
+            .collect();
+        return Check::warning(
+            NAME,
+            format!("{id} has no frames of {}x{}", size.width, size.height),
+            format!("ask for one of these with --size: {}", sizes.join(", ")),
+        );
+    }
+    let fastest = fitting.iter().flat_map(|mode| &mode.rates_hz).copied();
+    match fastest.max_by(f64::total_cmp) {
+        Some(fastest) if fastest + 0.5 < config.capture.rate => Check::warning(
+            NAME,
+            format!(
+                "{id} delivers {fastest:.0} frames/s at {}x{}",
+                size.width, size.height
+            ),
+            format!("ask for that with --rate {fastest:.0}, or for a smaller size"),
+        ),
+        _ => Check::ok(NAME, format!("{id} at {}x{}", size.width, size.height)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn modes(camera: &Attached, _: &ServiceConfig) -> Check {
+    Check::ok(NAME, camera.id())
+}
+
+fn source(text: &str) -> Check {
+    let name = "source";
+    match SourceSpec::from_str(text) {
+        Err(error) => Check::problem(
+            name,
+            error,
+            "unmask-edge run --help tells what can be watched",
+        ),
+        Ok(SourceSpec::Synthetic(_)) => Check::ok(name, "synthetic people: no camera is watched"),
+        Ok(SourceSpec::Path(path)) if !path.exists() => Check::problem(
+            name,
+            format!("{} is not there", path.display()),
+            "name a file or folder that is",
+        ),
+        Ok(SourceSpec::Path(path)) => Check::ok(name, path.display().to_string()),
+        Ok(SourceSpec::Live(spec)) => match spec.input {
+            LiveInput::Preset(preset) => {
+                let (program, remedy) = preset.program();
+                match crate::source::is_installed(program) {
+                    true => Check::ok(name, format!("{} through {program}", preset.label())),
+                    false => Check::problem(name, format!("{program} is not installed"), remedy),
+                }
+            }
+            LiveInput::Cameras(_) | LiveInput::Command(_) => Check::ok(name, text),
+        },
+    }
+}

@@ -1,0 +1,111 @@
+//! Pin, serial line, live page, message broker.
+
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{Access, access};
+
+use super::Check;
+use crate::alarm;
+use crate::mqtt::MqttConfig;
+use crate::service::ServiceConfig;
+use crate::web::{Token, WebConfig};
+
+/// A broker answers within this time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
+    let mut checks = vec![pin(config)];
+    if let Some(port) = &config.serial.port {
+        checks.push(serial(port));
+    }
+    checks.extend(page(&config.web));
+    if let Some(host) = config.mqtt.broker() {
+        checks.push(broker(host, &config.mqtt));
+    }
+    checks
+}
+
+fn pin(config: &ServiceConfig) -> Check {
+    match alarm::probe(&config.alarm) {
+        Ok(None) => Check::ok("alarm", "no pin is configured"),
+        Ok(Some(chip)) => Check::ok("alarm", format!("the pin on {}", chip.display())),
+        // The error names the remedy.
+        Err(error) => Check::problem("alarm", error.to_string(), ""),
+    }
+}
+
+fn serial(port: &Path) -> Check {
+    let name = "serial line";
+    match access(port, Access::READ_OK | Access::WRITE_OK) {
+        Ok(()) => Check::ok(name, port.display().to_string()),
+        Err(error) => Check::problem(
+            name,
+            format!("{}: {error}", port.display()),
+            "check the cable, and add this user to the group of the port: sudo usermod -aG dialout $USER",
+        ),
+    }
+}
+
+fn page(config: &WebConfig) -> Vec<Check> {
+    let name = "live page";
+    let mut checks = Vec::new();
+    match config.listen() {
+        Err(error) => checks.push(Check::problem(name, error, "put web.address right")),
+        Ok(None) => checks.push(Check::ok(name, "off")),
+        Ok(Some(address)) => checks.push(match TcpListener::bind(address) {
+            Ok(_) => Check::ok(name, format!("http://{address} is free")),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Check::warning(
+                name,
+                format!("{address} is in use"),
+                "by the service itself, if it runs; if not, choose another port",
+            ),
+            Err(error) => Check::problem(
+                name,
+                format!("{address}: {error}"),
+                "choose an address of this machine, and a port from 1024 on",
+            ),
+        }),
+    }
+    if let Some(path) = &config.token_file {
+        checks.push(token(path));
+    }
+    checks
+}
+
+fn token(path: &Path) -> Check {
+    let name = "token";
+    let shown = path.display();
+    if let Err(error) = Token::read(path) {
+        return Check::problem(name, error.to_string(), "");
+    }
+    let mode = std::fs::metadata(path).map_or(0, |data| data.permissions().mode());
+    match mode & 0o077 {
+        0 => Check::ok(name, format!("{shown}")),
+        _ => Check::warning(
+            name,
+            format!("{shown} may be read by others"),
+            format!("chmod 600 {shown}"),
+        ),
+    }
+}
+
+fn broker(host: &str, config: &MqttConfig) -> Check {
+    let name = "broker";
+    let found = format!("{host}:{}", config.port);
+    let remedy = "the service bears with that and tries again; check mqtt.host and mqtt.port";
+    let addresses = match (host, config.port).to_socket_addrs() {
+        Ok(addresses) => addresses,
+        Err(error) => return Check::warning(name, format!("{found}: {error}"), remedy),
+    };
+    let mut problem = "has no address".to_owned();
+    for address in addresses.take(4) {
+        match TcpStream::connect_timeout(&address, ANSWER_WITHIN) {
+            Ok(_) => return Check::ok(name, format!("{found} answers")),
+            Err(error) => problem = error.to_string(),
+        }
+    }
+    Check::warning(name, format!("{found}: {problem}"), remedy)
+}

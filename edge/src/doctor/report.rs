@@ -1,0 +1,52 @@
+//! What was found, for people or programs.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+
+use super::{Check, Level};
+use crate::error::EdgeError;
+use crate::report::style::Style;
+
+/// How checks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum DoctorFormat {
+    /// One line each.
+    #[default]
+    Text,
+    /// One array of objects.
+    Json,
+}
+
+/// Writes every check, and for people a last line that counts them.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_report(
+    checks: &[Check],
+    format: DoctorFormat,
+    out: &mut dyn Write,
+) -> Result<(), EdgeError> {
+    if format == DoctorFormat::Json {
+        serde_json::to_writer_pretty(&mut *out, checks)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    let style = Style::default();
+    for check in checks {
+        let level = match check.level {
+            Level::Ok => style.green("ok     "),
+            Level::Warning => style.yellow("warning"),
+            Level::Problem => style.red("problem"),
+        };
+        write!(out, "{level}  {:<14}{}", check.name, check.found)?;
+        if !check.remedy.is_empty() {
+            write!(out, "\n                         -> {}", check.remedy)?;
+        }
+        writeln!(out)?;
+    }
+    let count = |level| checks.iter().filter(|check| check.level == level).count();
+    let (problems, warnings) = (count(Level::Problem), count(Level::Warning));
+    writeln!(out, "\n{problems} problems, {warnings} warnings")?;
+    Ok(())
+}

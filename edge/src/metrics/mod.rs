@@ -1,0 +1,79 @@
+//! Metrics in the text form of Prometheus (OpenMetrics).
+//!
+//! Base units, counters end in `_total`, and labels have few values: cameras,
+//! kinds of faults, verdicts. `docs/metrics.md` lists them; a test holds the list,
+//! the dashboard and the alert rules of `edge/ops/` to what is registered here.
+
+mod device;
+mod labels;
+mod observer;
+mod process;
+mod registrar;
+mod stream;
+
+use std::fmt;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use registrar::Registrar;
+use unmask_shared::bundle::Bundle;
+
+pub use device::DeviceMetrics;
+pub use labels::{Camera, CameraKind, CameraVerdict, State, Which, Why};
+pub use observer::{MetricsObserver, reason_name, signal_name, verdict_name};
+pub use registrar::{Count, Level};
+pub use stream::{LATENCY_BUCKETS_S, StreamMetrics};
+
+/// What a scraper must be told that this is.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every metric of a running service.
+pub struct Metrics {
+    registry: Registry,
+    /// Frames, cameras and people.
+    pub stream: StreamMetrics,
+    /// Alarm, event log, broker and page.
+    pub device: DeviceMetrics,
+}
+
+impl Metrics {
+    /// Everything at zero, for this model and these streams.
+    pub fn new(bundle: &Bundle, streams: &[String]) -> Self {
+        let mut registry = Registry::with_prefix("unmask");
+        let manifest = &bundle.manifest;
+        let model = vec![
+            ("name", manifest.name.as_str().to_owned()),
+            ("release", manifest.release.to_string()),
+            ("sha256", bundle.sha256.clone()),
+        ];
+        registry.register("model", "The model that judges", Info::new(model));
+        let build = vec![("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "The program", Info::new(build));
+        let mut registrar = Registrar(&mut registry);
+        let stream = StreamMetrics::register(&mut registrar, streams);
+        let device = DeviceMetrics::register(&mut registrar);
+        process::register(&mut registry);
+        Self {
+            registry,
+            stream,
+            device,
+        }
+    }
+
+    /// Everything as text.
+    ///
+    /// # Errors
+    /// Never, unless memory is short.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::with_capacity(16 << 10);
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}

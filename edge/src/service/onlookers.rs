@@ -1,0 +1,80 @@
+//! Everybody who looks on: metrics, the live page, the message broker.
+
+use std::sync::Arc;
+
+use unmask_shared::bundle::Bundle;
+
+use super::config::ServiceConfig;
+use crate::alarm::Beacon;
+use crate::error::EdgeError;
+use crate::metrics::{Metrics, MetricsObserver};
+use crate::mqtt::MqttLink;
+use crate::observe::{Observer, Observers, desk};
+use crate::source::WatchedSource;
+use crate::web::{WebInput, WebServer};
+
+/// The threads of everybody who looks on. Dropping it ends them.
+#[derive(Default)]
+pub struct Onlookers {
+    web: Option<WebServer>,
+    mqtt: Option<MqttLink>,
+}
+
+impl Onlookers {
+    /// Starts whoever is configured; the pipeline is to tell the observers.
+    ///
+    /// # Errors
+    /// When the live page cannot be served, or the broker's password not be read.
+    pub fn start(
+        config: &ServiceConfig,
+        bundle: &Bundle,
+        source: &dyn WatchedSource,
+        beacon: &Arc<Beacon>,
+    ) -> Result<(Self, Observers), EdgeError> {
+        let streams = source.streams();
+        let metrics = Arc::new(Metrics::new(bundle, &streams));
+        let (requester, desk) = desk();
+        let input = WebInput {
+            bundle,
+            streams: &streams,
+            rate_hz: source.rate_hz(),
+            metrics: Arc::clone(&metrics),
+            beacon: Arc::clone(beacon),
+            requester: requester.clone(),
+            log: config.log.folder.clone(),
+        };
+        let mut all: Vec<Box<dyn Observer>> = Vec::new();
+        let mut onlookers = Self::default();
+        if let Some((web, observer)) = WebServer::start(&config.web, input)? {
+            all.push(Box::new(observer));
+            onlookers.web = Some(web);
+        }
+        let name = bundle.manifest.name.as_str();
+        let link = MqttLink::start(
+            &config.mqtt,
+            &streams,
+            name,
+            Arc::clone(&metrics),
+            requester,
+        )?;
+        if let Some((mqtt, observer)) = link {
+            all.push(Box::new(observer));
+            onlookers.mqtt = Some(mqtt);
+        }
+        if all.is_empty() {
+            return Ok((onlookers, Observers::default()));
+        }
+        all.push(Box::new(MetricsObserver::new(&metrics, &streams)));
+        Ok((onlookers, Observers::new(all, Some(desk))))
+    }
+
+    /// The connection to the message broker, where there is one.
+    pub fn mqtt(&self) -> Option<&MqttLink> {
+        self.mqtt.as_ref()
+    }
+
+    /// The live page, where it is served.
+    pub fn web(&self) -> Option<&WebServer> {
+        self.web.as_ref()
+    }
+}

@@ -1,0 +1,241 @@
+//! What every request must pass: rate, host, origin, token. And the headers of every
+//! response.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, ORIGIN,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Site;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// What the page may load: itself.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'none'";
+
+/// What is served to everybody, so that they can log in.
+const OPEN: [&str; 6] = [
+    "/login",
+    "/style.css",
+    "/icon.svg",
+    "/login.js",
+    "/text.js",
+    "/texts.json",
+];
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Rate,
+    Host,
+    Origin,
+    Token,
+}
+
+impl Refusal {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::Token => "token",
+        }
+    }
+
+    fn response(self, wants_page: bool) -> Response {
+        match self {
+            Self::Rate => (StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response(),
+            Self::Host => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "this name is not known here: add it to web.hosts\n",
+            )
+                .into_response(),
+            Self::Origin => (StatusCode::FORBIDDEN, "only for this page itself\n").into_response(),
+            Self::Token if wants_page => {
+                (StatusCode::SEE_OTHER, [(LOCATION, "/login")]).into_response()
+            }
+            Self::Token => (
+                StatusCode::UNAUTHORIZED,
+                [(WWW_AUTHENTICATE, "Bearer")],
+                "a token is needed: log in, or send Authorization: Bearer TOKEN\n",
+            )
+                .into_response(),
+        }
+    }
+}
+
+/// Lets a request through, or refuses it.
+pub(super) async fn guard(
+    State(site): State<Arc<Site>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let wants_page = is_page(request.uri().path());
+    let checked = check(
+        &site,
+        peer,
+        request.method(),
+        request.uri(),
+        request.headers(),
+    );
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            site.metrics.device.refused(refusal.name());
+            refusal.response(wants_page)
+        }
+    };
+    dress(response.headers_mut());
+    response
+}
+
+fn is_page(path: &str) -> bool {
+    matches!(path, "/" | "/kiosk")
+}
+
+fn check(
+    site: &Site,
+    peer: IpAddr,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    if !site.requests.allows(peer, Instant::now()) {
+        return Err(Refusal::Rate);
+    }
+    let text = |name: HeaderName| {
+        let mut all = headers.get_all(name).iter();
+        match (all.next(), all.next()) {
+            (Some(one), None) => one.to_str().ok(),
+            _ => None,
+        }
+    };
+    let host = text(HOST).filter(|host| is_known(host, &site.hosts));
+    let Some(host) = host else {
+        return Err(Refusal::Host);
+    };
+    let is_write = method != Method::GET && method != Method::HEAD;
+    let is_own = |origin: &str| {
+        let (_, name) = origin.split_once("://").unwrap_or_default();
+        name.eq_ignore_ascii_case(host)
+    };
+    if headers.contains_key(ORIGIN) && !text(ORIGIN).is_some_and(is_own) {
+        return Err(Refusal::Origin);
+    }
+    // A link on another site may open a page, but nothing else.
+    let site_of = text(HeaderName::from_static("sec-fetch-site"));
+    let is_stranger = site_of.is_some_and(|from| from != "same-origin" && from != "none");
+    if is_stranger && (is_write || !is_page(uri.path()) && uri.path() != "/login") {
+        return Err(Refusal::Origin);
+    }
+    let Some(token) = &site.token else {
+        return Ok(());
+    };
+    let bearer = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let is_known = bearer.is_some_and(|bearer| token.is(bearer))
+        || text(COOKIE).is_some_and(|cookies| token.is_in_cookies(cookies));
+    if is_known || OPEN.contains(&uri.path()) {
+        return Ok(());
+    }
+    if bearer.is_some() && !site.logins.allows(peer, Instant::now()) {
+        return Err(Refusal::Rate);
+    }
+    Err(Refusal::Token)
+}
+
+/// Whether the page may be asked for under this name. A numeric address cannot be
+/// pointed elsewhere by whoever owns a name (DNS rebinding), any other name can.
+fn is_known(host: &str, names: &[String]) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') => {
+            name
+        }
+        _ => host,
+    };
+    let v6 = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    if let Some(v6) = v6 {
+        return v6.parse::<Ipv6Addr>().is_ok();
+    }
+    name.parse::<std::net::Ipv4Addr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn dress(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), microphone=(), geolocation=()",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_addresses_localhost_and_what_is_configured() {
+        let names = ["kiosk.example".to_owned()];
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:8464",
+            "[::1]",
+            "[::1]:8464",
+            "localhost:1",
+            "LOCALHOST",
+            "kiosk.example",
+            "Kiosk.Example:8464",
+            "192.168.0.9:80",
+        ] {
+            assert!(is_known(host, &names), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:8464",
+            "kiosk.example.evil",
+            "::1",
+            "[::1",
+            "[evil.example]",
+            "127.0.0.1:80:80",
+            "1.2.3",
+        ] {
+            assert!(!is_known(host, &names), "{host}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! How often somebody may ask.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Most visitors who are remembered; the one who was silent longest is forgotten.
+const VISITORS_MAX: usize = 512;
+
+/// A bucket of tokens for each visitor.
+#[derive(Debug)]
+pub struct RateLimit {
+    /// Tokens that a bucket gains a second.
+    gain_hz: f64,
+    /// Tokens that a bucket holds.
+    burst: f64,
+    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+impl RateLimit {
+    /// So many a second in the long run, and `burst` at once.
+    pub fn new(gain_hz: f64, burst: f64) -> Self {
+        Self {
+            gain_hz,
+            burst,
+            buckets: Mutex::default(),
+        }
+    }
+
+    /// Whether this visitor may ask now. All addresses of one IPv6 network (/64) are
+    /// one visitor.
+    pub fn allows(&self, visitor: IpAddr, now: Instant) -> bool {
+        let visitor = network_of(visitor);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= VISITORS_MAX && !buckets.contains_key(&visitor) {
+            let silent = buckets.iter().min_by_key(|(_, bucket)| bucket.at);
+            if let Some(silent) = silent.map(|(visitor, _)| *visitor) {
+                buckets.remove(&silent);
+            }
+        }
+        let bucket = buckets.entry(visitor).or_insert(Bucket {
+            tokens: self.burst,
+            at: now,
+        });
+        let since = now
+            .saturating_duration_since(bucket.at)
+            .min(Duration::from_secs(3600));
+        bucket.tokens = (bucket.tokens + self.gain_hz * since.as_secs_f64()).min(self.burst);
+        bucket.at = now;
+        let allowed = bucket.tokens >= 1.0;
+        if allowed {
+            bucket.tokens -= 1.0;
+        }
+        allowed
+    }
+}
+
+fn network_of(visitor: IpAddr) -> IpAddr {
+    match visitor {
+        IpAddr::V4(_) => visitor,
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => IpAddr::V4(address),
+            None => {
+                let mask = u128::MAX << 64;
+                IpAddr::V6((u128::from(address) & mask).into())
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitor_may_ask_in_bursts_and_then_at_the_rate() {
+        let limit = RateLimit::new(10.0, 30.0);
+        let (start, visitor) = (Instant::now(), IpAddr::from([10, 0, 0, 1]));
+        let allowed = (0..100).filter(|_| limit.allows(visitor, start)).count();
+        assert_eq!(allowed, 30);
+        let second = start + Duration::from_millis(1001);
+        let allowed = (0..100).filter(|_| limit.allows(visitor, second)).count();
+        assert_eq!(allowed, 10);
+        assert!(limit.allows(IpAddr::from([10, 0, 0, 2]), second));
+    }
+
+    #[test]
+    fn visitors_are_forgotten_before_they_fill_memory() {
+        let limit = RateLimit::new(1.0, 1.0);
+        let start = Instant::now();
+        for number in 0..100_000_u32 {
+            let now = start + Duration::from_millis(number.into());
+            assert!(limit.allows(IpAddr::V4(number.into()), now));
+        }
+        assert_eq!(limit.buckets.lock().unwrap().len(), VISITORS_MAX);
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_one_visitor() {
+        let limit = RateLimit::new(1.0, 1.0);
+        let now = Instant::now();
+        assert!(limit.allows("2001:db8::1".parse().unwrap(), now));
+        assert!(!limit.allows("2001:db8::2".parse().unwrap(), now));
+        assert!(limit.allows("2001:db8:0:1::1".parse().unwrap(), now));
+        assert!(limit.allows("::ffff:10.0.0.1".parse().unwrap(), now));
+        assert!(!limit.allows("10.0.0.1".parse().unwrap(), now));
+    }
+}

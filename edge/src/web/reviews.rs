@@ -1,0 +1,157 @@
+//! The review queue over the web.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::Site;
+use super::routes::asked;
+use crate::log::{Decision, LogReader, RecordError};
+use crate::observe::Request;
+use crate::review::{Span, spans, write_csv};
+
+/// So many of the newest entries of the log are looked through.
+const ENTRIES_MAX: usize = 4000;
+/// The log is read anew after this time at the earliest.
+const FRESH_FOR: Duration = Duration::from_millis(500);
+
+/// What was read from the log last.
+#[derive(Default)]
+pub(super) struct Cache(Mutex<Option<(Instant, Arc<Vec<Span>>)>>);
+
+/// Why there is nothing to show.
+enum Missing {
+    NoLog,
+    Error(RecordError),
+    Busy,
+}
+
+impl IntoResponse for Missing {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoLog => (
+                StatusCode::NOT_FOUND,
+                "there is no event log: start with --log DIR\n".to_owned(),
+            ),
+            Self::Error(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "try again in a moment\n".to_owned(),
+            ),
+        }
+        .into_response()
+    }
+}
+
+async fn read<T: Send + 'static>(
+    site: &Site,
+    work: impl FnOnce(PathBuf) -> Result<T, RecordError> + Send + 'static,
+) -> Result<T, Missing> {
+    let folder = site.log.clone().ok_or(Missing::NoLog)?;
+    let done = tokio::task::spawn_blocking(move || work(folder)).await;
+    done.map_err(|_| Missing::Busy)?.map_err(Missing::Error)
+}
+
+async fn spans_of(site: &Site) -> Result<Arc<Vec<Span>>, Missing> {
+    let cached = site
+        .reviews
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    if let Some((at, spans)) = cached
+        && at.elapsed() < FRESH_FOR
+    {
+        return Ok(spans);
+    }
+    let rate_hz = site.rate_hz;
+    let found = read(site, move |folder| {
+        let log = LogReader::open(&folder)?;
+        let newest = log.newest(ENTRIES_MAX)?;
+        Ok(spans(&newest.entries, rate_hz))
+    });
+    let found = Arc::new(found.await?);
+    let cached = (Instant::now(), Arc::clone(&found));
+    *site
+        .reviews
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(cached);
+    Ok(found)
+}
+
+/// Flagged spans, newest first.
+pub(super) async fn list(State(site): State<Arc<Site>>) -> Response {
+    match spans_of(&site).await {
+        Ok(spans) => Json(&*spans).into_response(),
+        Err(missing) => missing.into_response(),
+    }
+}
+
+/// The same for a spreadsheet.
+pub(super) async fn csv(State(site): State<Arc<Site>>) -> Response {
+    let spans = match spans_of(&site).await {
+        Ok(spans) => spans,
+        Err(missing) => return missing.into_response(),
+    };
+    let mut bytes = Vec::new();
+    match write_csv(&spans, &mut bytes) {
+        Ok(()) => {
+            let headers = [
+                (CONTENT_TYPE, "text/csv; charset=utf-8"),
+                (CONTENT_DISPOSITION, "attachment; filename=\"reviews.csv\""),
+            ];
+            (headers, bytes).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+/// The still of an entry.
+pub(super) async fn still(State(site): State<Arc<Site>>, Path(entry): Path<u64>) -> Response {
+    let found = read(&site, move |folder| LogReader::open(&folder)?.still(entry)).await;
+    match found {
+        Ok(Some(bytes)) => ([(CONTENT_TYPE, "image/jpeg")], bytes).into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "no still of this entry is kept\n").into_response(),
+        Err(missing) => missing.into_response(),
+    }
+}
+
+/// What somebody found.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Found {
+    decision: Decision,
+    #[serde(default)]
+    note: String,
+}
+
+/// Writes what somebody found into the event log.
+pub(super) async fn decide(
+    State(site): State<Arc<Site>>,
+    Path(entry): Path<u64>,
+    Json(found): Json<Found>,
+) -> Response {
+    let spans = match spans_of(&site).await {
+        Ok(spans) => spans,
+        Err(missing) => return missing.into_response(),
+    };
+    if !spans.iter().any(|span| span.entry == entry) {
+        return (StatusCode::NOT_FOUND, "this entry flagged nobody\n").into_response();
+    }
+    asked(
+        &site,
+        Request::Review {
+            entry,
+            decision: found.decision,
+            note: found.note,
+        },
+    )
+}

@@ -1,0 +1,13 @@
+//! The live page: in a real browser, and under abuse.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod abuse;
+mod browser;
+mod http;
+mod latency;
+mod page;
+mod review;
+mod served;
+mod settings;
