@@ -15,6 +15,7 @@ pub mod capture;
 pub mod cli;
 pub mod demo;
 pub mod error;
+pub mod generate;
 pub mod log;
 pub mod model;
 pub mod person;
