@@ -173,6 +173,10 @@ impl WatchedSource for LiveSource {
     fn faults(&self, stream: usize) -> FaultSet {
         self.cameras.faults(stream)
     }
+
+    fn frames_delivered(&self, stream: usize) -> u64 {
+        self.cameras.frames_delivered(stream)
+    }
 }
 
 fn camera_error(camera: &str, error: &io::Error) -> SourceError {

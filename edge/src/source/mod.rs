@@ -61,6 +61,13 @@ pub trait WatchedSource: FrameSource {
         let _ = stream;
         FaultSet::default()
     }
+
+    /// Frames that a stream has had so far, also those that nobody took. 0 where
+    /// frames wait until they are taken.
+    fn frames_delivered(&self, stream: usize) -> u64 {
+        let _ = stream;
+        0
+    }
 }
 
 impl WatchedSource for SyntheticSource {}
