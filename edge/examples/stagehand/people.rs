@@ -16,8 +16,8 @@ pub const FRAME_BYTES: usize = 2 * WIDTH * HEIGHT;
 const FRAMES: u32 = 24;
 
 /// Seeds of people on whom the released model is right, on any machine.
-const GENUINE: u64 = 1;
-const SWAPPED: u64 = 2;
+const GENUINE: u64 = 5;
+const SWAPPED: u64 = 4;
 
 /// Writes `genuine.yuyv`, `swapped.yuyv` and `nobody.yuyv` into the folder.
 pub fn draw(folder: &Path) -> Result<(), Box<dyn Error>> {
