@@ -16,6 +16,28 @@ die() {
     exit 2
 }
 
+# Ends a test that cannot be made, so that nobody overlooks it; UNMASK_NO_SKIP=1 forbids that.
+skip() {
+    printf '\nSKIPPED %s: %s\n\n' "${0##*/}" "$*" >&2
+    [[ -z "${UNMASK_NO_SKIP:-}" ]] || exit 2
+    exit 0
+}
+
+# within_minutes N COMMAND...: skips the test when the command takes longer; no N: any time.
+within_minutes() {
+    local minutes="$1" code=0
+    shift
+    if [[ -z "$minutes" ]]; then
+        "$@"
+        return
+    fi
+    timeout "$((60 * minutes))" "$@" || code=$?
+    if [[ $code -eq 124 ]]; then
+        skip "it did not fit into $minutes minutes; what was built is kept for the next run"
+    fi
+    return "$code"
+}
+
 say() {
     printf 'guest: %s\n' "$*" >&2
 }
