@@ -7,7 +7,7 @@ use std::path::Path;
 
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
-/// Pixels across: small, since a guest without hardware floating point is slow.
+/// Pixels across: small, since an emulated machine is slow.
 pub const WIDTH: usize = 320;
 /// Pixels down.
 pub const HEIGHT: usize = 240;
