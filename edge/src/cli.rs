@@ -11,6 +11,7 @@ use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
 use crate::doctor::DoctorArgs;
 use crate::error::EdgeError;
+use crate::generate::GenerateCommand;
 use crate::log::LogCommand;
 use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
@@ -93,6 +94,13 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: ModelCommand,
+    },
+    /// Write manual pages and shell completions, for packages
+    #[command(hide = true)]
+    Generate {
+        /// What to write.
+        #[command(subcommand)]
+        command: GenerateCommand,
     },
 }
 
@@ -193,6 +201,10 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
         }
         Command::Model { command } => {
             command.run(out)?;
+            Ok(ExitStatus::Nothing)
+        }
+        Command::Generate { command } => {
+            command.run()?;
             Ok(ExitStatus::Nothing)
         }
     }

@@ -52,6 +52,14 @@ pub enum EdgeError {
         /// What went wrong.
         error: image::ImageError,
     },
+    /// Manual pages or completions cannot be written.
+    #[error("cannot write into {folder}: {cause}")]
+    Generate {
+        /// Where they should go.
+        folder: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// Signals cannot be caught.
     #[error("cannot listen for Ctrl-C and SIGTERM: {0}")]
     Signal(io::Error),

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod demo;
 pub mod doctor;
 pub mod error;
+pub mod generate;
 pub mod log;
 pub mod machine;
 pub mod metrics;

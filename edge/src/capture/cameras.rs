@@ -143,6 +143,11 @@ impl Cameras {
         self.mailbox.faults(camera).iter().chain(stalled).collect()
     }
 
+    /// Frames that a camera has delivered so far.
+    pub fn frames_delivered(&self, camera: usize) -> u64 {
+        self.mailbox.frames_delivered(camera)
+    }
+
     /// Notices threads that hang.
     fn watch_threads(&mut self) {
         let now = self.clock.now().as_millis() as u64;

@@ -132,6 +132,12 @@ impl Mailbox {
         active.into_iter().flatten().copied().collect()
     }
 
+    /// Frames that a camera has delivered so far.
+    pub fn frames_delivered(&self, camera: usize) -> u64 {
+        let slots = self.lock();
+        slots.slots.get(camera).map_or(0, |slot| slot.status.frames)
+    }
+
     /// Lets no camera wait for the reader any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;

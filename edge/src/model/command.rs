@@ -18,6 +18,8 @@ use crate::error::EdgeError;
 pub enum ModelCommand {
     /// Print name, checksum, figures and terms of a model
     Show(ModelArgs),
+    /// Let a model test itself: whether it computes here what it computed where it was made
+    Test(ModelArgs),
     /// Check the signature of a bundle, load it, and let it test itself
     Verify(VerifyArgs),
     /// Verify a bundle and use it from now on; when it fails, nothing changes
@@ -72,6 +74,13 @@ impl ModelCommand {
             Self::Show(args) => {
                 let (bundle, origin) = args.open()?;
                 show(&bundle, &origin, out)?;
+            }
+            Self::Test(args) => {
+                let bundle = args.open()?.0;
+                let tested = self_test(&bundle).map_err(super::ModelError::from)?;
+                let (name, release) = (&bundle.manifest.name, bundle.manifest.release);
+                writeln!(out, "{name} release {release}")?;
+                told(tested, out)?;
             }
             Self::Verify(args) => args.run(out)?,
             Self::Install(args) => args.run(out)?,

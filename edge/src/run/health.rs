@@ -17,6 +17,8 @@ pub(super) struct Health {
     faults: FaultSet,
     /// When its newest frame came.
     frame_at: Duration,
+    /// Frames that it had delivered then, where that is known.
+    delivered: u64,
     is_lost: bool,
 }
 
@@ -30,6 +32,14 @@ impl Health {
     pub(super) fn frame(&mut self, now: Duration) -> Option<EventKind> {
         self.frame_at = now;
         std::mem::take(&mut self.is_lost).then_some(EventKind::CameraBack)
+    }
+
+    /// Takes how many frames it has delivered so far. One that waits, while others
+    /// are judged, is no silence: slow machines would take their cameras for lost.
+    pub(super) fn delivered(&mut self, frames: u64, now: Duration) {
+        if frames != self.delivered {
+            (self.delivered, self.frame_at) = (frames, now);
+        }
     }
 
     /// Takes what is wrong now. Tells what is new about that: first what hints at
@@ -82,6 +92,21 @@ mod tests {
             }
         }
         let expected = [(1900, EventKind::CameraLost), (4000, EventKind::CameraBack)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn frames_that_wait_while_others_are_judged_are_no_silence() {
+        let mut health = Health::default();
+        let odd = FaultSet::from_iter([FaultKind::Virtual]);
+        let mut told = Vec::new();
+        // No frame is looked at; five are delivered, a second apart, and then none.
+        for second in 0..10 {
+            let now = Duration::from_secs(second);
+            health.delivered(second.min(5), now);
+            told.extend(health.update(odd, now).map(|kind| (second, kind)));
+        }
+        let expected = [(0, EventKind::CameraVirtual), (6, EventKind::CameraLost)];
         assert_eq!(told, expected);
     }
 

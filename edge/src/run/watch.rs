@@ -82,6 +82,7 @@ impl Watch {
             };
             let faults = source.faults(stream);
             has_changed |= faults != lane.health.faults();
+            lane.health.delivered(source.frames_delivered(stream), now);
             let noticed = lane.notice(faults, now, &mut self.pending);
             self.tell(stream, service, out)?;
             noticed?;

@@ -181,6 +181,10 @@ impl WatchedSource for LiveSource {
     fn cameras(&self) -> Vec<CameraStatus> {
         self.status()
     }
+
+    fn frames_delivered(&self, stream: usize) -> u64 {
+        self.cameras.frames_delivered(stream)
+    }
 }
 
 fn camera_error(camera: &str, error: &io::Error) -> SourceError {

@@ -76,6 +76,13 @@ pub trait WatchedSource: FrameSource {
     fn cameras(&self) -> Vec<CameraStatus> {
         Vec::new()
     }
+
+    /// Frames that a stream has had so far, also those that nobody took. 0 where
+    /// frames wait until they are taken.
+    fn frames_delivered(&self, stream: usize) -> u64 {
+        let _ = stream;
+        0
+    }
 }
 
 impl WatchedSource for SyntheticSource {}
