@@ -63,16 +63,18 @@ const FRAMES: u32 = 30;
 
 /// Seed of a person, whether the face is swapped, and what the whole way of a frame
 /// (finder, tracker, crop, network, verdict) says on x86-64.
-const PEOPLE: [(u64, bool, Verdict, f32); 3] = [
-    (5, false, Verdict::Genuine, 0.054_863_438),
+const PEOPLE: [(u64, bool, Verdict, f32); 4] = [
+    (5, false, Verdict::Genuine, 0.009_360_447),
     (4, true, Verdict::Manipulated, 0.993_307_2),
-    (3, false, Verdict::Undecided, 0.298_187_05),
+    (18, true, Verdict::Manipulated, 0.785_617_8),
+    (13, false, Verdict::Undecided, 0.619_623_7),
 ];
 
 #[test]
 fn the_whole_way_of_a_frame_ends_in_the_same_scores_and_verdicts() {
     let bundle = builtin().unwrap();
     let people = FaceModel::builtin().unwrap();
+    let mut wrong = Vec::new();
     for (seed, swapped, verdict, score) in PEOPLE {
         let swap = if swapped { Swap::Always } else { Swap::Never };
         let config = SceneConfig {
@@ -103,8 +105,9 @@ fn the_whole_way_of_a_frame_ends_in_the_same_scores_and_verdicts() {
         }
         pipeline.finish(&mut note).unwrap();
         let found = found.expect("nobody was seen");
-        assert_eq!(found.0, verdict, "seed {seed}: score {}", found.1);
-        let apart = (found.1 - score).abs();
-        assert!(apart <= SCORE_TOLERANCE, "seed {seed}: {} differs", found.1);
+        if found.0 != verdict || (found.1 - score).abs() > SCORE_TOLERANCE {
+            wrong.push((seed, swapped, found));
+        }
     }
+    assert!(wrong.is_empty(), "judged otherwise: {wrong:?}");
 }

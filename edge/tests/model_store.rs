@@ -119,30 +119,31 @@ fn a_newer_release_takes_over_and_an_older_one_does_not() {
 fn a_model_that_fails_leaves_the_running_one_alone() {
     let shop = Workshop::new();
     let store = shop.store();
-    let good = shop.bundle("good", release(2));
+    let next = built_in_release() + 1;
+    let good = shop.bundle("good", release(next));
     store.install(&good, &shop.keys, false).unwrap();
     let name = builtin().unwrap().manifest.name.to_string();
 
-    let stranger = shop.bundle("stranger", release(3));
+    let stranger = shop.bundle("stranger", release(next + 1));
     sign(&stranger, &KeyPair::generate_unencrypted_keypair().unwrap());
-    let damaged = shop.bundle("damaged", release(3));
+    let damaged = shop.bundle("damaged", release(next + 1));
     fs::write(damaged.join("CARD.md"), "other").unwrap();
-    let unsigned = shop.bundle("unsigned", release(3));
+    let unsigned = shop.bundle("unsigned", release(next + 1));
     fs::remove_file(unsigned.join(SIGNATURE_FILE)).unwrap();
     let no_network = shop.bundle("no_network", |manifest, model| {
-        manifest.release = 3;
+        manifest.release = next + 1;
         *model = b"not a network".to_vec();
     });
     let half = shop.bundle("half", |manifest, model| {
-        manifest.release = 3;
+        manifest.release = next + 1;
         model.truncate(model.len() / 2);
     });
     let wrong = shop.bundle("wrong", |manifest, _| {
-        manifest.release = 3;
+        manifest.release = next + 1;
         manifest.golden[0].logits[1] += 0.1;
     });
     let untested = shop.bundle("untested", |manifest, _| {
-        manifest.release = 3;
+        manifest.release = next + 1;
         manifest.golden.clear();
     });
     for (dir, wanted) in [
@@ -160,7 +161,7 @@ fn a_model_that_fails_leaves_the_running_one_alone() {
             .unwrap_err()
             .to_string();
         assert!(error.contains(wanted), "{}: {error}", dir.display());
-        assert_eq!(shop.used(), Some((name.clone(), 2)), "{}", dir.display());
+        assert_eq!(shop.used(), Some((name.clone(), next)), "{}", dir.display());
     }
     let left: Vec<_> = fs::read_dir(shop.path("models/installed"))
         .unwrap()
@@ -172,7 +173,7 @@ fn a_model_that_fails_leaves_the_running_one_alone() {
 fn a_damaged_copy_is_seen_and_can_be_installed_again() {
     let shop = Workshop::new();
     let store = shop.store();
-    let dir = shop.bundle("good", release(2));
+    let dir = shop.bundle("good", release(built_in_release() + 1));
     let (installed, _) = store.install(&dir, &shop.keys, false).unwrap();
     for file in BUNDLE_FILES {
         let path = installed.folder.join(file);
