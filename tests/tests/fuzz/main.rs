@@ -99,7 +99,7 @@ fn settings_in_layers() {
 
 #[test]
 fn the_configuration_of_the_service() {
-    hold(&mut service::ServiceToml, 100_000, 2.0 * MIB, 0.05);
+    hold(&mut service::ServiceToml, 1_000_000, 2.0 * MIB, 0.05);
 }
 
 #[test]
