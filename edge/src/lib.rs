@@ -7,6 +7,12 @@
 //! show to others. [`run`], [`analyze`], [`mod@bench`] and
 //! [`demo`] are the commands built on it.
 
+// On a device each of these is a crash.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)
+)]
+
 pub mod alarm;
 pub mod analyze;
 pub mod bench;

@@ -1,5 +1,11 @@
 //! The `unmask-edge` program.
 
+// On a device each of these is a crash.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)
+)]
+
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 

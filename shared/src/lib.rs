@@ -12,6 +12,12 @@
 //! logit, [`calibration`] gives it a meaning, [`verdict`] adds up the evidence
 //! of a track, [`event`] records what changed, [`signal`] says what the device
 //! shows, and [`wire`] tells both to a microcontroller.
+
+// On a device each of these is a crash.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)
+)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 #[cfg(all(test, not(feature = "std")))]
