@@ -6,19 +6,28 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)
 )]
 
+use std::alloc::System;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry;
+use tracing_subscriber::util::SubscriberInitExt;
+use unmask_arena::Arena;
 use unmask_edge::cli::{Cli, execute};
 use unmask_edge::report::ExitStatus;
 
+/// What decoding a picture and finding faces takes for every frame does not reach the system.
+#[global_allocator]
+static ALLOCATOR: Arena<System> = Arena::new(System);
+
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+    registry()
+        .with(layer().with_writer(std::io::stderr))
+        .with(log_filter())
         .init();
     let cli = Cli::parse();
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -36,4 +45,12 @@ fn main() -> ExitCode {
             ExitCode::from(ExitStatus::Error.code())
         }
     }
+}
+
+/// What `RUST_LOG` asks for: a level, or levels of modules as in `warn,unmask_edge=debug`.
+fn log_filter() -> Targets {
+    let wanted = std::env::var("RUST_LOG").ok();
+    wanted
+        .and_then(|wanted| wanted.parse().ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::ERROR))
 }

@@ -1,8 +1,9 @@
 //! Finding faces, also those that fill the whole picture.
 
+use unmask_arena::within;
 use unmask_shared::face::{Face, FaceFinder, FaceFinderConfig, FaceFinderError};
 use unmask_shared::geometry::FaceBox;
-use unmask_shared::sample::ImageError;
+use unmask_shared::sample::{ImageError, RgbView};
 
 use crate::source::Frame;
 use crate::source::pad_edges;
@@ -42,6 +43,8 @@ impl FaceDetector for FaceSearch {
 /// margin of repeated edge pixels.
 pub struct FaceSearch {
     finder: FaceFinder,
+    /// Width and height of the last picture, without a margin and with one.
+    sizes: [(usize, usize); 2],
     padded: Frame,
     padded_tries_left: u32,
     padding: bool,
@@ -53,6 +56,7 @@ impl FaceSearch {
     pub fn new(config: FaceFinderConfig, padding: bool) -> Result<Self, FaceFinderError> {
         Ok(Self {
             finder: FaceFinder::new(config)?,
+            sizes: [(0, 0); 2],
             padded: Frame::default(),
             padded_tries_left: PADDED_TRIES_MAX,
             padding,
@@ -61,7 +65,8 @@ impl FaceSearch {
 
     /// The faces in `frame`, largest first, in pixels of the frame.
     pub fn find(&mut self, frame: &Frame) -> Result<Vec<Face>, ImageError> {
-        let faces = self.finder.find(&frame.view()?);
+        let [plain, with_margin] = &mut self.sizes;
+        let faces = look(&mut self.finder, &frame.view()?, plain);
         if !faces.is_empty() {
             // A face with surroundings: its stream needs no margin.
             self.padded_tries_left = 0;
@@ -74,7 +79,7 @@ impl FaceSearch {
         let step = longest.div_ceil(PADDED_SIDE_MAX).max(1);
         let margin = (MARGIN * longest as f32) as usize / step;
         pad_edges(frame, step, margin, &mut self.padded);
-        let mut faces = self.finder.find(&self.padded.view()?);
+        let mut faces = look(&mut self.finder, &self.padded.view()?, with_margin);
         faces.retain_mut(|face| {
             face.bbox = unpadded(&face.bbox, step as f32, margin as f32);
             let centre = face.bbox.centre();
@@ -92,6 +97,17 @@ impl FaceSearch {
     /// Forgets what was learnt about the stream.
     pub fn reset(&mut self) {
         self.padded_tries_left = PADDED_TRIES_MAX;
+    }
+}
+
+/// Searches one picture. The finder makes its lists anew for each, a few thousand small ones,
+/// which the arena holds; what it keeps, it makes for the first picture of a size.
+fn look(finder: &mut FaceFinder, view: &RgbView<'_>, last: &mut (usize, usize)) -> Vec<Face> {
+    let size = (view.width(), view.height());
+    if std::mem::replace(last, size) == size {
+        within(|| finder.find(view))
+    } else {
+        finder.find(view)
     }
 }
 

@@ -44,6 +44,16 @@ fn a_missing_file() {
 }
 
 #[test]
+fn a_pipe_that_nobody_writes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.path().join("pipe.mp4"))
+        .status();
+    assert!(made.unwrap().success());
+    expect_error(folder.path(), "pipe.mp4", &["pipe.mp4", "is a pipe"]);
+}
+
+#[test]
 fn a_text_file_named_mp4() {
     if !have_ffmpeg("a_text_file_named_mp4") {
         return;

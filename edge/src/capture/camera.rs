@@ -6,16 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use unmask_pixels::{Converter, Format, JpegFault, PictureFault};
+
 use crate::source::Frame;
 
 use super::clock::Clock;
 use super::config::CameraConfig;
-use super::convert::{Converter, PictureFault};
 use super::device::{Buffer, Bus, Device};
 use super::fault::{CameraEvent, FaultCounters, FaultKind, KINDS};
-use super::format::Format;
 use super::identity::Attached;
-use super::jpeg::JpegFault;
 use super::watch::PictureWatch;
 
 /// Who gets the frames, and learns of faults.

@@ -4,7 +4,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::format::{Format, PixelFormat};
+use unmask_pixels::{Format, PixelFormat};
+
 use super::identity::Attached;
 
 /// What is asked of a camera; it may settle on something near.

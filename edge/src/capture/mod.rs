@@ -12,12 +12,9 @@ pub mod camera;
 pub mod cameras;
 pub mod clock;
 pub mod config;
-pub mod convert;
 pub mod device;
 pub mod fault;
-pub mod format;
 pub mod identity;
-pub mod jpeg;
 pub mod list;
 pub mod mailbox;
 pub mod process;
@@ -32,9 +29,9 @@ pub use cameras::{CameraSetup, Cameras};
 pub use config::{CameraConfig, Limits};
 pub use device::Wanted;
 pub use fault::{CameraEvent, FaultCounters, FaultKind, FaultSet};
-pub use format::{Format, PixelFormat};
 pub use identity::{Attached, Enrolment};
 pub use mailbox::{CameraStatus, Taken};
+pub use unmask_pixels::{Format, PixelFormat};
 
 /// What an error of a camera means to its user, and what to do about it.
 pub fn remedy(error: &std::io::Error) -> String {

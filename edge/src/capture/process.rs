@@ -6,10 +6,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use unmask_pixels::Format;
 use unmask_shared::media::StderrTail;
 
 use super::device::{Buffer, Bus, Device, Wanted};
-use super::format::Format;
 use super::identity::Attached;
 
 /// How long a child may take to end by itself, or when it is asked to.

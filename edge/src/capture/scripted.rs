@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use unmask_pixels::{Format, FormatError, PixelFormat};
+
 use super::clock::{Clock, SimulatedClock};
 use super::device::{Buffer, Bus, Device, Wanted};
 use super::fault::FaultKind;
-use super::format::{Format, FormatError, PixelFormat};
 use super::identity::Attached;
 
 /// One failure.

@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use unmask_pixels::{Format, PixelFormat};
 use v4l::buffer::{Flags, Type};
 use v4l::capability::Flags as Capability;
 use v4l::frameinterval::FrameIntervalEnum;
@@ -23,7 +24,6 @@ use v4l::video::capture::Parameters;
 use v4l::{FourCC, Fraction};
 
 use super::device::{Buffer, Bus, Device, Wanted};
-use super::format::{Format, PixelFormat};
 use super::identity::Attached;
 use super::sysfs;
 

@@ -32,33 +32,39 @@ impl Collector for Machine {
             }
         }
         if let Some(bytes) = machine::resident_bytes() {
-            let gauge = ConstGauge::new(bytes as f64);
             let help = "Memory that the program holds";
-            let kind = gauge.metric_type();
-            gauge.encode(encoder.encode_descriptor(
+            let gauge = ConstGauge::new(bytes as f64);
+            single(
+                &mut encoder,
                 "resident_memory",
                 help,
                 Some(&Unit::Bytes),
-                kind,
-            )?)?;
+                &gauge,
+            )?;
         }
         if let Some(count) = machine::open_descriptors() {
-            let gauge = ConstGauge::new(count as f64);
             let help = "Files and sockets that the program has open";
-            let kind = gauge.metric_type();
-            gauge.encode(encoder.encode_descriptor("open_descriptors", help, None, kind)?)?;
+            let gauge = ConstGauge::new(count as f64);
+            single(&mut encoder, "open_descriptors", help, None, &gauge)?;
         }
         if let Some(seconds) = machine::cpu_seconds() {
-            let counter = ConstCounter::new(seconds);
             let help = "Processor time that the program used";
-            let kind = counter.metric_type();
-            counter.encode(encoder.encode_descriptor(
-                "cpu",
-                help,
-                Some(&Unit::Seconds),
-                kind,
-            )?)?;
+            let counter = ConstCounter::new(seconds);
+            single(&mut encoder, "cpu", help, Some(&Unit::Seconds), &counter)?;
         }
-        Ok(())
+        let help = "Allocations for frames that did not fit into the memory set aside for them";
+        let spilled = ConstCounter::new(unmask_arena::usage().spilled);
+        single(&mut encoder, "arena_spilled", help, None, &spilled)
     }
+}
+
+/// A metric without labels.
+fn single(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    metric: &impl EncodeMetric,
+) -> Result<(), std::fmt::Error> {
+    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
 }

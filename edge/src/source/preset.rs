@@ -169,7 +169,7 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let sides = text.split_once('x').and_then(|(width, height)| {
             let (width, height) = (width.parse().ok()?, height.parse().ok()?);
-            let range = 16..=crate::capture::format::SIDE_MAX;
+            let range = 16..=unmask_pixels::format::SIDE_MAX;
             (range.contains(&width) && range.contains(&height)).then_some((width, height))
         });
         let (width, height) = sides.ok_or("write WIDTHxHEIGHT, as in 1280x720, 16 to 8192 each")?;

@@ -1,6 +1,6 @@
 //! Pictures in folders, and which files are worth opening at all.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -28,12 +28,16 @@ pub enum MediaKind {
 /// Looks at the first bytes of a file: what the name says does not count.
 pub fn sniff(path: &Path) -> Result<MediaKind, SourceError> {
     let mut head = [0_u8; 32];
-    let mut file = File::open(path).map_err(|error| open_error(path, error))?;
-    let metadata = file.metadata().map_err(|error| open_error(path, error))?;
+    // Before it is opened: the opening of a pipe waits for somebody who writes.
+    let metadata = fs::metadata(path).map_err(|error| open_error(path, error))?;
     if metadata.is_dir() {
         let error = std::io::Error::from(std::io::ErrorKind::IsADirectory);
         return Err(open_error(path, error));
     }
+    if !metadata.is_file() {
+        return Err(SourceError::NoFile(path.to_path_buf()));
+    }
+    let mut file = File::open(path).map_err(|error| open_error(path, error))?;
     let length = file
         .read(&mut head)
         .map_err(|error| open_error(path, error))?;
@@ -58,7 +62,7 @@ pub fn list_media(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
 }
 
 fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
-    for entry in std::fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
+    for entry in fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
         let entry = entry.map_err(|error| open_error(folder, error))?;
         let path = entry.path();
         let kind = entry
@@ -99,7 +103,7 @@ impl FolderSource {
     /// Lists the pictures directly inside `folder`.
     pub fn open(folder: &Path) -> Result<Self, SourceError> {
         let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
+        for entry in fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
             let path = entry.map_err(|error| open_error(folder, error))?.path();
             if ending_in(&path, IMAGE_ENDINGS) && path.is_file() {
                 if files.len() == MEDIA_MAX {
@@ -169,7 +173,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         picture(&folder.path().join("b.png"), 20);
         picture(&folder.path().join("a.png"), 10);
-        std::fs::write(folder.path().join("notes.txt"), "x").unwrap();
+        fs::write(folder.path().join("notes.txt"), "x").unwrap();
         let mut source = FolderSource::open(folder.path()).unwrap();
         let mut frame = Frame::default();
         let mut seen = Vec::new();
@@ -196,9 +200,9 @@ mod tests {
     fn finds_media_in_folders_below_and_goes_by_content() {
         let folder = tempfile::tempdir().unwrap();
         let below = folder.path().join("below");
-        std::fs::create_dir(&below).unwrap();
+        fs::create_dir(&below).unwrap();
         picture(&below.join("a.PNG"), 1);
-        std::fs::write(folder.path().join("z.mp4"), "text").unwrap();
+        fs::write(folder.path().join("z.mp4"), "text").unwrap();
         let files = list_media(folder.path()).unwrap();
         assert_eq!(files, [below.join("a.PNG"), folder.path().join("z.mp4")]);
         assert_eq!(sniff(&files[0]).unwrap(), MediaKind::Image);

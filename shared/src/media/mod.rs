@@ -103,6 +103,11 @@ pub enum SourceError {
         /// What the system said.
         error: io::Error,
     },
+    /// A pipe, a device or a socket, which can be read only once or not at all.
+    #[error(
+        "{0} is a pipe or a device; name a file, or use --command for what writes frames and --camera for a camera"
+    )]
+    NoFile(PathBuf),
     /// The file is a picture that the decoder does not understand.
     #[error("cannot read the picture {path}: {error}")]
     Picture {

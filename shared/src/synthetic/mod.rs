@@ -13,6 +13,7 @@
 
 mod background;
 mod body;
+mod file;
 mod golden;
 mod grid;
 mod model;

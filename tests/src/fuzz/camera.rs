@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use unmask_edge::capture::convert::{Converter, PictureFault};
 use unmask_edge::capture::device::Buffer;
-use unmask_edge::capture::format::SIDE_MAX;
-use unmask_edge::capture::jpeg::{JpegDecoder, JpegFault};
-use unmask_edge::capture::{Format, PixelFormat};
+use unmask_pixels::format::SIDE_MAX;
+use unmask_pixels::{Converter, Format, JpegDecoder, JpegFault, PictureFault, PixelFormat};
 
 use super::{Parser, Reached};
 

@@ -11,12 +11,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use unmask_arena::within;
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder as Decoder;
 
-use super::format::SIDE_MAX;
+use crate::format::SIDE_MAX;
 
 /// Most bytes before the start-of-image marker.
 const LEAD_MAX: usize = 1024;
@@ -97,8 +98,8 @@ impl JpegDecoder {
         picture.extend_from_slice(&AHEAD);
         rgb.resize(3 * size.0 * size.1, 0);
         // The decoder has been fuzzed by its makers, but one picture must never
-        // end the program.
-        catch_unwind(AssertUnwindSafe(|| decode_whole(picture, rgb)))
+        // end the program. It makes its rows of blocks anew for each picture.
+        catch_unwind(AssertUnwindSafe(|| within(|| decode_whole(picture, rgb))))
             .unwrap_or_else(|_| Err(corrupt("the decoder gave up")))
     }
 }

@@ -1,7 +1,7 @@
 //! Turns the bytes of cameras into RGB.
 
-use super::format::{Format, PixelFormat};
-use super::jpeg::{JpegDecoder, JpegFault};
+use crate::format::{Format, PixelFormat};
+use crate::jpeg::{JpegDecoder, JpegFault};
 
 /// Why the bytes of a buffer are no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
