@@ -23,6 +23,9 @@
 //! assert_eq!(unmask_arena::usage().bytes, 0);
 //! ```
 
+// On a device each of these is a crash.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)]
+
 mod pool;
 
 use std::alloc::{GlobalAlloc, Layout};
