@@ -200,6 +200,7 @@ struct QualityMean {
     sharpness: f32,
     luma: f32,
     face_px: f32,
+    turn_deg: f32,
 }
 
 impl QualityMean {
@@ -209,6 +210,7 @@ impl QualityMean {
         self.sharpness += share * (quality.sharpness - self.sharpness);
         self.luma += share * (quality.luma - self.luma);
         self.face_px += share * (quality.face_px - self.face_px);
+        self.turn_deg += share * (quality.turn_deg - self.turn_deg);
     }
 
     /// `None` without a frame.
@@ -217,6 +219,7 @@ impl QualityMean {
             sharpness: self.sharpness,
             luma: self.luma,
             face_px: self.face_px,
+            turn_deg: self.turn_deg,
         })
     }
 }

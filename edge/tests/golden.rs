@@ -18,6 +18,7 @@ const GOOD: Quality = Quality {
     sharpness: 50.0,
     luma: 0.5,
     face_px: 200.0,
+    turn_deg: 0.0,
 };
 /// So often is a golden clip watched: once alone is too short for a verdict.
 const ROUNDS: usize = 10;

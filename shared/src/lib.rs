@@ -46,6 +46,7 @@ pub mod signal;
 pub mod signature;
 #[cfg(feature = "std")]
 pub mod synthetic;
+pub mod turn;
 pub mod verdict;
 pub mod wire;
 

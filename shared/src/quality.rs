@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::turn::turn_degrees;
 use crate::verdict::Reason;
 
 /// What was measured on a face and its crop.
@@ -16,6 +17,8 @@ pub struct Quality {
     pub luma: f32,
     /// Width of the face finder's box in pixels of the frame.
     pub face_px: f32,
+    /// How far the head is turned to a side, degrees; see [`turn_degrees`].
+    pub turn_deg: f32,
 }
 
 impl Quality {
@@ -32,6 +35,7 @@ impl Quality {
                 sharpness: 0.0,
                 luma: 0.0,
                 face_px,
+                turn_deg: 0.0,
             };
         }
         let luma = |index: usize| {
@@ -56,6 +60,7 @@ impl Quality {
             sharpness: (255.0 * libm::sqrt(detail / count)) as f32,
             luma: (light / count) as f32,
             face_px,
+            turn_deg: turn_degrees(planar, size),
         }
     }
 }
@@ -69,6 +74,13 @@ pub struct QualityLimits {
     pub luma_min: f32,
     /// Least [`Quality::face_px`], pixels of the frame.
     pub face_px_min: f32,
+    /// Most [`Quality::turn_deg`] to either side. No network's own: manifests do not hold it.
+    #[serde(skip, default = "turn_deg_max")]
+    pub turn_deg_max: f32,
+}
+
+fn turn_deg_max() -> f32 {
+    QualityLimits::default().turn_deg_max
 }
 
 impl Default for QualityLimits {
@@ -77,6 +89,7 @@ impl Default for QualityLimits {
             sharpness_min: 2.5,
             luma_min: 0.06,
             face_px_min: 48.0,
+            turn_deg_max: 17.0,
         }
     }
 }
@@ -92,14 +105,22 @@ impl QualityLimits {
             Some(Reason::Dark)
         } else if below(quality.sharpness, self.sharpness_min) {
             Some(Reason::Blurred)
-        } else {
+        } else if quality.turn_deg.abs() <= self.turn_deg_max {
             None
+        } else {
+            Some(Reason::Turned)
         }
     }
 
     /// Whether each limit is a number and at least 0.
     pub fn is_valid(&self) -> bool {
-        [self.sharpness_min, self.luma_min, self.face_px_min]
+        let limits = [
+            self.sharpness_min,
+            self.luma_min,
+            self.face_px_min,
+            self.turn_deg_max,
+        ];
+        limits
             .iter()
             .all(|limit| limit.is_finite() && *limit >= 0.0)
     }
@@ -140,6 +161,11 @@ mod tests {
         assert_eq!(limits.check(&dark), Some(Reason::Dark));
         let broken = Quality::of_crop(&vec![f32::NAN; 3 * 32 * 32], 32, 100.0);
         assert_eq!(limits.check(&broken), Some(Reason::Dark));
+        let away = Quality {
+            turn_deg: -30.0,
+            ..Quality::of_crop(&board, 32, 100.0)
+        };
+        assert_eq!(limits.check(&away), Some(Reason::Turned));
         let short = Quality::of_crop(&[0.5; 10], 32, 100.0);
         assert_eq!(limits.check(&short), Some(Reason::Dark));
     }

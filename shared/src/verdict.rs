@@ -47,9 +47,7 @@ pub enum Reason {
     Blurred,
     /// The face is too dark.
     Dark,
-    /// The face looks away. Whoever finds landmarks may say so by
-    /// [`SequentialTest::skip`]; the built-in face finder cannot: it gives boxes
-    /// only, of frontal faces only.
+    /// The face looks away to a side.
     Turned,
     /// Enough frames were seen, but they do not agree enough.
     Inconclusive,
@@ -359,6 +357,7 @@ mod tests {
         sharpness: 20.0,
         luma: 0.5,
         face_px: 120.0,
+        turn_deg: 0.0,
     };
 
     fn test() -> SequentialTest {

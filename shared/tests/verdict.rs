@@ -7,6 +7,7 @@ const SHARP: Quality = Quality {
     sharpness: 20.0,
     luma: 0.5,
     face_px: 120.0,
+    turn_deg: 0.0,
 };
 
 /// Normal deviates from a counter: reproducible, and no crate is needed.

@@ -73,6 +73,7 @@ fn quality(chance: &mut Chance) -> Quality {
         sharpness: 20.0,
         luma: 0.5,
         face_px: 120.0,
+        turn_deg: 0.0,
     };
     match chance.between(0, 99) {
         0 => quality.sharpness = 1.0,

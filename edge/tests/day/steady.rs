@@ -63,6 +63,7 @@ fn from_verdict_to_pin_and_line_no_frame_allocates() {
         sharpness: 20.0,
         luma: 0.5,
         face_px: 120.0,
+        turn_deg: 0.0,
     };
     let mut frame = |logit: f32| {
         for person in &mut people {

@@ -16,7 +16,10 @@ fn main() -> std::io::Result<()> {
             let word: String = escaped(word);
             format!("\"{word}\"\n")
         });
-        let words: String = lines.collect();
+        // libFuzzer takes no empty file.
+        let words: String = std::iter::once(format!("# Words of {}\n", parser.name()))
+            .chain(lines)
+            .collect();
         fs::write(
             Path::new("corpus").join(format!("{}.dict", parser.name())),
             words,

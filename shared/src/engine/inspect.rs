@@ -5,6 +5,7 @@
 //! set of operators that exported detectors consist of is refused first.
 
 use tract_onnx::pb;
+use tract_onnx::pb::tensor_proto::DataType;
 
 use super::EngineError;
 use super::constants::check_constants;
@@ -40,6 +41,15 @@ const OPERATORS: &[&str] = &[
     "Sub",
     "Transpose",
     "Unsqueeze",
+];
+
+/// Kinds of numbers that an exported detector may hold. tract panics on some of the others.
+const NUMBERS: &[DataType] = &[
+    DataType::Float,
+    DataType::Uint8,
+    DataType::Int8,
+    DataType::Int32,
+    DataType::Int64,
 ];
 
 const NODES_MAX: usize = 4096;
@@ -107,6 +117,9 @@ fn check_tensor(tensor: &pb::TensorProto) -> Result<(), EngineError> {
     if tensor.data_location.unwrap_or(0) != 0 || !tensor.external_data.is_empty() {
         return Err(refused("tensors in other files are not supported"));
     }
+    if !NUMBERS.iter().any(|kind| *kind as i32 == tensor.data_type) {
+        return Err(refused("a tensor holds another kind of numbers"));
+    }
     if tensor.dims.len() > RANK_MAX {
         return Err(refused("a tensor has more than six dimensions"));
     }
@@ -139,6 +152,22 @@ mod tests {
         pb::ModelProto {
             graph: Some(graph),
             ..Default::default()
+        }
+    }
+
+    #[test]
+    fn refuses_tensors_of_texts() {
+        let mut graph = pb::GraphProto::default();
+        for (kind, fits) in [(DataType::Int8, true), (DataType::String, false)] {
+            graph.initializer = vec![pb::TensorProto {
+                data_type: kind as i32,
+                ..Default::default()
+            }];
+            let model = pb::ModelProto {
+                graph: Some(graph.clone()),
+                ..Default::default()
+            };
+            assert_eq!(inspect(&model).is_ok(), fits, "{kind:?}");
         }
     }
 

@@ -102,7 +102,7 @@ pub fn write_card(card: &CardText<'_>) -> String {
          reenactment, subtle edits and kinds of fakes that it has never seen.\n\
          - Figures above are for the data above. Measure on yours before you rely on a verdict.\n\
          - Robust figures hold for the attack named, not for every attack.\n\
-         - A face that is small, blurred or dark gives no verdict; a head that is turned is not recognised as such.\n\
+         - A face that is small, blurred or dark gives no verdict; nor does a head that is turned far.\n\
          - Error rates may differ between groups of people; this was not measured."
     ));
     text
