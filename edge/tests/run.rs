@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use common::{encode, have_ffmpeg, person, save, unmask, unmask_in};
 use serde_json::Value;
 use unmask_shared::event::{Event, EventKind};
+use unmask_shared::verdict::Reason;
 
 fn events(stdout: &str) -> Vec<Event> {
     stdout
@@ -82,6 +83,29 @@ fn a_folder_of_pictures_and_a_video_of_them_are_the_same_stream() {
     let (from_pictures, from_video) = (watch("pictures"), watch("clip.mkv"));
     assert!(!from_pictures.is_empty());
     assert_eq!(from_pictures, from_video);
+}
+
+#[test]
+fn where_no_turn_at_all_is_allowed_everybody_is_turned_away() {
+    let ran = unmask(&[
+        "run",
+        "--format",
+        "jsonl",
+        "--source",
+        "synthetic:2",
+        "--max-frames",
+        "150",
+        "--set",
+        "verdict.turn_deg_max=0",
+    ]);
+    let events = events(&ran.stdout);
+    let ended = events.iter().filter(|e| e.kind == EventKind::TrackEnded);
+    let reasons: Vec<_> = ended.map(|event| event.reason).collect();
+    assert!(!reasons.is_empty(), "{}", ran.stdout);
+    assert!(
+        reasons.iter().all(|reason| *reason == Some(Reason::Turned)),
+        "{reasons:?}"
+    );
 }
 
 #[test]

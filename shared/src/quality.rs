@@ -89,7 +89,7 @@ impl Default for QualityLimits {
             sharpness_min: 2.5,
             luma_min: 0.06,
             face_px_min: 48.0,
-            turn_deg_max: 17.0,
+            turn_deg_max: 25.0,
         }
     }
 }
@@ -147,6 +147,20 @@ mod tests {
         assert!((quality.sharpness - 102.0).abs() < 0.1, "{quality:?}");
         assert!((quality.luma - 0.55).abs() < 1e-3, "{quality:?}");
         assert_eq!(QualityLimits::default().check(&quality), None);
+    }
+
+    #[test]
+    fn the_turn_is_that_of_the_crop() {
+        let size = 112;
+        let slanted: Vec<f32> = (0..3 * size * size)
+            .map(|i| {
+                let (x, y) = ((i % size) as f32, (i / size % size) as f32);
+                0.5 + 0.4 * libm::sinf(0.004 * x * x + 0.1 * y)
+            })
+            .collect();
+        let turn = Quality::of_crop(&slanted, size, 100.0).turn_deg;
+        assert_eq!(turn, turn_degrees(&slanted, size));
+        assert_ne!(turn, 0.0);
     }
 
     #[test]

@@ -29,8 +29,7 @@ type Cells = [[[f32; BINS]; CELLS]; CELLS];
 /// How far the head in a crop is turned to its left (above 0) or right (below 0), in degrees.
 /// 0 where the crop is not `[3, size, size]` or less than 56 pixels wide: nothing can be told.
 ///
-/// Most heads within 15 degrees are estimated within 5 of the truth; larger turns come out too
-/// small, since faces that are turned far are hardly found at all.
+/// The mean error is 4 degrees (`models/head-turn/CARD.md`); large turns come out too small.
 ///
 /// # Shapes
 /// - `planar`: `[3, size, size]`, RGB in [0, 1], cut as

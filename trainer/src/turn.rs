@@ -45,12 +45,13 @@ pub struct Figures {
     pub faces: usize,
     /// Mean absolute error, degrees.
     pub error: f32,
+    /// Share of the heads that face the camera (within 15 degrees) that the limit refuses.
+    pub refused: f32,
     /// For each limit of the true angle: see [`Turned`].
     pub turned: Vec<Turned>,
 }
 
-/// Heads that are turned beyond an angle, against those that face the camera (within 15
-/// degrees).
+/// Heads that are turned beyond an angle, against those that face the camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turned {
     /// The true angle, degrees.
@@ -59,9 +60,7 @@ pub struct Turned {
     pub count: usize,
     /// Area under the ROC curve.
     pub auc: Option<f64>,
-    /// Share of them that the limit finds.
-    pub found: f32,
-    /// Share of those that face the camera that the limit refuses.
+    /// Share of them that the limit refuses.
     pub refused: f32,
 }
 
@@ -184,13 +183,13 @@ pub fn measure(faces: &[Face], weights: &[f32], limit: f32) -> Figures {
             beyond,
             count: away.len(),
             auc: roc_auc(&scores, &labels),
-            found: share_above(&away),
-            refused: share_above(&facing),
+            refused: share_above(&away),
         }
     });
     Figures {
         faces: faces.len(),
         error: sum / faces.len() as f32,
+        refused: share_above(&facing),
         turned: turned.to_vec(),
     }
 }
@@ -222,9 +221,9 @@ mod tests {
         assert!(figures.error < 0.5, "{figures:?}");
         for turned in &figures.turned {
             assert_eq!(turned.auc, Some(1.0), "{turned:?}");
-            assert_eq!(turned.refused, 0.0);
         }
-        assert!(figures.turned[1].found > 0.99, "{figures:?}");
+        assert_eq!(figures.refused, 0.0);
+        assert!(figures.turned[1].refused > 0.99, "{figures:?}");
         let nothing = measure(&faces, &[0.0; DIFFERENCES], 20.0);
         assert_eq!(nothing.turned[0].auc, Some(0.5));
     }

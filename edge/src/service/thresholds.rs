@@ -93,6 +93,7 @@ mod tests {
         let table = VerdictTable {
             miss: Some(0.2),
             face_px_min: Some(99.0),
+            turn_deg_max: Some(12.0),
             frames_min: Some(7),
             ..VerdictTable::default()
         };
@@ -100,6 +101,7 @@ mod tests {
         let mut expected = model;
         (expected.miss, expected.frames_min) = (0.2, 7);
         expected.quality.face_px_min = 99.0;
+        expected.quality.turn_deg_max = 12.0;
         assert_eq!(rules, expected);
         let wrong = VerdictTable {
             miss: Some(0.7),

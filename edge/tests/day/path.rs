@@ -107,15 +107,22 @@ fn way(
 /// Calls of the system's allocator are none, with four faces that are given and with those
 /// that are found.
 fn assert_nothing(name: &str, pixels: PixelFormat, pictures: [Vec<u8>; 2], people: usize) {
+    let before = usage();
     let four = way(pixels, pictures.clone(), Box::new(Four));
     assert_eq!(four, ((0, 0), 4), "{name}, four faces");
-    let before = usage();
+    let given = usage();
     let finder = FaceSearch::new(FaceFinderConfig::default(), false).expect("valid");
-    let found = way(pixels, pictures, Box::new(finder));
-    assert_eq!(found, ((0, 0), people), "{name}, the face finder");
-    let after = usage();
-    assert!(after.served > before.served, "{name}: the arena is used");
-    assert_eq!(after.spilled, before.spilled, "{name}: and sufficed");
+    let seen = way(pixels, pictures, Box::new(finder));
+    assert_eq!(seen, ((0, 0), people), "{name}, the face finder");
+    let found = usage();
+    let each = |served: u64| served as f64 / (WARM_UP + FRAMES) as f64;
+    println!(
+        "{name}: from the arena, {:.1} allocations a frame with given faces, {:.1} with the finder",
+        each(given.served - before.served),
+        each(found.served - given.served),
+    );
+    assert!(found.served > given.served, "{name}: the arena is used");
+    assert_eq!(found.spilled, before.spilled, "{name}: and sufficed");
 }
 
 /// Two pictures of somebody.

@@ -53,16 +53,18 @@ impl Args {
 
 fn show(figures: &Figures, limit: f32) {
     println!(
-        "held out: {} faces, mean error {:.1} degrees; limit {limit} degrees",
-        figures.faces, figures.error
+        "held out: {} faces, mean error {:.1} degrees; the limit of {limit} degrees refuses {:.1} % \
+         of those within 15",
+        figures.faces,
+        figures.error,
+        100.0 * figures.refused,
     );
     for turned in &figures.turned {
         println!(
-            "turned beyond {:.0} degrees: {:4} faces, AUC {}, {:.0} % found; {:.1} % of those within 15 refused",
+            "turned beyond {:.0} degrees: {:4} faces, AUC {}, {:.0} % refused",
             turned.beyond,
             turned.count,
             turned.auc.map_or("-".into(), |auc| format!("{auc:.3}")),
-            100.0 * turned.found,
             100.0 * turned.refused,
         );
     }
