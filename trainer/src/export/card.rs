@@ -124,5 +124,9 @@ fn what(network: &NetworkConfig) -> String {
         ),
         Architecture::Meso4 => format!("A detector of manipulated faces (MesoNet-4): {crop}"),
         Architecture::Xception => format!("A detector of manipulated faces (Xception): {crop}"),
+        Architecture::Lite => format!(
+            "A detector of manipulated faces (EfficientNet-Lite0, {} blocks): {crop}",
+            network.cut
+        ),
     }
 }

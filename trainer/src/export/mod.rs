@@ -9,6 +9,7 @@ mod layers;
 mod onnx;
 mod quantise;
 mod release;
+mod views;
 
 pub use bundle::{About, ProvenanceText, clip_logits, write_bundle};
 pub use calibrate::{Caution, calibrate};

@@ -10,6 +10,8 @@
 
 mod backward;
 mod conv;
+mod depthwise;
+mod finish;
 mod frozen;
 mod layer;
 mod norm;

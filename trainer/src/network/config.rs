@@ -16,6 +16,8 @@ pub enum Architecture {
     Meso4,
     /// Xception, single frames.
     Xception,
+    /// EfficientNet-Lite0, single frames; made for weights that were trained on ImageNet.
+    Lite,
 }
 
 /// How an embedding becomes a logit.
@@ -30,7 +32,7 @@ pub enum HeadKind {
 }
 
 /// How much the network may compute. Figures are for the streaming network and a frame of
-/// 112x112; `csn` follows it at depth 14 only, `meso4` has one size.
+/// 112x112; `csn` follows it at depth 14 only, `meso4` and `lite` have one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
@@ -72,6 +74,22 @@ pub struct NetworkConfig {
     /// Frames of a clip that the exported `csn` judges at once, 1 to 32; training may use
     /// others.
     pub frames: usize,
+    /// Blocks of `lite` that are kept, 1 to 16. At 112 px: 8 = 39 MMAC, 10 = 53, 11 = 61, 16
+    /// (all) = 96. The first 11 have a stride of 16; what follows costs more and brought
+    /// nothing.
+    pub cut: usize,
+    /// Whether `lite` is trained as plain convolutions with the normalisations of its
+    /// pretrained weights folded in. Without such weights it wants its normalisations.
+    pub fold: bool,
+    /// Blocks at the beginning of `lite`, the stem with them, whose weights stay as they are;
+    /// 0 = all are trained.
+    pub freeze_blocks: usize,
+    /// Whether the luminance of every crop is normalised inside the network, in its mean and
+    /// its spread; all but `stream`.
+    pub luminance: bool,
+    /// Whether the network's word is the mean over the crop and its mirror image, at twice the
+    /// cost; all but `stream`.
+    pub mirror: bool,
 }
 
 impl Default for NetworkConfig {
@@ -87,6 +105,11 @@ impl Default for NetworkConfig {
             depth: 50,
             temporal_stride: false,
             frames: 25,
+            cut: 11,
+            fold: true,
+            freeze_blocks: 0,
+            luminance: false,
+            mirror: false,
         }
     }
 }
@@ -125,7 +148,14 @@ impl NetworkConfig {
 
     /// Whether trained weights of one network can be loaded into the other.
     pub fn takes_weights_of(&self, other: &Self) -> bool {
-        let layers = |config: &Self| match config.blueprint() {
+        // What is trained, and what is done to the pictures before, does not matter.
+        let bare = |config: &Self| Self {
+            freeze_blocks: 0,
+            luminance: false,
+            mirror: false,
+            ..config.clone()
+        };
+        let layers = |config: &Self| match bare(config).blueprint() {
             None => (Some(config.layers()), None),
             Some(blueprint) => (None, Some(blueprint)),
         };
@@ -166,7 +196,17 @@ impl NetworkConfig {
             Architecture::Stream => self.check_stream(),
             Architecture::Csn => self.check_csn(),
             Architecture::Meso4 | Architecture::Xception => Ok(()),
+            Architecture::Lite => self.check_lite(),
         }?;
+        for (key, asked) in [
+            ("network.luminance", self.luminance),
+            ("network.mirror", self.mirror),
+        ] {
+            ensure!(
+                !asked || self.architecture != Architecture::Stream,
+                "{key} is not for the architecture stream: leave it out"
+            );
+        }
         ensure!(
             !self.temporal_stride || self.architecture == Architecture::Csn,
             "network.temporal_stride belongs to the architecture csn: leave it out"
@@ -180,6 +220,22 @@ impl NetworkConfig {
             "network.past_channels is {}: it must be between 1 and {}",
             self.past_channels,
             self.widths()[2]
+        );
+        Ok(())
+    }
+
+    fn check_lite(&self) -> Result<()> {
+        let all = super::lite::BLOCKS;
+        ensure!(
+            (1..=all).contains(&self.cut),
+            "network.cut is {}: lite has 1 to {all} blocks",
+            self.cut
+        );
+        ensure!(
+            self.freeze_blocks <= self.cut,
+            "network.freeze_blocks is {}: only {} blocks are kept (network.cut)",
+            self.freeze_blocks,
+            self.cut
         );
         Ok(())
     }

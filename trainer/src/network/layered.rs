@@ -1,13 +1,13 @@
 //! A network of plain layers as it is trained.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
 use burn::tensor::{Device, Distribution, Tensor};
 
 use super::blueprint::{Blueprint, ConvSpec, Layer, Op};
 use super::config::NetworkConfig;
 use super::head::{Features, Head};
-use super::plain::{Kernel, PlainNet, nth, run};
+use super::plain::{Kernel, PlainNet, nth, per_channel, run, views};
 use super::rep::norm_affine;
 use super::temporal::convolve;
 
@@ -35,6 +35,42 @@ impl ConvWeights {
     }
 }
 
+impl ConvWeights {
+    /// Weight and bias; as constants where they are not trained.
+    fn values(&self, held: bool) -> (Tensor<5>, Option<Tensor<1>>) {
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        if held {
+            return (weight.detach(), bias.map(Tensor::detach));
+        }
+        (weight, bias)
+    }
+}
+
+/// A convolution and its normalisation, as they were trained elsewhere.
+pub(super) struct Released {
+    /// [`ConvSpec::shape`]
+    pub(super) weight: Tensor<5>,
+    /// Factor, `[out]`.
+    pub(super) gamma: Tensor<1>,
+    /// Offset, `[out]`.
+    pub(super) beta: Tensor<1>,
+    /// Running mean, `[out]`.
+    pub(super) mean: Tensor<1>,
+    /// Running variance, `[out]`.
+    pub(super) variance: Tensor<1>,
+    /// Added to the variance.
+    pub(super) epsilon: f64,
+}
+
+/// A normalisation that is not trained, by its running statistics.
+fn standing(norm: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
+    let (mut scale, mut bias) = norm_affine(norm);
+    if x.device().is_autodiff() {
+        (scale, bias) = (scale.autodiff(), bias.autodiff());
+    }
+    per_channel(x, scale, bias)
+}
+
 /// The layers of a [`Blueprint`] with their weights.
 #[derive(Module, Debug)]
 pub struct LayeredNet {
@@ -56,10 +92,13 @@ impl LayeredNet {
         for (at, layer) in blueprint.layers.iter().enumerate() {
             match layer.op {
                 Op::Conv(spec) => convs.push(ConvWeights::new(&spec, device)),
-                Op::Norm { zero } => {
+                Op::Norm(spec) => {
                     let channels = blueprint.channels(at + 1);
-                    let mut norm = BatchNormConfig::new(channels).init(device);
-                    if zero {
+                    let mut norm = BatchNormConfig::new(channels)
+                        .with_epsilon(spec.epsilon)
+                        .with_momentum(spec.momentum)
+                        .init(device);
+                    if spec.zero {
                         norm.gamma = Param::from_tensor(Tensor::zeros([channels], device));
                     }
                     norms.push(norm);
@@ -77,29 +116,69 @@ impl LayeredNet {
         }
     }
 
+    /// Shape of the kernel of a convolution.
+    pub(super) fn shape(&self, index: usize) -> [usize; 5] {
+        self.convs[index].weight.dims()
+    }
+
+    /// Takes the weights of a convolution and its normalisation; folds them into one where
+    /// the network has no normalisations.
+    pub(super) fn take(&mut self, index: usize, from: Released) {
+        let conv = &mut self.convs[index];
+        if let Some(norm) = self.norms.get_mut(index) {
+            conv.weight = Param::from_tensor(from.weight);
+            norm.gamma = Param::from_tensor(from.gamma);
+            norm.beta = Param::from_tensor(from.beta);
+            norm.running_mean = RunningState::new(from.mean);
+            norm.running_var = RunningState::new(from.variance);
+            return;
+        }
+        let scale = from.gamma / (from.variance + from.epsilon).sqrt();
+        let [out] = scale.dims();
+        let factor = scale.clone().reshape([out, 1, 1, 1, 1]);
+        conv.weight = Param::from_tensor(from.weight * factor);
+        conv.bias = Some(Param::from_tensor(from.beta - from.mean * scale));
+    }
+
     /// Runs a batch of clips; shapes as [`super::Detector::forward`].
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
-        let (mut convs, mut norms, mut dropouts) = (0.., 0.., 0..);
-        let embedding = run(&self.blueprint, images, frames, |op, x, frames| match op {
-            Op::Conv(spec) => {
-                let conv = nth(&self.convs, &mut convs);
-                let bias = conv.bias.as_ref().map(Param::val);
-                convolve(x, frames, conv.weight.val(), bias, spec)
+        views(&self.blueprint, images, |images| {
+            let embedding = self.embedding(images, frames);
+            Features {
+                logit: self.head.forward(embedding.clone()),
+                embedding,
             }
-            Op::Norm { .. } => nth(&self.norms, &mut norms).forward(x),
+        })
+    }
+
+    fn embedding(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        let frozen = self.blueprint.frozen_convs();
+        let (mut convs, mut norms, mut dropouts) = (0.., 0.., 0..);
+        run(&self.blueprint, images, frames, |op, x, frames| match op {
+            Op::Conv(spec) => {
+                let held = convs.start < frozen;
+                let conv = nth(&self.convs, &mut convs);
+                let (weight, bias) = conv.values(held);
+                convolve(x, frames, weight, bias, spec)
+            }
+            Op::Norm(_) => {
+                let norm = nth(&self.norms, &mut norms);
+                // The convolution in front of it has been counted.
+                if convs.start <= frozen {
+                    standing(norm, x)
+                } else {
+                    norm.forward(x)
+                }
+            }
             Op::Dropout { .. } => nth(&self.dropouts, &mut dropouts).forward(x),
             _ => x,
-        });
-        Features {
-            logit: self.head.forward(embedding.clone()),
-            embedding,
-        }
+        })
     }
 
     /// The same function in evaluation mode with normalisations folded into the convolutions
     /// in front of them, off the autodiff graph.
     pub fn fold(&self) -> PlainNet {
-        let mut folded = PlainNet::empty(self.blueprint.clip, self.head.fold());
+        let mut folded = PlainNet::empty(&self.blueprint, self.head.fold());
         let uses = self.blueprint.uses();
         let (mut convs, mut norms) = (0.., 0..);
         // Number of each value in the folded network.
@@ -111,7 +190,7 @@ impl LayeredNet {
                     let conv = nth(&self.convs, &mut convs);
                     folded.push_conv(spec, from, kernel(conv, &spec))
                 }
-                Op::Norm { .. } => {
+                Op::Norm(_) => {
                     let (scale, bias) = norm_affine(nth(&self.norms, &mut norms));
                     folded.push_affine(from, scale, bias, uses[layer.from] == 1)
                 }

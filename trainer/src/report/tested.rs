@@ -38,6 +38,7 @@ pub fn detector_tested(
         architecture: match network.architecture {
             Architecture::Csn => format!("csn, depth {}", network.depth),
             Architecture::Meso4 => "meso4".into(),
+            Architecture::Lite => format!("lite, {} blocks", network.cut),
             other => format!("{other:?}, {:?}", network.size).to_lowercase(),
         },
         input: network.input,
