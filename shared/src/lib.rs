@@ -29,6 +29,7 @@ pub mod calibration;
 #[cfg(feature = "tract")]
 pub mod engine;
 pub mod event;
+pub mod evidence;
 #[cfg(feature = "std")]
 pub mod face;
 pub mod geometry;
@@ -54,6 +55,7 @@ pub mod wire;
 pub use bundle::{Bundle, BundleError};
 pub use calibration::{Calibration, CalibrationError};
 pub use event::{Event, EventError, EventKind};
+pub use evidence::TrackModel;
 #[cfg(feature = "std")]
 pub use face::{Face, Finder, FinderConfig, FinderError, builtin_finder};
 pub use geometry::{CropSpec, FaceBox, Point, Similarity};

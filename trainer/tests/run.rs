@@ -169,7 +169,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
 
     let about = Context {
         detector: detector_tested(&path, &config, &trained, net.parameters(), true).unwrap(),
-        data: data_tested(folder.path(), people(), config.data.validation_share).unwrap(),
+        data: data_tested(folder.path(), people(), config.data.shares()).unwrap(),
         conditions: Conditions {
             pairs: 8,
             pair_frames: 1,

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use crate::bench::Machine;
 use crate::config::{Epsilon, RunConfig};
-use crate::dataset::{Pairs, read_shards};
+use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;
 use crate::evaluation::{VALIDATION_SEED, Validation, validate};
 use crate::export::quantise;
@@ -89,7 +89,6 @@ impl Args {
         self.check()?;
         let device = self.device.open()?;
         let main = self.load(&self.run, self.weights, &device)?;
-        let others = self.others(&main.config, &device)?;
         let attacks = self.attacks.as_deref().map(read_attacks).transpose()?;
         let output = match &self.output {
             Some(output) => output.clone(),
@@ -97,14 +96,17 @@ impl Args {
         };
         create_folder(&output)?;
         let records = read_shards(&self.data)?;
-        let pairs = Pairs::new(&records, &main.config.data, true)?;
+        let others = self.others(&main.config, &records, &device)?;
+        let data = &main.config.data;
+        let part = reported_part(&records, data.shares());
+        let pairs = Pairs::of(&records, data, part)?;
         let asked = self.asked(&main.config);
         let say = |what: &str| tracing::info!("{what}");
         let (net, config) = (&main.net, &main.config);
         let measured = measure(net, &records, &pairs, config, &asked, &device, say)?;
         self.print(&main, &measured);
         let comparison = self.compare(&main, &measured, &others, &pairs, &asked, &device)?;
-        let data = data_tested(&self.data, &records, config.data.validation_share)?;
+        let data = data_tested(&self.data, &records, config.data.shares())?;
         let report = assemble(
             &measured,
             Context {
@@ -166,19 +168,25 @@ impl Args {
     }
 
     /// The runs to compare with. None may have been trained on the faces that are scored.
-    fn others(&self, config: &RunConfig, device: &Device) -> anyhow::Result<Vec<Loaded>> {
+    fn others(
+        &self,
+        config: &RunConfig,
+        records: &[Record],
+        device: &Device,
+    ) -> anyhow::Result<Vec<Loaded>> {
+        let part = reported_part(records, config.data.shares());
+        let scored = || {
+            let all = records.iter();
+            all.filter(|record| record.part(config.data.shares()) == part)
+        };
         let load = |path: &PathBuf| {
             let other = self.load(path, None, device)?;
-            let (mine, theirs) = (
-                config.data.validation_share,
-                other.config.data.validation_share,
-            );
+            let shares = other.config.data.shares();
             ensure!(
-                theirs >= mine,
-                "{} held out {theirs} of the groups, {} {mine}: it was trained on faces that would be scored. \
-                 Compare runs of one data.validation_share, or evaluate it first and compare this one with it",
+                scored().all(|record| record.part(shares) != Split::Train),
+                "{} was trained on faces that would be scored: it held out other people. Compare runs of one \
+                 data.validation_share and data.held_out_share",
                 path.display(),
-                self.run.display()
             );
             ensure!(
                 other.config.network.clip_frames() == config.network.clip_frames(),

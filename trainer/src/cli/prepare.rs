@@ -52,6 +52,17 @@ pub struct Args {
     /// Table name<TAB>group for clips that share a person, so that they are never split
     #[arg(long)]
     groups: Option<PathBuf>,
+    /// Table of fakes and the real files that they were made from, or stand beside. Columns,
+    /// named in the first line, with tabs between: fake, real; optionally group (a person or
+    /// clip), kind (such as swap), method, aligned (yes: frame for frame and pixel for pixel,
+    /// so that both are cut with the same boxes)
+    #[arg(long, value_name = "FILE")]
+    pairs: Option<PathBuf>,
+    /// Table of who is seen in which file. Columns: path (a file below the input, or the
+    /// beginning of its path; the longest counts); optionally person (several with commas
+    /// between), kind, method, source, part (train, val, calibration or test)
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
     /// Add this many synthetic people, each genuine and swapped
     #[arg(long, default_value_t = 0)]
     synthetic: usize,
@@ -112,6 +123,8 @@ impl Args {
             windows: self.windows.into(),
             min_face_px: self.min_face,
             groups: self.groups,
+            pairs: self.pairs,
+            people: self.people,
             synthetic: self.synthetic,
             layout: self.layout.0,
             compression: self.compression,

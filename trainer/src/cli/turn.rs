@@ -35,7 +35,7 @@ impl Args {
         let records = read_shards(&self.data)?;
         let (held_out, fitted): (Vec<&Record>, Vec<&Record>) = records
             .iter()
-            .partition(|record| record.is_validation(self.held_out));
+            .partition(|record| record.is_held_out(self.held_out));
         let (held_out, fitted) = (faces(&held_out, &angles)?, faces(&fitted, &angles)?);
         let weights = fit(&fitted)?;
         let limit = QualityLimits::default().turn_deg_max;

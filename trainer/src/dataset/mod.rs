@@ -3,6 +3,7 @@
 mod align;
 mod crops;
 mod cut;
+mod identity;
 mod items;
 mod jobs;
 mod journal;
@@ -20,18 +21,22 @@ mod record;
 mod shard;
 mod skip;
 mod synthetic;
+mod table;
 mod view;
 
 pub use layout::{Compression, Layout};
 pub use loader::{Batch, BatchPlan, Loader};
 pub use options::PrepareOptions;
 pub(crate) use pairs::mix;
-pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, held_out_part};
+pub use pairs::{
+    Epoch, LeaveOut, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, SamplingConfig,
+    choosing_part, reported_part,
+};
 pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::{read_records, read_shards};
 pub(crate) use record::fnv1a as text_hash;
-pub use record::{FaceChoice, Label, Meta, Record, Split};
+pub use record::{FaceChoice, Label, Meta, Record, Shares, Split};
 pub use skip::{Reason, Skip};
 pub(crate) use view::plain_clip;
 

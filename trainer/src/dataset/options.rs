@@ -30,6 +30,10 @@ pub struct PrepareOptions {
     pub min_face_px: u32,
     /// Table `name<TAB>group` for files that share a person or a clip.
     pub groups: Option<PathBuf>,
+    /// Table of fakes and their originals, see [`super::prepare`].
+    pub pairs: Option<PathBuf>,
+    /// Table of paths with the persons and kinds of the files below them.
+    pub people: Option<PathBuf>,
     /// Synthetic people to render, each genuine and swapped.
     pub synthetic: usize,
     /// How the inputs are to be read; `None` tells by their folders.
@@ -62,6 +66,8 @@ impl Default for PrepareOptions {
             windows: 4,
             min_face_px: 60,
             groups: None,
+            pairs: None,
+            people: None,
             synthetic: 0,
             layout: None,
             compression: Compression::default(),

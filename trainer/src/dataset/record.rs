@@ -33,7 +33,9 @@ pub enum Split {
     Train,
     /// For choosing between trainings.
     Val,
-    /// For the figures that are published.
+    /// For fitting what scores mean, once the choice is made.
+    Calibration,
+    /// For the figures that are published: neither trained on, nor chosen by, nor fitted to.
     Test,
 }
 
@@ -42,6 +44,7 @@ impl std::fmt::Display for Split {
         f.write_str(match self {
             Self::Train => "train",
             Self::Val => "val",
+            Self::Calibration => "calibration",
             Self::Test => "test",
         })
     }
@@ -82,9 +85,17 @@ pub struct Meta {
     /// Part that the data set's authors assigned; decides before the group does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// Kind of manipulation, such as `swap`, `lip-sync`, `reenactment`, `talking head` or
+    /// `whole face`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// What made the fake, as the data set names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// [`Self::file`] of the real clip that a fake was made from, or stands beside; frames
+    /// need not agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
     /// Compression as the data set names it, such as `c23`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<String>,
@@ -115,25 +126,54 @@ pub struct Record {
     pub frames: Vec<Vec<u8>>,
 }
 
+/// Shares of all people that training does not see.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shares {
+    /// For choosing between trainings.
+    pub validation: f32,
+    /// Half of them for calibration, half for the figures that are published.
+    pub held_out: f32,
+}
+
 impl Record {
-    /// Which part the record belongs to: the official split where there is one, else
-    /// training or, for `share` of all groups, validation. Its group alone decides that,
-    /// so that it never depends on which other data is there.
-    pub fn part(&self, share: f32) -> Split {
+    /// Which part the record belongs to: the assigned one where there is one, else by its
+    /// group. The group alone decides that, so that it never depends on which other data is
+    /// there, and whoever is in one part is in no other.
+    pub fn part(&self, shares: Shares) -> Split {
+        let Shares {
+            validation,
+            held_out,
+        } = shares;
+        let place = || group_share(&self.meta.group) - validation;
         match self.meta.split {
             Some(split) => split,
-            None if group_share(&self.meta.group) < share => Split::Val,
+            None if place() < 0.0 => Split::Val,
+            None if place() < held_out / 2.0 => Split::Calibration,
+            None if place() < held_out => Split::Test,
             None => Split::Train,
         }
     }
 
-    /// Whether the record is held out from training. Faces of an official test split are,
-    /// too; [`Self::is_test`] tells them from validation.
-    pub fn is_validation(&self, share: f32) -> bool {
-        self.part(share) != Split::Train
+    /// What made a fake: its kind, or where that is not known its source.
+    pub fn kind(&self) -> &str {
+        self.meta.kind.as_deref().unwrap_or(&self.meta.source)
     }
 
-    /// Whether the record belongs to an official test split.
+    /// Whether it is a picture and not of a video.
+    pub fn is_picture(&self) -> bool {
+        image::ImageFormat::from_path(&self.meta.file).is_ok()
+    }
+
+    /// Whether the record is held out from training, where `share` of all groups is.
+    pub fn is_held_out(&self, share: f32) -> bool {
+        let shares = Shares {
+            validation: share,
+            held_out: 0.0,
+        };
+        self.part(shares) != Split::Train
+    }
+
+    /// Whether the record was assigned to the test split.
     pub fn is_test(&self) -> bool {
         self.meta.split == Some(Split::Test)
     }
@@ -171,9 +211,9 @@ mod tests {
 
     #[test]
     fn split_keeps_groups_together_and_its_share() {
-        let held_out = (0..4000).filter(|i| record(*i).is_validation(0.1)).count();
+        let held_out = (0..4000).filter(|i| record(*i).is_held_out(0.1)).count();
         assert!((320..480).contains(&held_out), "{held_out} of 4000");
-        assert_eq!(record(7).is_validation(0.1), record(7).is_validation(0.1));
+        assert_eq!(record(7).is_held_out(0.1), record(7).is_held_out(0.1));
     }
 
     #[test]
@@ -181,12 +221,42 @@ mod tests {
         for group in 0..50 {
             let mut record = record(group);
             record.meta.split = Some(Split::Train);
-            assert!(!record.is_validation(1.0));
+            assert!(!record.is_held_out(1.0));
             record.meta.split = Some(Split::Val);
-            assert!(record.is_validation(0.0) && !record.is_test());
+            assert!(record.is_held_out(0.0) && !record.is_test());
             record.meta.split = Some(Split::Test);
-            assert!(record.is_validation(0.0) && record.is_test());
-            assert_eq!(record.part(0.5), Split::Test);
+            assert!(record.is_held_out(0.0) && record.is_test());
+            let shares = Shares {
+                validation: 0.5,
+                held_out: 0.1,
+            };
+            assert_eq!(record.part(shares), Split::Test);
+        }
+    }
+
+    #[test]
+    fn the_parts_have_their_shares_and_more_held_out_moves_nobody_else() {
+        let count = |shares, part| (0..4000).filter(|i| record(*i).part(shares) == part).count();
+        let shares = Shares {
+            validation: 0.1,
+            held_out: 0.2,
+        };
+        for (part, expected) in [
+            (Split::Val, 400),
+            (Split::Calibration, 400),
+            (Split::Test, 400),
+            (Split::Train, 2800),
+        ] {
+            let found = count(shares, part);
+            assert!(found.abs_diff(expected) < 80, "{part}: {found}");
+        }
+        let none = Shares {
+            held_out: 0.0,
+            ..shares
+        };
+        for i in 0..4000 {
+            let (with, without) = (record(i).part(shares), record(i).part(none));
+            assert!(with == without || without == Split::Train, "{with} {without}");
         }
     }
 

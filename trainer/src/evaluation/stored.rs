@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::validate::values;
 use super::{Origin, ScoreSet, VALIDATION_SEED};
 use crate::attack::{Faces, Pgd, Target};
-use crate::dataset::{Label, PairConfig, Record, held_out_part, mix, plain_clip, text_hash};
+use crate::dataset::{Label, PairConfig, Record, mix, plain_clip, reported_part, text_hash};
 use crate::network::{Frozen, NetworkConfig};
 
 /// Frames at a time.
@@ -103,10 +103,10 @@ fn choose<'a>(
     limit: usize,
     stored: &mut Stored,
 ) -> Vec<&'a Record> {
-    let part = held_out_part(records, config.validation_share);
+    let part = reported_part(records, config.shares());
     let mut videos: BTreeMap<(u64, &str, bool), Vec<&Record>> = BTreeMap::new();
     for record in records {
-        if record.part(config.validation_share) != part {
+        if record.part(config.shares()) != part {
             continue;
         }
         if record.frames.len() < 2 {

@@ -86,7 +86,7 @@ pub struct DetectorTested {
 pub struct DataTested {
     /// Name of the folder of shards.
     pub folder: String,
-    /// Part that was held out: `val` or `test`.
+    /// Part that was held out: `test`, or `val` where there is no other.
     pub part: String,
     /// SHA-256 over the held-out records: their descriptions and frames.
     pub sha256: String,

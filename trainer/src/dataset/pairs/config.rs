@@ -6,6 +6,8 @@ use std::fmt;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::{LeaveOut, SamplingConfig};
+use crate::dataset::record::Shares;
 use crate::fake::BlendKind;
 
 /// How pairs are drawn and degraded.
@@ -28,8 +30,16 @@ pub struct PairConfig {
     pub fake_weights: BTreeMap<String, u8>,
     /// How often and how hard both classes are degraded, in [0, 1].
     pub degradation: f32,
-    /// Share of groups held out for validation, in (0, 1).
+    /// Share of groups held out for choosing between trainings, in (0, 1).
     pub validation_share: f32,
+    /// Share of groups that neither train nor choose: half of them calibrate, half give the
+    /// figures. In [0, 1).
+    pub held_out_share: f32,
+    /// Kinds, sources and methods that are left out, such as `kind=swap`, with all that is
+    /// there of the people in them.
+    pub leave_out: Vec<LeaveOut>,
+    /// How people, sources and kinds are balanced.
+    pub sampling: SamplingConfig,
     /// Source that gives pairs of its own fakes only, never pseudo-fakes.
     pub paired_only: Vec<String>,
 }
@@ -44,6 +54,9 @@ impl Default for PairConfig {
             fake_weights: BTreeMap::new(),
             degradation: 0.7,
             validation_share: 0.1,
+            held_out_share: 0.2,
+            leave_out: vec![],
+            sampling: SamplingConfig::default(),
             paired_only: vec!["synthetic".into()],
         }
     }
@@ -62,13 +75,27 @@ impl PairConfig {
             ("fake_share", self.fake_share),
             ("degradation", self.degradation),
             ("validation_share", self.validation_share),
+            ("held_out_share", self.held_out_share),
         ] {
             ensure!(
                 (0.0..=1.0).contains(&share),
                 "data.{key} is {share}: it must be 0 to 1"
             );
         }
-        Ok(())
+        let unseen = self.validation_share + self.held_out_share;
+        ensure!(
+            unseen <= 1.0,
+            "data.validation_share and data.held_out_share are {unseen} together: they must be at most 1"
+        );
+        self.sampling.check()
+    }
+
+    /// Shares of people that training does not see.
+    pub fn shares(&self) -> Shares {
+        Shares {
+            validation: self.validation_share,
+            held_out: self.held_out_share,
+        }
     }
 }
 

@@ -119,12 +119,31 @@ impl Pairs<'_> {
         Ok(seen.then_some((reals, fakes, kind)))
     }
 
-    /// The real face beside a fake of the data: its twin, or anybody.
+    /// The real face beside a fake of the data: its twin, or one of the file that it was made
+    /// from; else anybody. Where people are balanced, that is somebody of a video beside a fake
+    /// of a video and of a picture beside a picture, lest codecs tell them apart.
     pub(super) fn beside(&self, i: usize, random: &mut Random) -> usize {
-        match self.twins.get(&i) {
-            Some(twin) => *twin,
-            None => self.blendable[random.random_range(0..self.blendable.len())],
+        if let Some(twin) = self.twins.get(&i) {
+            return *twin;
         }
+        let Some(balance) = &self.balance else {
+            return self.blendable[random.random_range(0..self.blendable.len())];
+        };
+        let fake = &self.records[i];
+        let original = fake.meta.original.as_deref();
+        if let Some(reals) = original.and_then(|file| self.originals.get(file)) {
+            return reals[random.random_range(0..reals.len())];
+        }
+        let [_, pictures, clips] = &balance.blendable;
+        let alike = if fake.is_picture() { pictures } else { clips };
+        alike.pick(random).unwrap_or_else(|| self.anybody(random))
+    }
+
+    fn anybody(&self, random: &mut Random) -> usize {
+        let balanced = self.balance.as_ref().map(|balance| &balance.blendable[0]);
+        balanced
+            .and_then(|balanced| balanced.pick(random))
+            .unwrap_or_else(|| self.blendable[random.random_range(0..self.blendable.len())])
     }
 
     /// A fake of the data and the real face beside it.
@@ -145,12 +164,12 @@ impl Pairs<'_> {
 
     fn other(&self, not: usize, random: &mut Random) -> usize {
         for _ in 0..8 {
-            let i = self.blendable[random.random_range(0..self.blendable.len())];
+            let i = self.anybody(random);
             if i != not && self.records[i].meta.group != self.records[not].meta.group {
                 return i;
             }
         }
-        self.blendable[random.random_range(0..self.blendable.len())]
+        self.anybody(random)
     }
 }
 

@@ -77,7 +77,10 @@ fn the_default_configuration_draws_what_it_always_drew() {
         stored, 0x6d44_29c4_d27b_6189,
         "the stored crops themselves have changed: {stored:#x}"
     );
-    let pairs = Pairs::new(records, &PairConfig::default(), false).unwrap();
+    let mut config = PairConfig::default();
+    config.sampling.balance = false;
+    config.held_out_share = 0.0;
+    let pairs = Pairs::new(records, &config, false).unwrap();
     let mut known = KNOWN.iter();
     for (frames, side, hardness) in [(1, 112, 1.0), (1, 64, 0.0), (3, 80, 0.7)] {
         let plan = MakePlan {
