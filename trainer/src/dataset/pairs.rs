@@ -14,8 +14,10 @@ use rand::SeedableRng;
 
 use super::record::{Label, Record, Split};
 use super::view::View;
+use crate::device::DeviceKind;
 use crate::distortion::Perturbation;
-use crate::fake::{Picture, Quality, Random};
+use crate::fake::{Passage, Picture, Quality, Random};
+use crate::reconstruct::Bank;
 use donors::Donors;
 use order::Item;
 
@@ -41,8 +43,12 @@ const EASY: (f32, f32) = (0.85, 0.3);
 
 /// Sets the draws of temporal artefacts and X-ray swaps apart from all others.
 const EXTRA: u64 = 0x7E4B_0A11;
+/// Sets the draws of reconstructions apart from all others.
+const RECONSTRUCTED: u64 = 0x00AE_B000;
 /// Sets the draws of a perturbation apart from all others.
 const PERTURBED: u64 = 0xD157_0127;
+/// Sets the draws of codec and photometry apart from all others.
+const PASSAGE: u64 = 0x0264_C0DE;
 
 /// Real frames, fake frames, and what made them.
 type Clips = (Vec<Picture>, Vec<Picture>, PairKind);
@@ -65,6 +71,8 @@ pub struct Pairs<'a> {
     twins: HashMap<usize, usize>,
     /// Described only when there are X-ray swaps to find donors for.
     donors: Option<Donors>,
+    /// Read only when there are faces to reconstruct.
+    bank: Option<Bank>,
 }
 
 impl<'a> Pairs<'a> {
@@ -73,7 +81,8 @@ impl<'a> Pairs<'a> {
     ///
     /// # Errors
     /// When a share is out of range, the part has too few real faces to make pairs of, or
-    /// a stored frame that is needed for X-ray swaps does not decode.
+    /// a stored frame that is needed for X-ray swaps does not decode, or the bank of
+    /// reconstructing networks cannot be read.
     pub fn new(records: &'a [Record], config: &PairConfig, validation: bool) -> Result<Self> {
         config.check()?;
         let part_of = |record: &Record| record.part(config.validation_share);
@@ -114,6 +123,12 @@ impl<'a> Pairs<'a> {
         } else {
             None
         };
+        let bank = match &config.reconstruct_bank {
+            Some(path) if config.reconstruct_share > 0.0 => {
+                Some(Bank::read(path, &DeviceKind::Flex.open()?)?)
+            }
+            _ => None,
+        };
         let pairs = Self {
             records,
             config: config.clone(),
@@ -121,6 +136,7 @@ impl<'a> Pairs<'a> {
             fakes,
             twins,
             donors,
+            bank,
         };
         ensure!(
             pairs.blendable.len() >= 2 || !pairs.twins.is_empty(),
@@ -171,8 +187,15 @@ impl<'a> Pairs<'a> {
         let mut random = Random::seed_from_u64(seed);
         let (records, (mut reals, mut fakes, kind)) = match item {
             Item::Blend(i) => {
-                let mut extra = Random::seed_from_u64(mix(seed, EXTRA));
-                ([i, i], self.pseudo(i, plan, &mut random, &mut extra)?)
+                let mut drawn = Random::seed_from_u64(mix(seed, RECONSTRUCTED));
+                let clips = match self.reconstructed(i, plan, &mut drawn)? {
+                    Some(clips) => clips,
+                    None => {
+                        let mut extra = Random::seed_from_u64(mix(seed, EXTRA));
+                        self.pseudo(i, plan, &mut random, &mut extra)?
+                    }
+                };
+                ([i, i], clips)
             }
             Item::Data(i) => {
                 let real = self.beside(i, &mut random);
@@ -189,16 +212,22 @@ impl<'a> Pairs<'a> {
             mixed(EASY.1, self.config.degradation, plan.hardness),
             &mut random,
         );
-        let finish = |pictures: &[Picture]| {
+        let passage = Passage::sample(
+            mixed(0.0, self.config.h264_share, plan.hardness),
+            mixed(0.0, self.config.photometry_share, plan.hardness),
+            plan.frames,
+            &mut Random::seed_from_u64(mix(seed, PASSAGE)),
+        );
+        let finish = |pictures: Vec<Picture>| -> Result<Vec<f32>> {
             let mut planes = Vec::with_capacity(pictures.len() * 3 * plan.side * plan.side);
-            for (frame, picture) in pictures.iter().enumerate() {
-                planes.extend_from_slice(&view.finish(picture, &quality, frame));
+            for (frame, picture) in passage.transmit(pictures)?.iter().enumerate() {
+                planes.extend_from_slice(&view.finish(picture, &passage, &quality, frame));
             }
-            planes
+            Ok(planes)
         };
         Ok(PreparedPair {
-            real: finish(&reals),
-            fake: finish(&fakes),
+            real: finish(reals)?,
+            fake: finish(fakes)?,
             kind,
             records,
         })
