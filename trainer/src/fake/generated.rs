@@ -13,7 +13,7 @@ use crate::reconstruct::Bank;
 const FINE: f32 = 1.0;
 /// Sides at which a face is drawn; larger ones take longer.
 const SIDES: [usize; 4] = [88, 104, 120, 144];
-/// Most that fine detail is raised or lowered by.
+/// Most that fine detail is raised or lowered by, as a factor.
 const GAIN_MAX: f32 = 4.0;
 
 /// Everything random about a generated face: drawn once, replayed on all frames of a clip.
@@ -69,18 +69,22 @@ impl Generated {
         let frame = |target: &Picture| {
             let made = Parts::of(&bank.reconstruct(self.net, target, self.side));
             let target = Parts::of(target);
-            // One gain for the whole clip, or it would flicker.
-            let gap = *gap.get_or_insert_with(|| {
-                target.detail(mask.as_deref()) / made.detail(mask.as_deref()).max(1e-6)
-            });
-            let gap = gap.clamp(1.0, GAIN_MAX);
-            let [sharpened, softened] = self.closed;
-            let real = target.with_detail(gap.powf(-softened));
-            let made = made.with_detail(gap.powf(sharpened));
+            // One for the whole clip, or sharpness would flicker.
+            let gap = *gap.get_or_insert_with(|| target.gap(&made, mask.as_deref()));
+            let (real, made) = self.level(target, made, gap);
             let fake = self.paste(&real, &made, mask.as_deref());
             (real, fake)
         };
         targets.iter().map(frame).unzip()
+    }
+
+    /// Real face and reconstruction with their shares of the gap in fine detail closed.
+    fn level(&self, target: Parts, made: Parts, gap: f32) -> (Picture, Picture) {
+        let [sharpened, softened] = self.closed;
+        (
+            target.with_detail(gap.powf(-softened)),
+            made.with_detail(gap.powf(sharpened)),
+        )
     }
 
     fn paste(&self, real: &Picture, made: &Picture, mask: Option<&[f32]>) -> Picture {
@@ -120,6 +124,12 @@ impl Parts {
         }
     }
 
+    /// How many times as much fine detail this one has, at least 1.
+    fn gap(&self, softer: &Self, mask: Option<&[f32]>) -> f32 {
+        let gap = self.detail(mask) / softer.detail(mask).max(1e-6);
+        gap.clamp(1.0, GAIN_MAX)
+    }
+
     /// Root mean square of what is fine, within the mask.
     fn detail(&self, mask: Option<&[f32]>) -> f32 {
         let (mut sum, mut total) = (0.0, 0.0);
@@ -138,5 +148,78 @@ impl Parts {
             *value = (*value + gain * fine).clamp(0.0, 1.0);
         }
         picture
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::blend::tests::textured;
+    use crate::reconstruct::{Autoencoder, SHAPES};
+    use burn::tensor::Device;
+    use rand::SeedableRng;
+
+    fn bank() -> Bank {
+        let mut bank = Bank::default();
+        for shape in [SHAPES[0], SHAPES[8]] {
+            bank.push(Autoencoder::new(shape, &Device::flex()), 0.0);
+        }
+        bank
+    }
+
+    fn draws() -> impl Iterator<Item = Generated> {
+        let crop = CropSpec::default().with_margin(1.25, 96);
+        (0..30).map(move |seed| Generated::sample(2, &crop, &mut Random::seed_from_u64(seed)))
+    }
+
+    #[test]
+    fn a_still_clip_stays_still_and_only_what_is_drawn_changes() {
+        let (bank, target) = (bank(), textured(3, 96));
+        let (mut whole, mut parts, mut softened) = (0, 0, 0);
+        for generated in draws() {
+            let targets = vec![target.clone(); 2];
+            let (reals, fakes) = generated.apply_to_clip(&targets, &bank);
+            assert_eq!((&reals[0], &fakes[0]), (&reals[1], &fakes[1]));
+            assert_eq!((&reals, &fakes), {
+                let again = generated.apply_to_clip(&targets, &bank);
+                (&again.0.clone(), &again.1.clone())
+            });
+            let changed = |i: usize| (reals[0].rgb[i] - fakes[0].rgb[i]).abs();
+            let total: f32 = (0..fakes[0].rgb.len()).map(changed).sum();
+            assert!(total > 1.0, "{generated:?} changed nothing");
+            softened += usize::from(reals[0] != target);
+            match generated.mask {
+                None => whole += 1,
+                Some(_) => {
+                    parts += 1;
+                    assert!(
+                        (0..30).all(|i| changed(i) < 0.02),
+                        "{generated:?}: a corner"
+                    );
+                }
+            }
+        }
+        assert!(
+            whole > 4 && parts > 10 && softened > 6,
+            "{whole} {parts} {softened}"
+        );
+    }
+
+    /// A gap that is closed from one side or the other leaves as much detail in both.
+    #[test]
+    fn softness_can_tell_nothing() {
+        let target = textured(3, 96);
+        let soft = target.blur(0.6);
+        let gap = Parts::of(&target).gap(&Parts::of(&soft), None);
+        assert!(gap > 1.5, "{gap}");
+        for closed in [[1.0, 0.0], [0.0, 1.0], [0.4, 0.6]] {
+            let generated = Generated {
+                closed,
+                ..draws().next().unwrap()
+            };
+            let (real, made) = generated.level(Parts::of(&target), Parts::of(&soft), gap);
+            let left = Parts::of(&real).detail(None) / Parts::of(&made).detail(None);
+            assert!((0.85..1.15).contains(&left), "{closed:?}: {left} of {gap}");
+        }
     }
 }

@@ -14,41 +14,42 @@ const FORWARD: [[f32; 3]; 3] = [
     [112.0, -93.786, -18.214],
 ];
 
-/// A picture in whole macroblocks, its edges repeated.
+/// A picture on a canvas of whole macroblocks, its edges repeated.
 pub(super) struct Planes {
-    size: (usize, usize),
+    side: usize,
     planes: [Vec<u8>; 3],
 }
 
 impl Planes {
-    /// The picture begins `offset` pixels from the left and from the top.
-    pub(super) fn of(picture: &Picture, offset: [usize; 2]) -> Self {
+    /// On a square canvas of at least `canvas` pixels, the picture begins `offset` pixels
+    /// from the left and from the top.
+    pub(super) fn of(picture: &Picture, canvas: usize, offset: [usize; 2]) -> Self {
         let side = picture.side;
-        let [width, height] = offset.map(|offset| (offset + side).next_multiple_of(BLOCK));
+        let canvas = canvas.next_multiple_of(BLOCK);
         let inside = |place: usize, offset: usize| place.saturating_sub(offset).min(side - 1) * 3;
-        let columns: Vec<usize> = (0..width).map(|x| inside(x, offset[0])).collect();
-        let quarter = vec![0; width * height / 4];
-        let mut planes = [vec![0; width * height], quarter.clone(), quarter];
-        for y in (0..height).step_by(2) {
+        let columns: Vec<usize> = (0..canvas).map(|x| inside(x, offset[0])).collect();
+        let quarter = vec![0; canvas * canvas / 4];
+        let mut planes = [vec![0; canvas * canvas], quarter.clone(), quarter];
+        for y in (0..canvas).step_by(2) {
             let rows = [y, y + 1].map(|y| &picture.rgb[inside(y, offset[1]) * side..][..side * 3]);
-            for x in (0..width).step_by(2) {
+            for x in (0..canvas).step_by(2) {
                 let mut mean = [0.0; 3];
                 for (dy, row) in rows.into_iter().enumerate() {
                     for dx in 0..2 {
                         let pixel = &row[columns[x + dx]..][..3];
-                        planes[0][(y + dy) * width + x + dx] = byte(0, 16.0, pixel);
+                        planes[0][(y + dy) * canvas + x + dx] = byte(0, 16.0, pixel);
                         for (mean, value) in mean.iter_mut().zip(pixel) {
                             *mean += value / 4.0;
                         }
                     }
                 }
                 for plane in [1, 2] {
-                    planes[plane][y / 2 * (width / 2) + x / 2] = byte(plane, 128.0, &mean);
+                    planes[plane][y / 2 * (canvas / 2) + x / 2] = byte(plane, 128.0, &mean);
                 }
             }
         }
         Self {
-            size: (width, height),
+            side: canvas,
             planes,
         }
     }
@@ -61,11 +62,11 @@ fn byte(row: usize, base: f32, pixel: &[f32]) -> u8 {
 
 impl YUVSource for Planes {
     fn dimensions(&self) -> (usize, usize) {
-        self.size
+        (self.side, self.side)
     }
 
     fn strides(&self) -> (usize, usize, usize) {
-        (self.size.0, self.size.0 / 2, self.size.0 / 2)
+        (self.side, self.side / 2, self.side / 2)
     }
 
     fn y(&self) -> &[u8] {
@@ -121,8 +122,8 @@ mod tests {
         ];
         for (rgb, known) in bars {
             let picture = Picture::from_u8(6, &rgb.repeat(36));
-            let planes = Planes::of(&picture, [5, 0]);
-            assert_eq!(planes.size, (16, 16));
+            let planes = Planes::of(&picture, 11, [5, 0]);
+            assert_eq!(planes.side, 16);
             let made = [planes.y()[0], planes.u()[0], planes.v()[0]];
             assert_eq!(made, known, "{rgb:?}");
             let back = shown(&planes, 6, [5, 0]);
@@ -142,7 +143,7 @@ mod tests {
             .collect();
         let picture = Picture::from_u8(20, &grey);
         for offset in [[0, 0], [3, 15], [7, 1]] {
-            let back = shown(&Planes::of(&picture, offset), 20, offset);
+            let back = shown(&Planes::of(&picture, 36, offset), 20, offset);
             let apart = back
                 .rgb
                 .iter()

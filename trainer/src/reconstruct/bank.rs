@@ -147,3 +147,53 @@ impl Bank {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::train::tests::{TINY, picture};
+    use super::*;
+
+    fn bank() -> Bank {
+        let mut bank = Bank::default();
+        for book in [0, 8] {
+            let shape = Shape { book, ..TINY };
+            bank.push(Autoencoder::new(shape, &Device::flex()), 0.25);
+        }
+        bank
+    }
+
+    #[test]
+    fn a_bank_survives_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bank.tar");
+        let (bank, picture) = (bank(), picture(48));
+        bank.write(&path).unwrap();
+        let read = Bank::read(&path, &Device::flex()).unwrap();
+        assert_eq!(read.entries(), bank.entries());
+        for net in 0..2 {
+            let made = read.reconstruct(net, &picture, 32);
+            assert_eq!(made.side, 48);
+            assert_eq!(made, bank.reconstruct(net, &picture, 32));
+            assert_eq!(made, bank.reconstruct(net + 2, &picture, 31));
+            assert_ne!(made, picture);
+        }
+    }
+
+    #[test]
+    fn what_is_no_bank_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bank.tar");
+        let error = |path: &Path| format!("{:#}", Bank::read(path, &Device::flex()).unwrap_err());
+        assert!(
+            error(&path).contains("unmask-trainer reconstruct"),
+            "{}",
+            error(&path)
+        );
+        bank().write(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for length in [0, 100, 600, whole.len() / 2] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(error(&path).contains("bank.tar"), "{}", error(&path));
+        }
+    }
+}

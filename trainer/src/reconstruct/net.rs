@@ -212,3 +212,117 @@ fn quantise(code: Tensor<4>, book: Tensor<2>) -> (Tensor<4>, Tensor<1>) {
         .permute([0, 3, 1, 2]);
     (straight, commitment)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconstruct::SHAPES;
+    use burn::tensor::TensorData;
+
+    fn tensor(values: &[f32], shape: [usize; 4]) -> Tensor<4> {
+        Tensor::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
+    }
+
+    fn assert_values(made: Tensor<4>, shape: [usize; 4], known: &[f32]) {
+        assert_eq!(made.dims(), shape);
+        let made = made.into_data().try_into_vec::<f32>().unwrap();
+        assert_eq!(made, known);
+    }
+
+    #[test]
+    fn every_shape_gives_back_a_picture_of_the_same_size() {
+        for shape in SHAPES {
+            let side = 3 * shape.stride();
+            let net = Autoencoder::new(shape, &Device::flex());
+            let images = Tensor::random([2, 3, side, side], Distribution::Default, &Device::flex());
+            let made = net.forward(images);
+            assert_eq!(made.images.dims(), [2, 3, side, side], "{shape:?}");
+            assert_eq!(made.commitment.is_some(), shape.book > 0, "{shape:?}");
+            assert!(
+                net.num_params() < 150_000,
+                "{shape:?}: {}",
+                net.num_params()
+            );
+        }
+    }
+
+    /// ```text
+    /// x = torch.tensor([[[[1.,2.],[3.,5.]]]]); F.interpolate(x, scale_factor=2, mode=...)
+    /// F.pixel_shuffle(torch.arange(16.).reshape(1,8,1,2), 2)
+    /// w = torch.arange(1.,10.).reshape(1,1,3,3)
+    /// F.conv_transpose2d(x, w, stride=2, padding=1, output_padding=1)
+    /// ```
+    #[test]
+    fn upsampling_is_that_of_pytorch() {
+        let x = tensor(&[1.0, 2.0, 3.0, 5.0], [1, 1, 2, 2]);
+        let bilinear = [
+            1.0, 1.25, 1.75, 2.0, 1.5, 1.8125, 2.4375, 2.75, 2.5, 2.9375, 3.8125, 4.25, 3.0, 3.5,
+            4.5, 5.0,
+        ];
+        assert_values(
+            enlarge(x.clone(), InterpolateMode::Bilinear),
+            [1, 1, 4, 4],
+            &bilinear,
+        );
+        let nearest = [
+            1., 1., 2., 2., 1., 1., 2., 2., 3., 3., 5., 5., 3., 3., 5., 5.,
+        ];
+        assert_values(
+            enlarge(x.clone(), InterpolateMode::Nearest),
+            [1, 1, 4, 4],
+            &nearest,
+        );
+        let rising: Vec<f32> = (0..16).map(|i| i as f32).collect();
+        let shuffled = [
+            0., 2., 1., 3., 4., 6., 5., 7., 8., 10., 9., 11., 12., 14., 13., 15.,
+        ];
+        assert_values(
+            shuffle(tensor(&rising, [1, 8, 1, 2])),
+            [1, 2, 2, 4],
+            &shuffled,
+        );
+        let Grow::Transposed(mut net) = Grow::new(Upsampling::Transposed3, 1, 1, &Device::flex())
+        else {
+            panic!("a transposed convolution was asked for");
+        };
+        let taps: Vec<f32> = (1..10).map(|i| i as f32).collect();
+        net.weight = Param::from_tensor(tensor(&taps, [1, 1, 3, 3]));
+        net.bias = None;
+        let known = [
+            5., 14., 10., 12., 14., 37., 26., 33., 15., 38., 25., 30., 24., 62., 40., 45.,
+        ];
+        assert_values(net.forward(x), [1, 1, 4, 4], &known);
+    }
+
+    /// Codes 0.2 and 0.9 lie next to the entries 0 and 1: the mean of the square distances
+    /// is (0.04 + 0.01) / 2, once for the book and a quarter for the codes. A gradient of
+    /// what comes out reaches the codes whole.
+    #[test]
+    fn codes_take_the_nearest_entry_and_gradients_pass() {
+        let code = tensor(&[0.2, 0.9], [1, 1, 1, 2]).autodiff().require_grad();
+        let book = TensorData::new(vec![0.0f32, 1.0, 4.0], [3, 1]);
+        let book = Tensor::<2>::from_data(book, &Device::flex())
+            .autodiff()
+            .require_grad();
+        let (made, commitment) = quantise(code.clone(), book.clone());
+        assert_values(made.clone().inner(), [1, 1, 1, 2], &[0.0, 1.0]);
+        let commitment_value: f32 = commitment.clone().inner().into_scalar();
+        assert!(
+            (commitment_value - 0.031_25).abs() < 1e-6,
+            "{commitment_value}"
+        );
+        let gradients = (made * 3.0).sum().backward();
+        assert_values(code.grad(&gradients).unwrap(), [1, 1, 1, 2], &[3.0, 3.0]);
+        let gradients = commitment.backward();
+        // Twice the distance over the number of codes.
+        let slope = book
+            .grad(&gradients)
+            .unwrap()
+            .into_data()
+            .try_into_vec::<f32>()
+            .unwrap();
+        for (made, known) in slope.iter().zip([-0.2, 0.1, 0.0]) {
+            assert!((made - known).abs() < 1e-6, "{slope:?}");
+        }
+    }
+}

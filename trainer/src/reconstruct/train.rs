@@ -146,3 +146,84 @@ fn part(picture: &Picture, random: &mut Random) -> Picture {
     }
     Picture { side: PART, rgb }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::dataset::STORED_SIDE;
+    use crate::reconstruct::Upsampling;
+
+    pub(in crate::reconstruct) const TINY: Shape = Shape {
+        upsampling: Upsampling::Bilinear,
+        width: 4,
+        halvings: 1,
+        code: 4,
+        book: 0,
+    };
+
+    /// Something with slopes, an edge and three colours.
+    pub(in crate::reconstruct) fn picture(side: usize) -> Picture {
+        let value = |i: usize| {
+            let (x, y, c) = (i / 3 % side, i / 3 / side, i % 3);
+            let edge = if (x / 24 + y / 24) % 2 == 0 {
+                0.25
+            } else {
+                0.0
+            };
+            0.2 + edge + 0.2 * (x as f32 / side as f32) + 0.1 * c as f32
+        };
+        Picture {
+            side,
+            rgb: (0..side * side * 3).map(value).collect(),
+        }
+    }
+
+    fn record() -> Record {
+        let side = STORED_SIDE.into();
+        let bytes = picture(side as usize).to_u8();
+        let image = image::RgbImage::from_raw(side, side, bytes).unwrap();
+        let mut png = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        Record {
+            frames: vec![png.into_inner()],
+            ..Default::default()
+        }
+    }
+
+    /// Also that a stop is heard, and that the same seed gives the same network.
+    #[test]
+    fn a_network_learns_to_draw_what_it_is_shown() {
+        let record = record();
+        let training = Training {
+            steps: 60,
+            batch: 2,
+            rate: 5e-3,
+            seed: 3,
+        };
+        let mut errors = Vec::new();
+        let mut go = |last: usize| {
+            errors.clear();
+            let each = |step: usize, error| {
+                errors.push(error);
+                step < last
+            };
+            train(&[&record], TINY, &training, &Device::flex(), each).unwrap()
+        };
+        assert!(go(3).is_none());
+        let first = errors[0];
+        let (_, error) = go(100).unwrap();
+        assert!(error < 0.25 * first, "{first} to {error}");
+        assert_eq!(errors.len(), 60);
+        let error = train(&[], TINY, &training, &Device::flex(), |_, _| true).unwrap_err();
+        assert!(error.to_string().contains("no real faces"), "{error}");
+    }
+
+    /// `np.abs(np.diff(a, axis=0)).mean() + np.abs(np.diff(a, axis=1)).mean()` of
+    /// `[[1, 2], [4, 8]]`: (3 + 6) / 2 + (1 + 4) / 2.
+    #[test]
+    fn edges_are_mean_differences() {
+        let data = TensorData::new(vec![1.0f32, 2.0, 4.0, 8.0], [1, 1, 2, 2]);
+        let edges: f32 = edges(Tensor::from_data(data, &Device::flex())).into_scalar();
+        assert_eq!(edges, 7.0);
+    }
+}
