@@ -12,7 +12,7 @@ use crate::reconstruct::Bank;
 /// Deviation of the Gaussian that divides a picture into coarse and fine.
 const FINE: f32 = 1.0;
 /// Sides at which a face is drawn; larger ones take longer.
-const SIDES: [usize; 4] = [88, 104, 120, 144];
+const SIDES: [usize; 4] = [80, 96, 112, 128];
 /// Most that fine detail is raised or lowered by, as a factor.
 const GAIN_MAX: f32 = 4.0;
 

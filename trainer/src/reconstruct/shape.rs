@@ -53,22 +53,22 @@ const fn shape(upsampling: Upsampling, width: usize, halvings: usize, code: usiz
 
 /// The networks of a bank.
 pub const SHAPES: [Shape; 12] = [
-    shape(Upsampling::Nearest, 16, 2, 8),
+    shape(Upsampling::Nearest, 12, 2, 8),
     shape(Upsampling::Nearest, 12, 3, 48),
-    shape(Upsampling::Bilinear, 16, 2, 6),
-    shape(Upsampling::Bilinear, 20, 3, 32),
+    shape(Upsampling::Bilinear, 12, 2, 6),
+    shape(Upsampling::Bilinear, 12, 3, 32),
     shape(Upsampling::Transposed3, 16, 2, 8),
     shape(Upsampling::Transposed3, 16, 3, 32),
     shape(Upsampling::Transposed4, 12, 2, 12),
     shape(Upsampling::Transposed4, 16, 3, 24),
     shape(Upsampling::SubPixel, 16, 2, 8),
-    shape(Upsampling::SubPixel, 24, 3, 32),
+    shape(Upsampling::SubPixel, 16, 3, 32),
     Shape {
         book: 256,
-        ..shape(Upsampling::Nearest, 16, 2, 4)
+        ..shape(Upsampling::Nearest, 12, 2, 4)
     },
     Shape {
         book: 512,
-        ..shape(Upsampling::SubPixel, 20, 3, 8)
+        ..shape(Upsampling::SubPixel, 16, 3, 8)
     },
 ];

@@ -11,7 +11,7 @@ use crate::dataset::{Record, mix, random_frame};
 use crate::fake::{Picture, Random};
 
 /// Side of the parts of faces that are learnt from: traces of a decoder are local.
-const PART: usize = 96;
+const PART: usize = 64;
 /// Weight of the differences between neighbours, which keep edges sharp.
 const EDGES: f32 = 1.0;
 /// Share of the steps with a rising rate.
@@ -33,7 +33,7 @@ pub struct Training {
 impl Default for Training {
     fn default() -> Self {
         Self {
-            steps: 1500,
+            steps: 800,
             batch: 8,
             rate: 2e-3,
             seed: 1,
