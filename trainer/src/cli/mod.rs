@@ -9,6 +9,7 @@ mod export;
 mod keygen;
 mod prepare;
 mod preview;
+mod reconstruct;
 mod reproduce;
 mod sign;
 mod stop;
@@ -45,6 +46,8 @@ enum Command {
     Prepare(prepare::Args),
     /// Show pairs of real and pseudo-fake faces as the network sees them
     Preview(preview::Args),
+    /// Train networks that draw real faces anew, for pseudo-fakes without a seam
+    Reconstruct(reconstruct::Args),
     /// Perturb pictures and videos as DeeperForensics does
     Distort(distort::Args),
     /// Train a detector, defended or not
@@ -79,6 +82,7 @@ impl Cli {
             Command::Synthetic(args) => Ok(crate::synthetic::run(&args)?),
             Command::Prepare(args) => args.run(),
             Command::Preview(args) => args.run(),
+            Command::Reconstruct(args) => args.run(),
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),

@@ -38,7 +38,7 @@ pub use read::{read_records, read_shards};
 pub(crate) use record::fnv1a as text_hash;
 pub use record::{FaceChoice, Label, Meta, Record, Shares, Split};
 pub use skip::{Reason, Skip};
-pub(crate) use view::plain_clip;
+pub(crate) use view::{plain_clip, random_frame};
 
 use unmask_shared::geometry::CropSpec;
 

@@ -16,8 +16,10 @@ use rand::SeedableRng;
 
 use super::record::{Label, Record, Shares, Split};
 use super::view::View;
+use crate::device::DeviceKind;
 use crate::distortion::Perturbation;
-use crate::fake::{Picture, Quality, Random};
+use crate::fake::{Passage, Picture, Quality, Random};
+use crate::reconstruct::Bank;
 use donors::Donors;
 use order::Item;
 use sampling::Balanced;
@@ -47,8 +49,12 @@ const EASY: (f32, f32) = (0.85, 0.3);
 
 /// Sets the draws of temporal artefacts and X-ray swaps apart from all others.
 const EXTRA: u64 = 0x7E4B_0A11;
+/// Sets the draws of reconstructions apart from all others.
+const RECONSTRUCTED: u64 = 0x00AE_B000;
 /// Sets the draws of a perturbation apart from all others.
 const PERTURBED: u64 = 0xD157_0127;
+/// Sets the draws of codec and photometry apart from all others.
+const PASSAGE: u64 = 0x0264_C0DE;
 
 /// Real frames, fake frames, and what made them.
 type Clips = (Vec<Picture>, Vec<Picture>, PairKind);
@@ -85,6 +91,8 @@ pub struct Pairs<'a> {
     balance: Option<Balance>,
     /// Described only when there are X-ray swaps to find donors for.
     donors: Option<Donors>,
+    /// Read only when there are faces to reconstruct.
+    bank: Option<Bank>,
 }
 
 /// What is drawn so that people, sources and kinds are balanced.
@@ -114,8 +122,8 @@ impl<'a> Pairs<'a> {
     ///
     /// # Errors
     /// When a share is out of range, the part has too few real faces to make pairs of, what
-    /// is left out is not there, or a stored frame that is needed for X-ray swaps does not
-    /// decode.
+    /// is left out is not there, a stored frame that is needed for X-ray swaps does not
+    /// decode, or the bank of reconstructing networks cannot be read.
     pub fn of(records: &'a [Record], config: &PairConfig, wanted: Split) -> Result<Self> {
         config.check()?;
         let left_out = left_out(records, &config.leave_out)?;
@@ -165,6 +173,12 @@ impl<'a> Pairs<'a> {
         let balance = sampling
             .balance
             .then(|| Balance::new(records, &blendable, &fakes, config));
+        let bank = match &config.reconstruct_bank {
+            Some(path) if config.reconstruct_share > 0.0 => {
+                Some(Bank::read(path, &DeviceKind::Flex.open()?)?)
+            }
+            _ => None,
+        };
         let pairs = Self {
             records,
             config: config.clone(),
@@ -174,6 +188,7 @@ impl<'a> Pairs<'a> {
             originals,
             balance,
             donors,
+            bank,
         };
         ensure!(
             pairs.blendable.len() >= 2 || !pairs.twins.is_empty(),
@@ -223,8 +238,15 @@ impl<'a> Pairs<'a> {
         let mut random = Random::seed_from_u64(seed);
         let (records, (mut reals, mut fakes, kind)) = match item {
             Item::Blend(i) => {
-                let mut extra = Random::seed_from_u64(mix(seed, EXTRA));
-                ([i, i], self.pseudo(i, plan, &mut random, &mut extra)?)
+                let mut drawn = Random::seed_from_u64(mix(seed, RECONSTRUCTED));
+                let clips = match self.reconstructed(i, plan, &mut drawn)? {
+                    Some(clips) => clips,
+                    None => {
+                        let mut extra = Random::seed_from_u64(mix(seed, EXTRA));
+                        self.pseudo(i, plan, &mut random, &mut extra)?
+                    }
+                };
+                ([i, i], clips)
             }
             Item::Data(i) => {
                 let real = self.beside(i, &mut random);
@@ -241,16 +263,22 @@ impl<'a> Pairs<'a> {
             mixed(EASY.1, self.config.degradation, plan.hardness),
             &mut random,
         );
-        let finish = |pictures: &[Picture]| {
+        let passage = Passage::sample(
+            mixed(0.0, self.config.h264_share, plan.hardness),
+            mixed(0.0, self.config.photometry_share, plan.hardness),
+            plan.frames,
+            &mut Random::seed_from_u64(mix(seed, PASSAGE)),
+        );
+        let finish = |pictures: Vec<Picture>| -> Result<Vec<f32>> {
             let mut planes = Vec::with_capacity(pictures.len() * 3 * plan.side * plan.side);
-            for (frame, picture) in pictures.iter().enumerate() {
-                planes.extend_from_slice(&view.finish(picture, &quality, frame));
+            for (frame, picture) in passage.transmit(pictures)?.iter().enumerate() {
+                planes.extend_from_slice(&view.finish(picture, &passage, &quality, frame));
             }
-            planes
+            Ok(planes)
         };
         Ok(PreparedPair {
-            real: finish(&reals),
-            fake: finish(&fakes),
+            real: finish(reals)?,
+            fake: finish(fakes)?,
             kind,
             records,
         })

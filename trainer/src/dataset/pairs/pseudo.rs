@@ -6,7 +6,7 @@ use rand::RngExt;
 use super::{Clips, EASY, MakePlan, PairKind, Pairs, mixed};
 use crate::dataset::stored_crop;
 use crate::dataset::view::{clip, decoded};
-use crate::fake::{Blend, BlendKind, Flicker, Picture, Random, Retime};
+use crate::fake::{Blend, BlendKind, Flicker, Generated, Picture, Random, Retime};
 
 /// Largest mean change of a frame that may go unseen. Where retiming changes no frame by
 /// more, such as in a still scene, real and fake would be the same.
@@ -53,6 +53,27 @@ impl Pairs<'_> {
             None => kind.into(),
         };
         Ok((reals, fakes, kind))
+    }
+
+    /// A real face and itself, drawn anew by a network; `None` where none is due.
+    pub(super) fn reconstructed(
+        &self,
+        i: usize,
+        plan: &MakePlan,
+        random: &mut Random,
+    ) -> Result<Option<Clips>> {
+        let share = mixed(0.0, self.config.reconstruct_share, plan.hardness);
+        let Some(bank) = self
+            .bank
+            .as_ref()
+            .filter(|_| random.random_bool(share.into()))
+        else {
+            return Ok(None);
+        };
+        let targets = clip(&self.records[i], plan.frames, random)?;
+        let generated = Generated::sample(bank.len(), &stored_crop(), random);
+        let (reals, fakes) = generated.apply_to_clip(&targets, bank);
+        Ok(Some((reals, fakes, PairKind::Reconstruction)))
     }
 
     fn artefact(&self, plan: &MakePlan, extra: &mut Random) -> Option<Artefact> {

@@ -44,10 +44,19 @@ fn hash_pixels(values: &[f32]) -> u64 {
     hash(values.iter().map(|v| (v * 255.0).round() as u8))
 }
 
+/// Neither codec nor photometry.
+fn untouched() -> PairConfig {
+    PairConfig {
+        h264_share: 0.0,
+        photometry_share: 0.0,
+        ..Default::default()
+    }
+}
+
 /// Released detectors were trained on these very pairs: shares of zero must leave them
 /// as they are.
 #[test]
-fn the_default_configuration_draws_what_it_always_drew() {
+fn shares_of_zero_draw_what_was_always_drawn() {
     const KNOWN: [(&str, u64, u64); 12] = [
         ("swap", 0x54b9_89e8_4c2b_f123, 0x9159_f5c8_7063_988c),
         ("self-blend", 0xd4e3_5206_9bf3_a352, 0x6e21_a2c2_46a2_efe9),
@@ -77,7 +86,7 @@ fn the_default_configuration_draws_what_it_always_drew() {
         stored, 0x6d44_29c4_d27b_6189,
         "the stored crops themselves have changed: {stored:#x}"
     );
-    let mut config = PairConfig::default();
+    let mut config = untouched();
     config.sampling.balance = false;
     config.held_out_share = 0.0;
     let pairs = Pairs::new(records, &config, false).unwrap();
@@ -135,7 +144,7 @@ fn every_kind_is_made_and_the_others_stay_as_they_are() {
             let same = match pair.kind {
                 PairKind::SelfBlend | PairKind::Swap | PairKind::Data(_) => true,
                 PairKind::XraySwap | PairKind::Flicker(_) => false,
-                PairKind::Repeat | PairKind::Drop => false,
+                PairKind::Repeat | PairKind::Drop | PairKind::Reconstruction => false,
             };
             let usual = plain.make(&epoch, index, &plan).unwrap();
             assert_eq!(usual.fake == pair.fake, same, "{}", pair.kind);
@@ -251,7 +260,7 @@ fn perturbed_pairs_keep_their_kind_and_a_share_out_of_range_is_refused() {
     let records = &*PEOPLE;
     let config = PairConfig {
         degradation: 0.0,
-        ..Default::default()
+        ..untouched()
     };
     let pairs = Pairs::new(records, &config, false).unwrap();
     let (epoch, plan) = (pairs.epoch(7, 0), MakePlan::frame(48));
@@ -275,6 +284,64 @@ fn perturbed_pairs_keep_their_kind_and_a_share_out_of_range_is_refused() {
     };
     let error = Pairs::new(records, &wrong, false).err().unwrap();
     assert!(error.to_string().contains("xray_share"), "{error}");
+}
+
+/// A fake that is its own real face comes out as it: nothing but the blend tells the two
+/// apart. Codec and photometry change the picture, and neither the kind nor the blend.
+#[test]
+fn both_faces_of_a_pair_take_the_same_passage() {
+    let mut records = PEOPLE.clone();
+    records.retain(|record| record.meta.label == Label::Real);
+    let twins: Vec<Record> = records
+        .iter()
+        .map(|record| {
+            let mut fake = record.clone();
+            fake.meta.label = Label::Fake;
+            fake.meta.source = "twins".into();
+            fake
+        })
+        .collect();
+    for (real, fake) in records.iter_mut().zip(&twins) {
+        real.meta.source.clone_from(&fake.meta.source);
+        real.meta.twin = fake.meta.twin.clone();
+    }
+    records.extend(twins);
+    let config = PairConfig {
+        h264_share: 1.0,
+        photometry_share: 1.0,
+        degradation: 1.0,
+        fake_share: 0.9,
+        ..Default::default()
+    };
+    let passed = Pairs::new(&records, &config, false).unwrap();
+    let config = PairConfig {
+        h264_share: 0.0,
+        photometry_share: 0.0,
+        ..config
+    };
+    let plain = Pairs::new(&records, &config, false).unwrap();
+    let mut twins = 0;
+    for frames in [1, 3] {
+        let plan = MakePlan {
+            frames,
+            side: 64,
+            hardness: 1.0,
+        };
+        let epoch = passed.epoch(5, frames as u64);
+        for index in 0..epoch.len() {
+            let pair = passed.make(&epoch, index, &plan).unwrap();
+            let same = pair.kind == PairKind::Data("twins".into());
+            twins += usize::from(same);
+            assert_eq!(pair.real == pair.fake, same, "{}", pair.kind);
+            assert!(pair.real.iter().all(|v| (0.0..=1.0).contains(v)));
+            let again = passed.make(&epoch, index, &plan).unwrap();
+            assert!(again.real == pair.real && again.fake == pair.fake);
+            let usual = plain.make(&epoch, index, &plan).unwrap();
+            assert_eq!(usual.kind, pair.kind);
+            assert_ne!(usual.real, pair.real);
+        }
+    }
+    assert!(twins > 6, "{twins}");
 }
 
 /// People with the places of their eyes in the stored crop.
