@@ -1,14 +1,19 @@
-//! The streaming network's arithmetic on the CPU, forwards and backwards.
+//! The networks' arithmetic on the CPU, forwards and backwards.
 //!
 //! Maps are `[height, width, channels]`, so that the channels of a pixel stand together:
 //! a 3x3 convolution then reads three runs of consecutive numbers per pixel, and its inner
 //! loop is a small matrix product in registers, without an im2col buffer. One clip at a
 //! time goes through all layers of a folded network, and its maps stay in the cache.
 //!
+//! [`Chain`] does the same for networks of inverted bottlenecks: depthwise convolutions, 1x1
+//! convolutions, limits and shortcuts, trained or held.
+//!
 //! Results depend on the numbers alone, not on the number of threads: sums over a batch
 //! are taken in a fixed order.
 
+mod aligned;
 mod backward;
+mod chain;
 mod conv;
 mod depthwise;
 mod finish;
@@ -20,9 +25,11 @@ mod place;
 mod recycle;
 mod relu;
 mod shuffle;
+mod sums;
 mod tile;
 mod train;
 
+pub use chain::{Both, Chain, Colours, Kept, Kind, Link, Packs, Wanted};
 pub use backward::{BranchGradients, Gradients, Reached};
 pub use frozen::{Folded, Masks};
 pub use layer::FoldedConv;
@@ -60,7 +67,7 @@ mod tests {
     }
 
     /// Every kind of vector that this machine knows.
-    fn at_all_levels(test: impl Fn()) {
+    pub fn at_all_levels(test: impl Fn()) {
         let best = Level::new();
         let mut levels = vec![best, Level::baseline()];
         #[cfg(target_arch = "x86_64")]
@@ -73,7 +80,7 @@ mod tests {
     }
 
     /// Numbers in [-1, 1) that repeat late.
-    fn some(length: usize, seed: usize) -> Vec<f32> {
+    pub fn some(length: usize, seed: usize) -> Vec<f32> {
         (0..length)
             .map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0)
             .collect()

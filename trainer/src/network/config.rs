@@ -3,6 +3,8 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::blueprint::Op;
+
 /// Which network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -146,20 +148,33 @@ impl NetworkConfig {
         }
     }
 
-    /// Whether trained weights of one network can be loaded into the other.
-    pub fn takes_weights_of(&self, other: &Self) -> bool {
-        // What is trained, and what is done to the pictures before, does not matter.
-        let bare = |config: &Self| Self {
-            freeze_blocks: 0,
-            luminance: false,
-            mirror: false,
-            ..config.clone()
+    /// Why trained weights of another network cannot be loaded: the first thing that differs.
+    pub fn misfit(&self, other: &Self) -> Option<String> {
+        if self.head != other.head {
+            return Some(format!(
+                "its head is {:?}, not {:?}",
+                other.head, self.head
+            ));
+        }
+        let (own, theirs) = (self.trained(), other.trained());
+        let longest = own.len().max(theirs.len());
+        let at = (0..longest).find(|at| own.get(*at) != theirs.get(*at))?;
+        let [own, theirs] = [own, theirs].map(|mut list| match at < list.len() {
+            true => list.swap_remove(at),
+            false => "none".into(),
+        });
+        Some(format!("its weights {} are {theirs}, not {own}", at + 1))
+    }
+
+    /// What has weights, in order, in words.
+    fn trained(&self) -> Vec<String> {
+        let Some(blueprint) = self.blueprint() else {
+            let layers = self.layers();
+            return layers.iter().map(|layer| format!("{layer:?}")).collect();
         };
-        let layers = |config: &Self| match bare(config).blueprint() {
-            None => (Some(config.layers()), None),
-            Some(blueprint) => (None, Some(blueprint)),
-        };
-        self.head == other.head && layers(self) == layers(other)
+        let weighted = |op: &Op| matches!(op, Op::Conv(_) | Op::Norm(_));
+        let ops = blueprint.layers.into_iter().map(|layer| layer.op);
+        ops.filter(weighted).map(|op| format!("{op:?}")).collect()
     }
 
     /// Multiply-accumulates of one decision: of a frame, or of a clip of
@@ -329,12 +344,48 @@ mod tests {
         let stream = of(Architecture::Stream, 112, HeadKind::Cosine);
         let csn = of(Architecture::Csn, 112, HeadKind::Cosine);
         let meso4 = of(Architecture::Meso4, 112, HeadKind::Cosine);
-        assert!(stream.takes_weights_of(&of(Architecture::Stream, 64, HeadKind::Cosine)));
-        assert!(csn.takes_weights_of(&of(Architecture::Csn, 64, HeadKind::Cosine)));
-        assert!(!stream.takes_weights_of(&csn) && !csn.takes_weights_of(&meso4));
-        assert!(!csn.takes_weights_of(&of(Architecture::Csn, 112, HeadKind::Linear)));
+        let fits = |a: &NetworkConfig, b: &NetworkConfig| a.misfit(b).is_none();
+        assert!(fits(&stream, &of(Architecture::Stream, 64, HeadKind::Cosine)));
+        assert!(fits(&csn, &of(Architecture::Csn, 64, HeadKind::Cosine)));
+        assert!(!fits(&stream, &csn) && !fits(&csn, &meso4));
+        assert!(!fits(&csn, &of(Architecture::Csn, 112, HeadKind::Linear)));
         // Its dense layer is as large as its last map.
-        assert!(!meso4.takes_weights_of(&of(Architecture::Meso4, 64, HeadKind::Cosine)));
+        assert!(!fits(&meso4, &of(Architecture::Meso4, 64, HeadKind::Cosine)));
+    }
+
+    #[test]
+    fn what_is_done_to_pictures_and_what_is_held_do_not_matter_to_weights() {
+        let lite = NetworkConfig {
+            architecture: Architecture::Lite,
+            ..Default::default()
+        };
+        let other = NetworkConfig {
+            luminance: true,
+            mirror: true,
+            freeze_blocks: 3,
+            ..lite.clone()
+        };
+        other.check().unwrap();
+        assert_eq!(lite.misfit(&other), None);
+        let shorter = NetworkConfig {
+            cut: 10,
+            ..lite.clone()
+        };
+        let misfit = lite.misfit(&shorter).unwrap();
+        assert!(misfit.contains("weights 30 are none"), "{misfit}");
+        let unfolded = NetworkConfig {
+            fold: false,
+            ..lite.clone()
+        };
+        assert!(lite.misfit(&unfolded).unwrap().contains("weights 1 are"));
+        for (bad, key) in [
+            (NetworkConfig { cut: 0, ..lite.clone() }, "network.cut"),
+            (NetworkConfig { cut: 17, ..lite.clone() }, "network.cut"),
+            (NetworkConfig { freeze_blocks: 12, ..lite }, "network.freeze_blocks"),
+            (NetworkConfig { mirror: true, ..Default::default() }, "network.mirror"),
+        ] {
+            assert!(bad.check().unwrap_err().to_string().contains(key));
+        }
     }
 
     #[test]

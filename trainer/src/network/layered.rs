@@ -152,6 +152,22 @@ impl LayeredNet {
     }
 
     fn embedding(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        {
+            let convs = || {
+                let values = self.convs.iter().map(|conv| conv.values(false));
+                let with_bias = values.filter_map(|(weight, bias)| Some((weight, bias?)));
+                with_bias.collect()
+            };
+            let found = super::flex_chain::embedding(&self.blueprint, &images, convs, true);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        self.embedding_by_operations(images, frames)
+    }
+
+    fn embedding_by_operations(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
         let frozen = self.blueprint.frozen_convs();
         let (mut convs, mut norms, mut dropouts) = (0.., 0.., 0..);
         run(&self.blueprint, images, frames, |op, x, frames| match op {
@@ -232,6 +248,8 @@ mod tests {
             size: Size::Tiny,
             depth: 14,
             input: 32,
+            cut: 6,
+            fold: false,
             ..Default::default()
         }
     }
@@ -277,10 +295,13 @@ mod tests {
             Architecture::Csn,
             Architecture::Meso4,
             Architecture::Xception,
+            Architecture::Lite,
         ] {
             for head in [HeadKind::Cosine, HeadKind::Linear] {
                 let config = NetworkConfig {
                     head,
+                    luminance: head == HeadKind::Linear,
+                    mirror: head == HeadKind::Linear,
                     temporal_stride: architecture == Architecture::Csn && head == HeadKind::Linear,
                     ..config(architecture)
                 };
@@ -302,6 +323,118 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Embeddings and gradients of weights and pictures, one tensor behind the other.
+    fn pass(
+        net: &LayeredNet,
+        images: &Tensor<4>,
+        track_images: bool,
+        by_operations: bool,
+    ) -> Vec<Vec<f32>> {
+        use burn::optim::GradientsParams;
+
+        let numbers = |tensor: Tensor<1>| tensor.into_data().try_to_vec::<f32>().unwrap();
+        let net = net.clone().train();
+        let mut leaf = images.clone().autodiff();
+        if track_images {
+            leaf = leaf.require_grad();
+        }
+        let features = views(&net.blueprint, leaf.clone(), |images| {
+            let embedding = if by_operations {
+                net.embedding_by_operations(images, 1)
+            } else {
+                net.embedding(images, 1)
+            };
+            Features {
+                logit: net.head.forward(embedding.clone()),
+                embedding,
+            }
+        });
+        let mut found = vec![numbers(features.embedding.clone().inner().flatten(0, 1))];
+        let mut gradients = (features.embedding.sum() * 0.1 + features.logit.sum()).backward();
+        if track_images {
+            let gradient = leaf.grad_remove(&mut gradients).unwrap();
+            found.push(numbers(gradient.flatten(0, 3)));
+        }
+        let gradients = GradientsParams::from_grads(gradients, &net);
+        for conv in &net.convs {
+            let of_weight = gradients.get::<5>(conv.weight.id);
+            found.extend(of_weight.map(|g| numbers(g.flatten(0, 4))));
+            let bias = conv.bias.as_ref().unwrap();
+            found.extend(gradients.get::<1>(bias.id).map(numbers));
+        }
+        found
+    }
+
+    /// The kernels of the `flex` device against single tensor operations, whose gradients the
+    /// engine's own tests hold to PyTorch's.
+    #[test]
+    fn kernels_agree_with_operations() {
+        let device = Device::flex();
+        let lite = NetworkConfig {
+            architecture: Architecture::Lite,
+            cut: 6,
+            input: 64,
+            ..Default::default()
+        };
+        let changed = [
+            lite.clone(),
+            NetworkConfig { freeze_blocks: 2, ..lite.clone() },
+            NetworkConfig { luminance: true, mirror: true, cut: 13, ..lite.clone() },
+        ];
+        for (at, config) in changed.into_iter().enumerate() {
+            device.seed(5);
+            let blueprint = config.blueprint().unwrap();
+            let mut net = LayeredNet::new(blueprint, &config, &device.clone().autodiff());
+            for conv in &mut net.convs {
+                // Large enough to be seen at the end, some of it beyond the limits.
+                let [out, inputs, _, rows, columns] = conv.weight.dims();
+                let normal = |deviation| Distribution::Normal(0.0, deviation);
+                let deviation = (3.0 / (inputs * rows * columns) as f64).sqrt();
+                let on = device.clone().autodiff();
+                let shape = [out, inputs, 1, rows, columns];
+                conv.weight = Param::from_tensor(Tensor::random(shape, normal(deviation), &on));
+                let bias = Tensor::random([out], normal(0.5), &on) + 0.5;
+                conv.bias = Some(Param::from_tensor(bias));
+            }
+            let images = clips(1, config.input, &device);
+            for track_images in [false, true] {
+                let got = pass(&net, &images, track_images, false);
+                let want = pass(&net, &images, track_images, true);
+                let held = 2 * net.blueprint.frozen_convs();
+                let tensors = 1 + usize::from(track_images) + 2 * net.convs.len() - held;
+                assert_eq!((got.len(), want.len()), (tensors, tensors));
+                for (place, (got, want)) in got.iter().zip(&want).enumerate() {
+                    let size = want.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
+                    assert!(size > 1e-3, "{at}: tensor {place} is {size}");
+                    let off = got.iter().zip(want).map(|(a, b)| (a - b).abs());
+                    let off = off.fold(0.0, f32::max);
+                    assert!(off < 2e-4 * size, "{at}: tensor {place}: {off} of {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_depend_on_the_threads() {
+        let device = Device::flex();
+        let config = NetworkConfig {
+            architecture: Architecture::Lite,
+            cut: 4,
+            input: 32,
+            ..Default::default()
+        };
+        device.seed(6);
+        let blueprint = config.blueprint().unwrap();
+        let net = LayeredNet::new(blueprint, &config, &device.clone().autodiff());
+        let images = clips(7, 32, &device);
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let pool = pool.build().unwrap();
+            pool.install(|| pass(&net, &images, true, false))
+        };
+        assert_eq!(run(1), run(3));
     }
 
     #[test]
@@ -338,6 +471,7 @@ mod tests {
             Architecture::Csn,
             Architecture::Meso4,
             Architecture::Xception,
+            Architecture::Lite,
         ] {
             let config = config(architecture);
             let mut net = trained(&config, &device);

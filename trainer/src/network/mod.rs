@@ -16,6 +16,8 @@ mod csn;
 mod detector;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod flex_chain;
 mod fused;
 mod head;
 mod layered;

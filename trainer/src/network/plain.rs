@@ -134,6 +134,21 @@ impl PlainNet {
     }
 
     fn embedding(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        {
+            let convs = || {
+                let kernels = self.kernels.iter();
+                kernels.map(|k| (k.weight.clone(), k.bias.clone())).collect()
+            };
+            let found = super::flex_chain::embedding(&self.blueprint, &images, convs, false);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        self.embedding_by_operations(images, frames)
+    }
+
+    fn embedding_by_operations(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
         let (mut kernels, mut affines) = (0.., 0..);
         run(&self.blueprint, images, frames, |op, x, frames| {
             if let Op::Conv(spec) = op {
@@ -252,7 +267,7 @@ fn fixed(op: &Op, x: Tensor<4>) -> Tensor<4> {
 }
 
 /// See [`Op::Luminance`].
-fn luminance(x: Tensor<4>) -> Tensor<4> {
+pub(super) fn luminance(x: Tensor<4>) -> Tensor<4> {
     let shares = Tensor::<1>::from_floats(LUMINANCE_SHARES, &x.device()).reshape([1, 3, 1, 1]);
     let light = (x.clone() * shares).sum_dim(1); // [n, 1, h, w]
     let mean = |map: Tensor<4>| map.mean_dim(3).mean_dim(2); // [n, 1, 1, 1]
