@@ -7,12 +7,12 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 
 /// Builds a graph node by node; every value is named after its node.
 #[derive(Default)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     proto: pb::GraphProto,
 }
 
 impl Graph {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             proto: pb::GraphProto {
                 name: name.into(),
@@ -21,15 +21,24 @@ impl Graph {
         }
     }
 
-    pub(super) fn input(&mut self, name: &str, shape: &[usize]) {
+    pub(crate) fn input(&mut self, name: &str, shape: &[usize]) {
         self.proto.input.push(value_info(name, shape));
     }
 
-    pub(super) fn output(&mut self, name: &str, shape: &[usize]) {
+    /// An input some of whose sides are free: those that are given by name.
+    pub(crate) fn free_input(&mut self, name: &str, shape: &[dimension::Value]) {
+        self.proto.input.push(free_value_info(name, shape));
+    }
+
+    pub(crate) fn free_output(&mut self, name: &str, shape: &[dimension::Value]) {
+        self.proto.output.push(free_value_info(name, shape));
+    }
+
+    pub(crate) fn output(&mut self, name: &str, shape: &[usize]) {
         self.proto.output.push(value_info(name, shape));
     }
 
-    pub(super) fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    pub(crate) fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         let raw = values
             .iter()
             .flat_map(|value| value.to_le_bytes())
@@ -37,7 +46,7 @@ impl Graph {
         self.initializer(name, shape, DataType::Float, raw);
     }
 
-    pub(super) fn bytes(&mut self, name: &str, shape: &[usize], values: &[i8]) {
+    pub(crate) fn bytes(&mut self, name: &str, shape: &[usize], values: &[i8]) {
         let raw = values
             .iter()
             .flat_map(|value| value.to_le_bytes())
@@ -45,7 +54,7 @@ impl Graph {
         self.initializer(name, shape, DataType::Int8, raw);
     }
 
-    pub(super) fn integers(&mut self, name: &str, values: &[i64]) {
+    pub(crate) fn integers(&mut self, name: &str, values: &[i64]) {
         let raw = values
             .iter()
             .flat_map(|value| value.to_le_bytes())
@@ -64,7 +73,7 @@ impl Graph {
     }
 
     /// Adds a node whose one output is called `output`, and returns that name.
-    pub(super) fn node(
+    pub(crate) fn node(
         &mut self,
         op: &str,
         inputs: &[&str],
@@ -82,7 +91,25 @@ impl Graph {
         output.into()
     }
 
-    pub(super) fn into_model(self, producer_version: &str, opset: i64) -> pb::ModelProto {
+    /// Adds a node with several outputs.
+    pub(crate) fn nodes(
+        &mut self,
+        op: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attributes: Vec<pb::AttributeProto>,
+    ) {
+        self.proto.node.push(pb::NodeProto {
+            op_type: op.into(),
+            name: outputs.first().copied().unwrap_or(op).into(),
+            input: inputs.iter().map(ToString::to_string).collect(),
+            output: outputs.iter().map(ToString::to_string).collect(),
+            attribute: attributes,
+            ..Default::default()
+        });
+    }
+
+    pub(crate) fn into_model(self, producer_version: &str, opset: i64) -> pb::ModelProto {
         pb::ModelProto {
             ir_version: 8,
             opset_import: vec![pb::OperatorSetIdProto {
@@ -98,7 +125,7 @@ impl Graph {
 }
 
 /// An integer attribute.
-pub(super) fn int(name: &str, value: usize) -> pb::AttributeProto {
+pub(crate) fn int(name: &str, value: usize) -> pb::AttributeProto {
     pb::AttributeProto {
         name: name.into(),
         r#type: AttributeType::Int as i32,
@@ -108,7 +135,7 @@ pub(super) fn int(name: &str, value: usize) -> pb::AttributeProto {
 }
 
 /// A number.
-pub(super) fn float(name: &str, value: f32) -> pb::AttributeProto {
+pub(crate) fn float(name: &str, value: f32) -> pb::AttributeProto {
     pb::AttributeProto {
         name: name.into(),
         r#type: AttributeType::Float as i32,
@@ -118,7 +145,7 @@ pub(super) fn float(name: &str, value: f32) -> pb::AttributeProto {
 }
 
 /// A list of integers.
-pub(super) fn ints(name: &str, values: &[usize]) -> pb::AttributeProto {
+pub(crate) fn ints(name: &str, values: &[usize]) -> pb::AttributeProto {
     pb::AttributeProto {
         name: name.into(),
         r#type: AttributeType::Ints as i32,
@@ -131,12 +158,29 @@ fn dims(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|side| *side as i64).collect()
 }
 
+/// A text.
+pub(crate) fn text(name: &str, value: &str) -> pb::AttributeProto {
+    pb::AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::String as i32,
+        s: value.as_bytes().to_vec(),
+        ..Default::default()
+    }
+}
+
 fn value_info(name: &str, shape: &[usize]) -> pb::ValueInfoProto {
-    let dim = dims(shape)
+    let sides: Vec<_> = dims(shape)
         .into_iter()
+        .map(dimension::Value::DimValue)
+        .collect();
+    free_value_info(name, &sides)
+}
+
+fn free_value_info(name: &str, shape: &[dimension::Value]) -> pb::ValueInfoProto {
+    let dim = (shape.iter().cloned())
         .map(|side| Dimension {
             denotation: String::new(),
-            value: Some(dimension::Value::DimValue(side)),
+            value: Some(side),
         })
         .collect();
     let tensor = pb::type_proto::Tensor {
