@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use super::stop::listen;
 use crate::device::DeviceArgs;
 use crate::finder::{
-    FinderConfig, Outcome, PrepareOptions, onnx_bytes, prepare, read_pictures, train, trained,
+    EvaluateOptions, Figures, FinderConfig, Outcome, PrepareOptions, Subject, evaluate, onnx_bytes,
+    prepare, read_pictures, train, trained,
 };
 
 /// The firmware's face finder: a small network that learns from a teacher in the file format
@@ -25,6 +26,8 @@ enum Command {
     Prepare(Prepare),
     /// Train on scenes composed of prepared pictures; go on where a run was stopped
     Train(Train),
+    /// Measure a finder beside a YuNet file and the package rustface
+    Evaluate(Evaluate),
     /// Write the averaged weights of a run as an ONNX file
     Export(Export),
 }
@@ -90,11 +93,38 @@ struct Export {
     output: PathBuf,
 }
 
+#[derive(Debug, clap::Args)]
+struct Evaluate {
+    /// File that `finder export` wrote
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// A YuNet file: measured too, and asked for the truth on crowds
+    #[arg(long, value_name = "FILE")]
+    teacher: PathBuf,
+    /// The model file of the package rustface (seeta_fd_frontal_v1.0.bin), to be measured too
+    #[arg(long, value_name = "FILE")]
+    rustface: Option<PathBuf>,
+    /// Folder of photographs that nothing was trained on, with the folders dlib_gt, crowd,
+    /// noface, webfaces, celeba_raw and deepface
+    #[arg(long)]
+    photos: PathBuf,
+    /// Longest side of the pictures
+    #[arg(long, default_value_t = 640)]
+    longest_side: usize,
+    /// Synthetic people, two frames of each
+    #[arg(long, default_value_t = 100)]
+    people: usize,
+    /// File to write all figures to
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Prepare(args) => args.run(),
             Command::Train(args) => args.run(),
+            Command::Evaluate(args) => args.run(),
             Command::Export(args) => args.run(),
         }
     }
@@ -152,7 +182,7 @@ impl Export {
     fn run(self) -> anyhow::Result<()> {
         let device = crate::device::DeviceKind::Flex.open()?;
         let (net, step) = trained(&self.run, &device)?;
-        let bytes = onnx_bytes(&net.fold()?, env!("CARGO_PKG_VERSION"));
+        let bytes = onnx_bytes(&net, env!("CARGO_PKG_VERSION"))?;
         std::fs::write(&self.output, &bytes)
             .with_context(|| format!("cannot write {}", self.output.display()))?;
         println!(
@@ -162,4 +192,52 @@ impl Export {
         );
         Ok(())
     }
+}
+
+impl Evaluate {
+    fn run(self) -> anyhow::Result<()> {
+        let mut subjects = vec![Subject::dense(&self.model)?, Subject::yunet(&self.teacher)?];
+        if let Some(cascade) = &self.rustface {
+            subjects.push(Subject::cascade(cascade)?);
+        }
+        let options = EvaluateOptions {
+            photos: self.photos,
+            longest_side: self.longest_side,
+            people: self.people,
+        };
+        let mut teacher = Subject::yunet(&self.teacher)?;
+        let figures = evaluate(&options, &mut subjects, &mut teacher)?;
+        let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+        show(&names, &figures);
+        if let Some(path) = &self.json {
+            let named: serde_json::Map<_, _> = (names.iter().zip(&figures))
+                .map(|(name, figures)| Ok(((*name).to_owned(), serde_json::to_value(figures)?)))
+                .collect::<anyhow::Result<_>>()?;
+            std::fs::write(path, serde_json::to_vec_pretty(&named)?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn show(names: &[&str], figures: &[Figures]) {
+    let row = |title: &str, cell: &dyn Fn(&Figures) -> String| {
+        let cells: String = figures.iter().map(|f| format!("{:>12}", cell(f))).collect();
+        println!("{title:44}{cells}");
+    };
+    let titles: String = names.iter().map(|name| format!("{name:>12}")).collect();
+    println!("{:44}{titles}", "");
+    let sets: Vec<&str> = figures.iter().take(1).flat_map(|f| f.recall.keys().copied()).collect();
+    for set in sets {
+        for place in 0..figures[0].recall[set].len() {
+            let group = &figures[0].recall[set][place];
+            let title = format!("{set}, {} px and more: {} faces", group.from_px, group.faces);
+            row(&title, &|f| format!("{:.1} %", 100.0 * f.recall[set][place].recall));
+        }
+    }
+    row("noface, false faces", &|f| format!("{} in {}", f.noface.0, f.noface.1));
+    row("synthetic people found", &|f| format!("{:.1} %", 100.0 * f.people.0));
+    row("landmarks, of the eye distance", &|f| format!("{:.2} %", 100.0 * f.landmarks.0));
+    row("jitter of a still box, of the side", &|f| format!("{:.2} %", 100.0 * f.jitter));
+    row("320 x 240, one thread", &|f| format!("{:.2} ms", f.milliseconds));
 }

@@ -7,12 +7,12 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 
 /// Builds a graph node by node; every value is named after its node.
 #[derive(Default)]
-pub(crate) struct Graph {
+pub(super) struct Graph {
     proto: pb::GraphProto,
 }
 
 impl Graph {
-    pub(crate) fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self {
             proto: pb::GraphProto {
                 name: name.into(),
@@ -21,24 +21,15 @@ impl Graph {
         }
     }
 
-    pub(crate) fn input(&mut self, name: &str, shape: &[usize]) {
+    pub(super) fn input(&mut self, name: &str, shape: &[usize]) {
         self.proto.input.push(value_info(name, shape));
     }
 
-    /// An input some of whose sides are free: those that are given by name.
-    pub(crate) fn free_input(&mut self, name: &str, shape: &[dimension::Value]) {
-        self.proto.input.push(free_value_info(name, shape));
-    }
-
-    pub(crate) fn free_output(&mut self, name: &str, shape: &[dimension::Value]) {
-        self.proto.output.push(free_value_info(name, shape));
-    }
-
-    pub(crate) fn output(&mut self, name: &str, shape: &[usize]) {
+    pub(super) fn output(&mut self, name: &str, shape: &[usize]) {
         self.proto.output.push(value_info(name, shape));
     }
 
-    pub(crate) fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    pub(super) fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         let raw = values
             .iter()
             .flat_map(|value| value.to_le_bytes())
@@ -46,7 +37,7 @@ impl Graph {
         self.initializer(name, shape, DataType::Float, raw);
     }
 
-    pub(crate) fn bytes(&mut self, name: &str, shape: &[usize], values: &[i8]) {
+    pub(super) fn bytes(&mut self, name: &str, shape: &[usize], values: &[i8]) {
         let raw = values
             .iter()
             .flat_map(|value| value.to_le_bytes())
@@ -54,7 +45,7 @@ impl Graph {
         self.initializer(name, shape, DataType::Int8, raw);
     }
 
-    pub(crate) fn integers(&mut self, name: &str, values: &[i64]) {
+    pub(super) fn integers(&mut self, name: &str, values: &[i64]) {
         let raw = values
             .iter()
             .flat_map(|value| value.to_le_bytes())
@@ -73,7 +64,7 @@ impl Graph {
     }
 
     /// Adds a node whose one output is called `output`, and returns that name.
-    pub(crate) fn node(
+    pub(super) fn node(
         &mut self,
         op: &str,
         inputs: &[&str],
@@ -91,25 +82,7 @@ impl Graph {
         output.into()
     }
 
-    /// Adds a node with several outputs.
-    pub(crate) fn nodes(
-        &mut self,
-        op: &str,
-        inputs: &[&str],
-        outputs: &[&str],
-        attributes: Vec<pb::AttributeProto>,
-    ) {
-        self.proto.node.push(pb::NodeProto {
-            op_type: op.into(),
-            name: outputs.first().copied().unwrap_or(op).into(),
-            input: inputs.iter().map(ToString::to_string).collect(),
-            output: outputs.iter().map(ToString::to_string).collect(),
-            attribute: attributes,
-            ..Default::default()
-        });
-    }
-
-    pub(crate) fn into_model(self, producer_version: &str, opset: i64) -> pb::ModelProto {
+    pub(super) fn into_model(self, producer_version: &str, opset: i64) -> pb::ModelProto {
         pb::ModelProto {
             ir_version: 8,
             opset_import: vec![pb::OperatorSetIdProto {
@@ -125,7 +98,7 @@ impl Graph {
 }
 
 /// An integer attribute.
-pub(crate) fn int(name: &str, value: usize) -> pb::AttributeProto {
+pub(super) fn int(name: &str, value: usize) -> pb::AttributeProto {
     pb::AttributeProto {
         name: name.into(),
         r#type: AttributeType::Int as i32,
@@ -135,7 +108,7 @@ pub(crate) fn int(name: &str, value: usize) -> pb::AttributeProto {
 }
 
 /// A number.
-pub(crate) fn float(name: &str, value: f32) -> pb::AttributeProto {
+pub(super) fn float(name: &str, value: f32) -> pb::AttributeProto {
     pb::AttributeProto {
         name: name.into(),
         r#type: AttributeType::Float as i32,
@@ -145,7 +118,7 @@ pub(crate) fn float(name: &str, value: f32) -> pb::AttributeProto {
 }
 
 /// A list of integers.
-pub(crate) fn ints(name: &str, values: &[usize]) -> pb::AttributeProto {
+pub(super) fn ints(name: &str, values: &[usize]) -> pb::AttributeProto {
     pb::AttributeProto {
         name: name.into(),
         r#type: AttributeType::Ints as i32,
@@ -158,29 +131,12 @@ fn dims(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|side| *side as i64).collect()
 }
 
-/// A text.
-pub(crate) fn text(name: &str, value: &str) -> pb::AttributeProto {
-    pb::AttributeProto {
-        name: name.into(),
-        r#type: AttributeType::String as i32,
-        s: value.as_bytes().to_vec(),
-        ..Default::default()
-    }
-}
-
 fn value_info(name: &str, shape: &[usize]) -> pb::ValueInfoProto {
-    let sides: Vec<_> = dims(shape)
+    let dim = dims(shape)
         .into_iter()
-        .map(dimension::Value::DimValue)
-        .collect();
-    free_value_info(name, &sides)
-}
-
-fn free_value_info(name: &str, shape: &[dimension::Value]) -> pb::ValueInfoProto {
-    let dim = (shape.iter().cloned())
         .map(|side| Dimension {
             denotation: String::new(),
-            value: Some(side),
+            value: Some(dimension::Value::DimValue(side)),
         })
         .collect();
     let tensor = pb::type_proto::Tensor {

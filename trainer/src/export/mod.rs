@@ -12,7 +12,6 @@ mod release;
 
 pub use bundle::{About, ProvenanceText, clip_logits, write_bundle};
 pub use calibrate::{Caution, calibrate};
-pub(crate) use graph::{Graph, int, ints, text};
 pub use card::{CardText, write_card};
 pub use int8::{QuantisedHead, QuantisedKernel};
 pub use onnx::{GraphNames, write_onnx};

@@ -5,8 +5,8 @@
 
 use unmask_shared::geometry::FaceBox;
 
-use super::Face;
-use super::teacher::STRIDES;
+use unmask_shared::face::Face;
+use unmask_shared::face::dense::graph::STRIDES;
 
 /// Sides of the faces that each level takes, in pixels.
 const SIDES: [(f32, f32); 3] = [(0.0, 36.0), (28.0, 104.0), (88.0, f32::INFINITY)];

@@ -6,7 +6,7 @@ use anyhow::Result;
 use unmask_shared::geometry::{FaceBox, Point, Similarity};
 use unmask_shared::synthetic::Random;
 
-use super::Face;
+use unmask_shared::face::Face;
 use super::picture::{Canvas, Patch, map_corners, map_ellipse, overlap};
 use super::pool::{Loaded, Pool};
 use super::weather::Weather;
@@ -356,6 +356,8 @@ impl Draft {
         Weather::sample(random).apply(&mut self.canvas, random);
         let mut planes = Vec::with_capacity(3 * width * height);
         let seen = [self.seen.width as usize, self.seen.height as usize];
+        // Around their pictures, some programs put black and some grey.
+        let beyond = if random.chance(0.5) { 0.0 } else { 0.5 };
         for colour in 0..3 {
             for y in 0..height {
                 let row = &self.canvas.rgb[3 * y * width..3 * (y + 1) * width];
@@ -363,7 +365,7 @@ impl Draft {
                     if x < seen[0] && y < seen[1] {
                         (pixel[colour] / 255.0).clamp(0.0, 1.0)
                     } else {
-                        0.0
+                        beyond
                     }
                 }));
             }

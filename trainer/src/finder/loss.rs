@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::assign::Targets;
-use super::network::OUTPUTS;
+use unmask_shared::face::dense::graph::OUTPUTS;
 use crate::loss::softplus;
 
 /// Weights of the box and landmark terms.
@@ -173,7 +173,8 @@ impl Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finder::{Face, Responsible};
+    use crate::finder::Responsible;
+    use unmask_shared::face::Face;
     use unmask_shared::geometry::{FaceBox, Point};
 
     // import torch, torch.nn.functional as F

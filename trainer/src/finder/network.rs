@@ -6,31 +6,17 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use prost::Message;
 
 #[cfg(feature = "flex")]
 use unmask_kernel::{Block, Map, SHUFFLED};
 #[cfg(feature = "flex")]
 use crate::network::{shuffled_stem, train_block};
 use crate::network::{norm_affine, scale_rows};
+use unmask_shared::face::dense::graph::{BODY, HEAD, OUTPUTS, STEM, TAPS, Weights, model};
 
-/// Channels behind the stem, at a quarter of the resolution.
-pub const STEM: usize = 16;
-/// Stride and channels of each convolution of the body.
-pub const BODY: [(usize, usize); 7] = [
-    (2, 32),
-    (1, 32),
-    (1, 32),
-    (2, 64),
-    (1, 64),
-    (2, 64),
-    (1, 64),
-];
-/// Convolutions of the body behind which a level begins.
-pub const TAPS: [usize; 3] = [2, 4, 6];
-/// Channels in front of the outputs of each level.
-pub const HEAD: usize = 32;
-/// Numbers per cell: class, objectness, box and five landmarks.
-pub const OUTPUTS: usize = 16;
+/// Side of the stem's kernel.
+const STEM_SIDE: usize = 6;
 /// How likely a face is before anything is learned.
 const PRIOR: f64 = 0.01;
 
@@ -101,10 +87,10 @@ impl ConvBlock {
         sum.permute([0, 2, 3, 1])
     }
 
-    fn fold(&self) -> Result<FoldedLayer> {
+    fn fold(&self) -> Result<Weights> {
         let mut layer = fold(&self.conv, &self.norm)?;
         if self.identity {
-            let inputs = layer.inputs;
+            let inputs = layer.bias.len();
             for channel in 0..inputs {
                 layer.weight[(channel * inputs + channel) * 9 + 4] += 1.0;
             }
@@ -151,7 +137,7 @@ impl FinderNet {
             linear
         };
         Self {
-            stem: convolution([3, STEM], 6, 4, device),
+            stem: convolution([3, STEM], STEM_SIDE, 4, device),
             stem_norm: BatchNormConfig::new(STEM).init(device),
             body: body.into_iter().collect(),
             lateral: vec![linear(coarse, middle), linear(middle, fine)],
@@ -215,22 +201,33 @@ impl FinderNet {
         relu(self.stem_norm.forward(x)).permute([0, 2, 3, 1])
     }
 
-    /// The same function in evaluation mode as plain convolutions.
+    /// The same function in evaluation mode as plain convolutions, in the order of
+    /// [`unmask_shared::face::dense::graph::layers`], for the pixels of a file.
     ///
     /// # Errors
     /// When a weight is not finite.
-    pub fn fold(&self) -> Result<Folded> {
-        let blocks =
-            |blocks: &[ConvBlock]| blocks.iter().map(ConvBlock::fold).collect::<Result<_>>();
-        let linears = |linears: &[Linear]| linears.iter().map(plain).collect::<Result<_>>();
-        Ok(Folded {
-            stem: fold(&self.stem, &self.stem_norm)?,
-            body: blocks(&self.body)?,
-            lateral: linears(&self.lateral)?,
-            heads: blocks(&self.heads)?,
-            outputs: linears(&self.outputs)?,
-        })
+    pub fn fold(&self) -> Result<Vec<Weights>> {
+        let mut layers = vec![of_bytes(fold(&self.stem, &self.stem_norm)?)];
+        for block in &self.body {
+            layers.push(block.fold()?);
+        }
+        for lateral in &self.lateral {
+            layers.push(plain(lateral)?);
+        }
+        for (head, output) in self.heads.iter().zip(&self.outputs) {
+            layers.push(head.fold()?);
+            layers.push(plain(output)?);
+        }
+        Ok(layers)
     }
+}
+
+/// A network as the file that ships; see [`unmask_shared::face::dense::graph`].
+///
+/// # Errors
+/// When a weight is not finite.
+pub fn onnx_bytes(net: &FinderNet, version: &str) -> Result<Vec<u8>> {
+    Ok(model(&net.fold()?, version).encode_to_vec())
 }
 
 /// A 1x1 convolution of a map `[n, height, width, channels]`.
@@ -250,71 +247,27 @@ fn enlarged(map: Tensor<4>) -> Tensor<4> {
         .reshape([n, 2 * height, 2 * width, channels])
 }
 
-/// Plain convolutions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Folded {
-    /// 6x6, stride 4, padding 2, on RGB in [-0.5, 0.5]; then ReLU.
-    pub stem: FoldedLayer,
-    /// 3x3, padding 1; then ReLU.
-    pub body: Vec<FoldedLayer>,
-    /// 1x1, from stride 32 to 16 and from 16 to 8.
-    pub lateral: Vec<FoldedLayer>,
-    /// 3x3, padding 1, of each level, the finest first; then ReLU.
-    pub heads: Vec<FoldedLayer>,
-    /// 1x1, of each level.
-    pub outputs: Vec<FoldedLayer>,
-}
-
-/// A convolution with bias.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FoldedLayer {
-    /// `[outputs, inputs, kernel, kernel]`
-    pub weight: Vec<f32>,
-    /// `[outputs]`
-    pub bias: Vec<f32>,
-    /// Channels that it reads.
-    pub inputs: usize,
-    /// Side of the kernel.
-    pub kernel: usize,
-    /// Pixels between its places.
-    pub stride: usize,
-}
-
-fn fold(conv: &Conv2d, norm: &BatchNorm) -> Result<FoldedLayer> {
+fn fold(conv: &Conv2d, norm: &BatchNorm) -> Result<Weights> {
     let (scale, bias) = norm_affine(norm);
     let weight = scale_rows(conv.weight.val().inner(), scale);
-    let [_, inputs, kernel, _] = weight.dims();
-    layer(values(weight)?, values(bias)?, inputs, kernel, conv.stride[0])
+    weights(weight, bias)
 }
 
-fn plain(linear: &Linear) -> Result<FoldedLayer> {
+fn plain(linear: &Linear) -> Result<Weights> {
     let weight = linear.weight.val().inner(); // [inputs, outputs]
-    let [inputs, outputs] = weight.dims();
-    let bias = match &linear.bias {
-        Some(bias) => values(bias.val().inner())?,
-        None => vec![0.0; outputs],
-    };
-    layer(values(weight.transpose())?, bias, inputs, 1, 1)
+    let [_, outputs] = weight.dims();
+    let none = || Tensor::zeros([outputs], &weight.device());
+    let bias = linear.bias.as_ref().map_or_else(none, |bias| bias.val().inner());
+    weights(weight.transpose(), bias)
 }
 
-fn layer(
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    inputs: usize,
-    kernel: usize,
-    stride: usize,
-) -> Result<FoldedLayer> {
+fn weights<const D: usize>(weight: Tensor<D>, bias: Tensor<1>) -> Result<Weights> {
+    let (weight, bias) = (values(weight)?, values(bias)?);
     ensure!(
         weight.iter().chain(&bias).all(|value| value.is_finite()),
         "a weight is not finite: the training diverged; lower the learning rate"
     );
-    Ok(FoldedLayer {
-        weight,
-        bias,
-        inputs,
-        kernel,
-        stride,
-    })
+    Ok(Weights { weight, bias })
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
@@ -322,4 +275,17 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
         .into_data()
         .try_into_vec::<f32>()
         .map_err(|error| anyhow::anyhow!("weights are not f32: {error:?}"))
+}
+
+/// The stem for blue, green and red in 0 to 255 instead of red, green and blue in 0 to 1.
+fn of_bytes(stem: Weights) -> Weights {
+    let plane = STEM_SIDE * STEM_SIDE;
+    let turned = stem.weight.chunks_exact(3 * plane).flat_map(|filter| {
+        let planes = filter.chunks_exact(plane).rev();
+        planes.flatten().map(|weight| weight / 255.0)
+    });
+    Weights {
+        weight: turned.collect(),
+        ..stem
+    }
 }

@@ -5,7 +5,7 @@ use indicatif::ProgressBar;
 use unmask_shared::geometry::{Point, Similarity};
 use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, SceneFrame, Swap};
 
-use super::Face;
+use unmask_shared::face::Face;
 use super::picture::Pyramid;
 use super::prepare::{ask, from_numbers, map_face, numbers};
 use super::store::{Meta, Picture};

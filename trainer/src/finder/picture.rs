@@ -177,6 +177,32 @@ impl Canvas {
     }
 }
 
+/// A picture with fewer pixels, `[height, width, 3]`.
+pub fn shrunk(picture: &Pyramid, width: usize, height: usize) -> Vec<u8> {
+    let scale = picture.width() as f32 / width as f32;
+    let region = FaceBox {
+        x: 0.0,
+        y: 0.0,
+        width: picture.width() as f32,
+        // Rounding must not cut off the last row.
+        height: picture.height() as f32 + 2.0 * scale,
+    };
+    let patch = Patch {
+        to_picture: Similarity {
+            a: scale,
+            ..Similarity::IDENTITY
+        },
+        region,
+        round: false,
+        feather: 0.0,
+        mirrored: false,
+        gain: [1.0; 3],
+    };
+    let mut canvas = Canvas::plain(width, height, [0.0; 3]);
+    canvas.paste(picture, &patch);
+    canvas.rgb.iter().map(|v| (v + 0.5) as u8).collect()
+}
+
 /// The upright box around a transformed one.
 pub fn map_corners(region: &FaceBox, by: &Similarity) -> FaceBox {
     let (right, bottom) = (region.x + region.width, region.y + region.height);

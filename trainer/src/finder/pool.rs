@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::synthetic::Random;
 
-use super::Face;
+use unmask_shared::face::Face;
 use super::picture::{Pyramid, overlap};
 use super::store::Picture;
 

@@ -10,10 +10,11 @@ use unmask_shared::bundle::sha256_hex;
 use unmask_shared::geometry::{FaceBox, Similarity};
 use unmask_shared::media::{Frame, list_media};
 
-use super::picture::{Canvas, Patch, Pyramid, map_ellipse};
+use super::picture::{Canvas, Patch, Pyramid, map_ellipse, shrunk};
 use super::store::{Meta, Picture, write_part};
 use super::teacher::{Teacher, suppress};
-use super::{Face, people};
+use super::people;
+use unmask_shared::face::Face;
 use crate::dataset::{each_frame, in_order, length, window_starts};
 
 /// Longest side of a stored picture.
@@ -64,12 +65,21 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
         let found = list_media(folder)?;
         files.extend(found.into_iter().map(|file| (folder.clone(), file)));
     }
+    // Every part is a sample of everything, so that training can begin before the last one.
+    files.sort_by_cached_key(|(_, file)| sha256_hex(file.as_os_str().as_encoded_bytes()));
     stamp(options, files.len())?;
     let bar = ProgressBar::new((files.len() + options.people) as u64);
     bar.set_style(ProgressStyle::with_template(
         "{bar:24} {pos}/{len}  {msg}  {elapsed} gone, {eta} left",
     )?);
     let (mut pictures, mut skipped) = (0, 0);
+    let path = options.output.join("people.tar");
+    if options.people > 0 && !path.exists() {
+        let mut teacher = ready(&options.teacher)?;
+        let people = people::draw(options.people, &mut teacher, &bar)?;
+        pictures += people.len();
+        write_part(&path, &people)?;
+    }
     for (number, files) in files.chunks(PART_FILES).enumerate() {
         let path = options.output.join(format!("faces-{number:05}.tar"));
         if !path.exists() {
@@ -77,7 +87,7 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
             in_order(
                 files,
                 options.threads,
-                || Teacher::open(&options.teacher),
+                || ready(&options.teacher),
                 |teacher, (folder, file)| Ok(read(teacher, folder, file, options.frames)),
                 |index, read| {
                     match read {
@@ -96,15 +106,17 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
             tracing::info!("part {number}: {pictures} pictures");
         }
     }
-    let path = options.output.join("people.tar");
-    if options.people > 0 && !path.exists() {
-        let mut teacher = Teacher::open(&options.teacher)?;
-        let people = people::draw(options.people, &mut teacher, &bar)?;
-        pictures += people.len();
-        write_part(&path, &people)?;
-    }
     bar.finish();
     Ok((pictures, skipped))
+}
+
+/// A teacher that has looked at something, so that no picture is blamed for its file.
+fn ready(path: &Path) -> Result<Teacher> {
+    let mut teacher = Teacher::open(path)?;
+    for (side, _) in LOOKS {
+        teacher.find(&vec![0.0; 3 * side * side], [side, side], SCORE_MIN)?;
+    }
+    Ok(teacher)
 }
 
 fn stamp(options: &PrepareOptions, files: usize) -> Result<()> {
@@ -152,8 +164,7 @@ fn label(teacher: &mut Teacher, group: &str, frame: &Frame) -> Result<Picture> {
     let size = [width, height].map(|side| ((side as f32 * shrink).round() as usize).max(1));
     let picture = Pyramid::new(width, height, frame.rgb.clone());
     let small = if shrink < 1.0 {
-        let view = Similarity { a: 1.0 / shrink, ..Similarity::IDENTITY };
-        draw(&picture, size[0], size[1], view)
+        shrunk(&picture, size[0], size[1])
     } else {
         frame.rgb.clone()
     };
@@ -161,12 +172,6 @@ fn label(teacher: &mut Teacher, group: &str, frame: &Frame) -> Result<Picture> {
     let faces = ask(teacher, &small_picture)?;
     let group = group.to_owned();
     Picture::new(Meta { group, faces }, size[0], size[1], &small)
-}
-
-fn draw(picture: &Pyramid, width: usize, height: usize, to_picture: Similarity) -> Vec<u8> {
-    let mut canvas = Canvas::plain(width, height, [GREY; 3]);
-    canvas.paste(picture, &whole(picture, to_picture));
-    canvas.rgb.iter().map(|v| (v + 0.5) as u8).collect()
 }
 
 /// Around pictures.

@@ -22,8 +22,6 @@ pub struct Report {
     pub parts: [(&'static str, f32); 4],
     /// Scenes in the step.
     pub scenes: usize,
-    /// Learning rate.
-    pub rate: f64,
     /// How long the step waited for its scenes.
     pub waited: Duration,
 }

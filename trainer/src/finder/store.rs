@@ -10,7 +10,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use serde::{Deserialize, Serialize};
 use unmask_shared::media::{Frame, decode_picture};
 
-use super::Face;
+use unmask_shared::face::Face;
 use super::picture::Pyramid;
 
 /// Of the stored pictures.

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
+use unmask_shared::face::dense::graph::STRIDES;
 use unmask_shared::geometry::{FaceBox, Point};
 
-use super::Face;
+use unmask_shared::face::Face;
 
-/// Pixels per cell of each level.
-pub const STRIDES: [usize; 3] = [8, 16, 32];
 /// Two boxes of one face overlap by more than this, as intersection over union.
 const SAME_FACE: f32 = 0.3;
 
@@ -118,7 +117,10 @@ impl Teacher {
             }
         }
         let shape = f32::fact([1, 3, height, width]);
+        // What files say about the shapes between holds for the size of their export only.
         let runnable = onnx()
+            .with_ignore_output_shapes(true)
+            .with_ignore_value_info(true)
             .model_for_proto_model(&self.proto)?
             .with_input_fact(0, shape.into())?
             .into_optimized()?

@@ -251,7 +251,6 @@ impl State {
             loss: total,
             parts,
             scenes: batch.scenes.len(),
-            rate,
             ..Report::default()
         })
     }

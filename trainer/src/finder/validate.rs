@@ -4,11 +4,11 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::compose::{Composer, Scene};
-use super::export::onnx_bytes;
-use super::network::FinderNet;
+use super::network::{FinderNet, onnx_bytes};
 use super::picture::overlap;
 use super::pool::Pool;
 use super::teacher::Teacher;
+use unmask_shared::face::Face;
 
 const SCENES: usize = 160;
 const SIZE: [usize; 2] = [320, 256];
@@ -51,7 +51,7 @@ impl Validation {
     /// # Errors
     /// When a weight is not finite, or tract fails.
     pub fn measure(&self, net: &FinderNet) -> Result<Measured> {
-        let mut finder = Teacher::from_bytes(&onnx_bytes(&net.fold()?, "validation"))?;
+        let mut finder = Teacher::from_bytes(&onnx_bytes(net, "validation")?)?;
         let (mut faces, mut found, mut large, mut found_large) = (0, 0, 0, 0);
         let (mut wrong, mut distance) = (0, 0.0);
         for scene in &self.scenes {
@@ -73,7 +73,7 @@ impl Validation {
                 let pairs = best.landmarks.iter().zip(face.landmarks);
                 distance += pairs.map(|(a, b)| a.distance(b)).sum::<f32>() / 5.0 / eyes;
             }
-            let is_wrong = |seen: &&super::Face| {
+            let is_wrong = |seen: &&Face| {
                 let on = |bbox| overlap(&seen.bbox, bbox) > 0.3 * seen.bbox.area();
                 let known = scene.faces.iter().any(|face| seen.bbox.iou(&face.bbox) > 0.3);
                 !known && !scene.unsure.iter().any(on)
