@@ -105,7 +105,7 @@ impl Engine {
     }
 }
 
-fn decode(model: &[u8]) -> Result<pb::ModelProto, EngineError> {
+pub(crate) fn decode(model: &[u8]) -> Result<pb::ModelProto, EngineError> {
     walk::walk(model)?;
     let mut bytes = model;
     guarded(|| onnx().proto_model_for_read(&mut bytes))

@@ -11,7 +11,7 @@ pub mod distortion;
 pub mod evaluation;
 pub mod export;
 pub mod fake;
-pub mod kernel;
+pub mod finder;
 mod linear;
 pub mod loss;
 pub mod metric;

@@ -1,20 +1,25 @@
 //! Finding faces, and where their eyes, nose and mouth are.
 
 mod cascade;
+#[cfg(feature = "tract")]
+pub mod dense;
 mod shrink;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::geometry::{FaceBox, Point};
 use crate::sample::{ImageError, RgbView};
 
 pub use cascade::Cascade;
+#[cfg(feature = "tract")]
+pub use dense::DenseFinder;
 
 /// Most faces that one search gives.
 pub const FACES_MAX: usize = 64;
 
 /// A face in a frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Face {
     /// Where it is, in pixels of the frame; may reach out of it.
     pub bbox: FaceBox,

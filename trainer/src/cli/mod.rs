@@ -6,6 +6,7 @@ mod check;
 mod distort;
 mod evaluate;
 mod export;
+mod finder;
 mod keygen;
 mod prepare;
 mod preview;
@@ -64,6 +65,8 @@ enum Command {
     Export(export::Args),
     /// Prove that a bundle computes in tract what was trained in burn
     Check(check::Args),
+    /// Train, measure and export what finds faces
+    Finder(finder::Args),
     /// Fit what tells how far a head is turned
     Turn(turn::Args),
     /// Make a pair of keys for signing bundles
@@ -91,6 +94,7 @@ impl Cli {
             Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),
+            Command::Finder(args) => args.run(),
             Command::Turn(args) => args.run(),
             Command::Keygen(args) => args.run(),
             Command::Sign(args) => args.run(),

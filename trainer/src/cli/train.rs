@@ -103,7 +103,9 @@ impl Args {
         let devices = self.device.open_all()?;
         let device = devices.first().context("no device")?;
         let init = self.init.as_deref();
-        let init = init.map(|path| weights(path, &config, device)).transpose()?;
+        let init = init
+            .map(|path| weights(path, &config, device))
+            .transpose()?;
         let records = read_shards(&data)?;
         let folder = match folder {
             Some(folder) => folder,

@@ -26,7 +26,9 @@ mod view;
 
 pub use layout::{Compression, Layout};
 pub use loader::{Batch, BatchPlan, Loader};
+pub(crate) use media::{each_frame, length, window_starts};
 pub use options::PrepareOptions;
+pub(crate) use ordered::in_order;
 pub(crate) use pairs::mix;
 pub use pairs::{
     Epoch, LeaveOut, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, SamplingConfig,

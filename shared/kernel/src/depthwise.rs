@@ -103,8 +103,7 @@ fn blocks<S: Simd, const K: usize, const T: usize, const P: usize>(
                 // The last ones lie over those before: the same numbers once more.
                 let first = x.min(width - P);
                 let from = conv.input.at(y * T, first * T) + channel;
-                let sums =
-                    window::<S, K, T, P>(simd, conv, &input[from..], &weights[channel..]);
+                let sums = window::<S, K, T, P>(simd, conv, &input[from..], &weights[channel..]);
                 let mut to = [(0, 0); P];
                 for p in 0..P {
                     to[p] = (

@@ -193,9 +193,7 @@ impl Step {
         let kind = match link.kind {
             Kind::Picture => index == 0 && link.kernel == 3 && link.stride == 2,
             Kind::Point => {
-                index > 0
-                    && (link.kernel, link.stride) == (1, 1)
-                    && self.inputs.is_multiple_of(4)
+                index > 0 && (link.kernel, link.stride) == (1, 1) && self.inputs.is_multiple_of(4)
             }
             Kind::Depthwise => {
                 index > 0

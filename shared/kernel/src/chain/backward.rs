@@ -104,7 +104,10 @@ impl Chain {
     }
 
     fn back_room(&self) -> Back {
-        let pixels = self.steps.first().map_or(0, |s| s.link.size.iter().product());
+        let pixels = self
+            .steps
+            .first()
+            .map_or(0, |s| s.link.size.iter().product());
         Back {
             room: self.thread_room(),
             slopes: self.slopes(),
@@ -228,7 +231,11 @@ impl One<'_> {
     /// From the slopes of a link to those of the one before.
     fn pass(&self, index: usize, slopes: &Slopes, target: &mut [f32]) {
         let (step, before) = (&self.chain.steps[index], &self.chain.steps[index - 1]);
-        let waiting = self.chain.steps.iter().position(|s| s.link.plus == Some(index - 1));
+        let waiting = self
+            .chain
+            .steps
+            .iter()
+            .position(|s| s.link.plus == Some(index - 1));
         let outputs = self.outputs.of(self.chain, index - 1);
         let finish = match (before.link.limit, waiting) {
             (Some(limit), _) => Finish::Gate {
@@ -274,7 +281,8 @@ impl One<'_> {
     /// Gradient of the picture: every slope gives the numbers of its window.
     fn picture(&self, back: &mut Back, gradient: &mut [f32]) {
         let chain = self.chain;
-        let (Some(step), Some(Form::Matrix(matrix))) = (chain.steps.first(), self.packs.back.first())
+        let (Some(step), Some(Form::Matrix(matrix))) =
+            (chain.steps.first(), self.packs.back.first())
         else {
             return;
         };

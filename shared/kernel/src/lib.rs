@@ -1,4 +1,5 @@
-//! The networks' arithmetic on the CPU, forwards and backwards.
+//! Arithmetic of convolutional networks on the CPU, forwards and, with the feature
+//! `train`, backwards.
 //!
 //! Maps are `[height, width, channels]`, so that the channels of a pixel stand together:
 //! a 3x3 convolution then reads three runs of consecutive numbers per pixel, and its inner
@@ -11,32 +12,54 @@
 //! Results depend on the numbers alone, not on the number of threads: sums over a batch
 //! are taken in a fixed order.
 
+#[cfg(feature = "train")]
 mod aligned;
+#[cfg(feature = "train")]
 mod backward;
+#[cfg(feature = "train")]
 mod chain;
 mod conv;
+#[cfg(feature = "train")]
 mod depthwise;
+#[cfg(feature = "train")]
 mod finish;
+#[cfg(feature = "train")]
 mod frozen;
+#[cfg(feature = "train")]
 mod layer;
+#[cfg(feature = "train")]
 mod norm;
 mod pack;
 mod place;
+#[cfg(feature = "train")]
 mod recycle;
 mod relu;
 mod shuffle;
+#[cfg(feature = "train")]
 mod sums;
 mod tile;
+#[cfg(feature = "train")]
 mod train;
 
-pub use chain::{Both, Chain, Colours, Kept, Kind, Link, Packs, Wanted};
+#[cfg(feature = "train")]
 pub use backward::{BranchGradients, Gradients, Reached};
+#[cfg(feature = "train")]
+pub use chain::{Both, Chain, Colours, Kept, Kind, Link, Packs, Wanted};
+pub use conv::{Conv, Transposed};
+#[cfg(feature = "train")]
 pub use frozen::{Folded, Masks};
+#[cfg(feature = "train")]
 pub use layer::FoldedConv;
+#[cfg(feature = "train")]
 pub use norm::Statistics;
-pub use place::Map;
+pub use pack::{Packed, Row, lanes};
+pub use place::{Grid, Map};
+#[cfg(feature = "train")]
 pub use recycle::{give, take};
-pub use shuffle::SHUFFLED;
+pub use relu::{Word, add_bias, apply, words};
+pub use shuffle::{SHUFFLED, shuffle, unshuffle};
+pub use tile::{Run, Window, correlate, correlate_weights};
+#[cfg(feature = "train")]
 pub use train::{Block, Branch, Forward, Weights};
 
 /// Vector instructions of this machine.

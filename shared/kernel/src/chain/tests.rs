@@ -107,14 +107,19 @@ fn define(weights: &[[Vec<f64>; 2]], picture: &[f64]) -> Vec<f64> {
                 if let Some(plus) = link.plus {
                     sum += maps[plus + 1].0[output.len()];
                 }
-                output.push(link.limit.map_or(sum, |high| sum.clamp(0.0, f64::from(high))));
+                output.push(
+                    link.limit
+                        .map_or(sum, |high| sum.clamp(0.0, f64::from(high))),
+                );
             }
         }
         maps.push((output, link.size));
     }
     let (last, [height, width]) = &maps[maps.len() - 1];
     let planes = last.chunks_exact(height * width);
-    planes.map(|p| p.iter().sum::<f64>() / p.len() as f64).collect()
+    planes
+        .map(|p| p.iter().sum::<f64>() / p.len() as f64)
+        .collect()
 }
 
 fn doubled(numbers: &[f32]) -> Vec<f64> {
@@ -143,8 +148,10 @@ fn packed(chain: &Chain, numbers: &[[Vec<f32>; 2]]) -> Packs {
 fn features_are_as_defined() {
     at_all_levels(|| {
         let numbers = numbers();
-        let weights: Vec<[Vec<f64>; 2]> =
-            numbers.iter().map(|n| n.each_ref().map(|n| doubled(n))).collect();
+        let weights: Vec<[Vec<f64>; 2]> = numbers
+            .iter()
+            .map(|n| n.each_ref().map(|n| doubled(n)))
+            .collect();
         let pictures = [picture(1), picture(2)];
         for kept_from in [0, 5, links().len()] {
             let chain = Chain::new(&links(), colours(), PICTURE, kept_from).unwrap();
@@ -174,8 +181,10 @@ fn gradients_are_those_of_finite_differences() {
         let (found, of_pictures) =
             chain.backward(&packs, &pictures.concat(), &kept, &slopes, wanted);
 
-        let weights: Vec<[Vec<f64>; 2]> =
-            numbers.iter().map(|n| n.each_ref().map(|n| doubled(n))).collect();
+        let weights: Vec<[Vec<f64>; 2]> = numbers
+            .iter()
+            .map(|n| n.each_ref().map(|n| doubled(n)))
+            .collect();
         let sum = |weights: &[[Vec<f64>; 2]], pictures: &[Vec<f64>; 2]| -> f64 {
             let features = pictures.iter().map(|p| define(weights, p));
             let pairs = features.flat_map(|f| f.into_iter().zip(&goal).collect::<Vec<_>>());
@@ -186,7 +195,10 @@ fn gradients_are_those_of_finite_differences() {
         let compare = |got: f32, up: f64, down: f64, what: &str| {
             let want = (up - down) / (2.0 * STEP);
             let off = (f64::from(got) - want).abs();
-            assert!(off < 1e-3 * want.abs().max(0.1), "{what}: {got}, not {want}");
+            assert!(
+                off < 1e-3 * want.abs().max(0.1),
+                "{what}: {got}, not {want}"
+            );
         };
         let mut first = 0;
         for link in 0..weights.len() {
@@ -212,7 +224,12 @@ fn gradients_are_those_of_finite_differences() {
                 pictures[at / length][at % length] += by;
                 sum(&weights, &pictures)
             };
-            compare(of_pictures[at], moved(STEP), moved(-STEP), &format!("pixel {at}"));
+            compare(
+                of_pictures[at],
+                moved(STEP),
+                moved(-STEP),
+                &format!("pixel {at}"),
+            );
         }
     });
 }

@@ -43,9 +43,15 @@ impl Chain {
             both.weight.len() == step.weights() && both.bias.len() == step.link.outputs
         };
         (weights.len() == self.steps.len() && pairs().all(fits)).then(|| Packs {
-            forward: pairs().map(|(step, both)| forward(step, both.weight)).collect(),
-            bias: pairs().map(|(step, both)| filled(step, both.bias)).collect(),
-            back: pairs().map(|(step, both)| back(step, both.weight)).collect(),
+            forward: pairs()
+                .map(|(step, both)| forward(step, both.weight))
+                .collect(),
+            bias: pairs()
+                .map(|(step, both)| filled(step, both.bias))
+                .collect(),
+            back: pairs()
+                .map(|(step, both)| back(step, both.weight))
+                .collect(),
         })
     }
 
