@@ -7,7 +7,7 @@ use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::stop;
-use crate::dataset::{Label, PairConfig, Record, Split, read_shards};
+use crate::dataset::{Label, PairConfig, Record, Shares, Split, read_shards};
 use crate::device::DeviceArgs;
 use crate::reconstruct::{Bank, SHAPES, Training, train};
 
@@ -36,8 +36,11 @@ pub struct Args {
     /// Seed of weights and order
     #[arg(long, default_value_t = Training::default().seed)]
     seed: u64,
-    /// Share of the groups (people, clips) that is held out, as in training
+    /// Share of the groups (people, clips) that choose between trainings, as in training
     #[arg(long, default_value_t = PairConfig::default().validation_share)]
+    validation: f32,
+    /// Share of the groups that calibrate and are reported on, as in training
+    #[arg(long, default_value_t = PairConfig::default().held_out_share)]
     held_out: f32,
     #[command(flatten)]
     device: DeviceArgs,
@@ -51,8 +54,12 @@ impl Args {
         );
         let device = self.device.open()?;
         let records = read_shards(&self.data)?;
+        let shares = Shares {
+            validation: self.validation,
+            held_out: self.held_out,
+        };
         let learnt = |record: &&Record| {
-            record.meta.label == Label::Real && record.part(self.held_out) == Split::Train
+            record.meta.label == Label::Real && record.part(shares) == Split::Train
         };
         let faces: Vec<&Record> = records.iter().filter(learnt).collect();
         let mut bank = match self.output.exists() {
