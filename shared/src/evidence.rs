@@ -90,8 +90,8 @@ impl TrackModel {
             mean
         } else {
             // Where the derivative of the ratio is zero.
-            let turn = (at_genuine * manipulated - at_manipulated * genuine)
-                / (manipulated - genuine);
+            let turn =
+                (at_genuine * manipulated - at_manipulated * genuine) / (manipulated - genuine);
             if manipulated > genuine {
                 mean.max(turn)
             } else {
@@ -248,7 +248,10 @@ mod tests {
         assert_eq!(MODEL.effective(u32::MAX), 40.0);
         assert_eq!(MODEL.llr(0.3, 100_000), MODEL.llr(0.3, 10_000_000));
         let all = MODEL.spread(false, 1_000_000);
-        assert!((all - (0.36_f64 + 2.25 / 40.0).sqrt()).abs() < 1e-6, "{all}");
+        assert!(
+            (all - (0.36_f64 + 2.25 / 40.0).sqrt()).abs() < 1e-6,
+            "{all}"
+        );
     }
 
     #[test]

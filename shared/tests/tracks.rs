@@ -129,7 +129,10 @@ fn the_stated_rates_hold_for_videos_where_adding_frames_up_fails() {
         }
     }
     let [missed, _, undecided] = verdicts(None, true, 1500);
-    assert!(missed > 1.3 * misses && undecided < 0.01, "{missed} {undecided}");
+    assert!(
+        missed > 1.3 * misses && undecided < 0.01,
+        "{missed} {undecided}"
+    );
 }
 
 /// Where videos of both classes overlap, what cannot be told stays undecided however long it
@@ -211,5 +214,8 @@ fn hours_bring_few_alarms_more() {
         }
         alarms += u32::from(alarmed);
     }
-    assert!(alarms <= 9, "{alarms} of {people} hours at 5 decisions a second");
+    assert!(
+        alarms <= 9,
+        "{alarms} of {people} hours at 5 decisions a second"
+    );
 }

@@ -38,6 +38,7 @@ pub(super) struct PictureJudge {
     manifest: Manifest,
     search: FaceSearch,
     crop: Vec<f32>,
+    keep_logits: bool,
 }
 
 impl PictureJudge {
@@ -45,6 +46,7 @@ impl PictureJudge {
         engine: &Engine,
         manifest: Manifest,
         search: FaceSearch,
+        keep_logits: bool,
     ) -> Result<Self, EdgeError> {
         let side = engine.crop_side();
         let crop = vec![0.0; 3 * side * side];
@@ -53,6 +55,7 @@ impl PictureJudge {
             manifest,
             search,
             crop,
+            keep_logits,
         })
     }
 
@@ -77,6 +80,10 @@ impl PictureJudge {
             last_frame: 0,
             frames: 1,
             score: score.is_finite().then_some(score),
+            face_px: face.bbox.width,
+            logits: self
+                .keep_logits
+                .then(|| unfit.is_none().then_some(logit).into_iter().collect()),
             verdict,
             reason,
         })

@@ -64,7 +64,11 @@ impl RunConfig {
         let mut config = Self::read(path)?;
         let text = std::fs::read_to_string(path)?;
         let saved: toml::Table = toml::from_str(&text)?;
-        let says = |key: &str| saved.get("data").is_some_and(|data| data.get(key).is_some());
+        let says = |key: &str| {
+            saved
+                .get("data")
+                .is_some_and(|data| data.get(key).is_some())
+        };
         if !says("held_out_share") {
             config.data.held_out_share = 0.0;
         }

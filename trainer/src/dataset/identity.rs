@@ -89,10 +89,9 @@ impl Identities {
                     aligned: match row.get("aligned") {
                         None | Some("no") => false,
                         Some("yes") => true,
-                        Some(other) => bail!(
-                            "{}: aligned is `{other}`, must be yes or no",
-                            row.place()
-                        ),
+                        Some(other) => {
+                            bail!("{}: aligned is `{other}`, must be yes or no", row.place())
+                        }
                     },
                     about: About::of(row, "group")?,
                 });
@@ -220,8 +219,9 @@ fn say(about: &About, kind: &mut Option<String>, method: &mut Option<String>) {
 fn places(jobs: &[Job]) -> HashMap<String, (usize, usize)> {
     let mut places = HashMap::new();
     for (job, of) in jobs.iter().enumerate() {
-        for (entry, Some(file)) in of.entries.iter().map(|e| Some(&e.file)).enumerate() {
-            for name in [Some(file.as_str()), below(file)].into_iter().flatten() {
+        for (entry, about) in of.entries.iter().enumerate() {
+            let file = about.file.as_str();
+            for name in [Some(file), below(file)].into_iter().flatten() {
                 places.entry(name.to_string()).or_insert((job, entry));
             }
         }
@@ -263,8 +263,7 @@ impl Groups {
     }
 
     fn join(&mut self, one: &str, other: &str) {
-        self.sets
-            .join(&Self::of_file(one), &Self::of_file(other));
+        self.sets.join(&Self::of_file(one), &Self::of_file(other));
     }
 
     fn name(&mut self, group: &str, about: &About) {
@@ -353,7 +352,10 @@ mod tests {
         let mut jobs = jobs();
         let note = identities(pairs, people).unwrap().apply(&mut jobs).unwrap();
         let note = note.unwrap();
-        assert!(note.contains("2 people") && note.contains("1 pairs"), "{note}");
+        assert!(
+            note.contains("2 people") && note.contains("1 pairs"),
+            "{note}"
+        );
         let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
         assert_eq!(names, ["a", "c", "d", "e"]);
         let [one, three, four, five] = &jobs[..] else {
@@ -366,7 +368,10 @@ mod tests {
         assert_eq!(four.entries[0].original.as_deref(), original);
         assert_eq!(four.entries[0].kind.as_deref(), Some("lip-sync"));
         assert_eq!((&one.group, &four.group), (&"four".into(), &"four".into()));
-        assert_eq!((&three.group, &five.group), (&"anna".into(), &"anna".into()));
+        assert_eq!(
+            (&three.group, &five.group),
+            (&"anna".into(), &"anna".into())
+        );
         assert_eq!((one.source.as_str(), four.source.as_str()), ("studio", "s"));
     }
 
@@ -402,9 +407,8 @@ mod tests {
         let nothing = identities("", "path\tperson\nelsewhere/\ta\n").unwrap();
         let error = nothing.apply(&mut jobs()).unwrap_err().to_string();
         assert!(error.contains("no file that is there"), "{error}");
-        let error = |pairs: &str, people: &str| {
-            format!("{:#}", identities(pairs, people).err().unwrap())
-        };
+        let error =
+            |pairs: &str, people: &str| format!("{:#}", identities(pairs, people).err().unwrap());
         let part = error("", "path\tpart\nreal/\tsome\n");
         assert!(part.contains("line 2") && part.contains("`some`"), "{part}");
         let aligned = error("fake\treal\taligned\na\tb\tmaybe\n", "");

@@ -47,7 +47,10 @@ pub(super) fn jobs(options: &PrepareOptions) -> Result<Jobs> {
             originals: options.originals.as_deref(),
         };
         let mut listing = layout.list(&request)?;
-        listing.jobs.iter_mut().for_each(|job| describe(job, layout));
+        listing
+            .jobs
+            .iter_mut()
+            .for_each(|job| describe(job, layout));
         let how = if options.layout.is_none() {
             "recognised by its folders"
         } else {

@@ -23,8 +23,8 @@ use order::Item;
 use sampling::Balanced;
 
 pub use config::{MakePlan, PairConfig, PairKind};
-pub(crate) use leave_out::left_out;
 pub use leave_out::LeaveOut;
+pub(crate) use leave_out::left_out;
 pub use order::Epoch;
 pub use sampling::SamplingConfig;
 
@@ -139,7 +139,10 @@ impl<'a> Pairs<'a> {
             .collect();
         let mut originals: HashMap<&str, Vec<usize>> = HashMap::new();
         for i in part.iter().filter(|i| real(i)) {
-            originals.entry(&records[*i].meta.file).or_default().push(*i);
+            originals
+                .entry(&records[*i].meta.file)
+                .or_default()
+                .push(*i);
         }
         let fakes: Vec<usize> = part.iter().copied().filter(|i| !real(i)).collect();
         let twins: HashMap<usize, usize> = fakes

@@ -236,7 +236,11 @@ mod tests {
 
     #[test]
     fn the_parts_have_their_shares_and_more_held_out_moves_nobody_else() {
-        let count = |shares, part| (0..4000).filter(|i| record(*i).part(shares) == part).count();
+        let count = |shares, part| {
+            (0..4000)
+                .filter(|i| record(*i).part(shares) == part)
+                .count()
+        };
         let shares = Shares {
             validation: 0.1,
             held_out: 0.2,
@@ -256,7 +260,10 @@ mod tests {
         };
         for i in 0..4000 {
             let (with, without) = (record(i).part(shares), record(i).part(none));
-            assert!(with == without || without == Split::Train, "{with} {without}");
+            assert!(
+                with == without || without == Split::Train,
+                "{with} {without}"
+            );
         }
     }
 

@@ -115,7 +115,10 @@ mod tests {
         );
         assert_eq!(rows[0].get("method"), None);
         let error = rows[2].need("real").unwrap_err().to_string();
-        assert!(error.contains("line 6") && error.contains("real"), "{error}");
+        assert!(
+            error.contains("line 6") && error.contains("real"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -95,12 +95,12 @@ pub(crate) fn left_out<'a>(records: &'a [Record], what: &[LeaveOut]) -> Result<B
         let of = records.iter().filter(|record| left.names(record));
         let before = groups.len();
         let named: BTreeSet<&str> = of.map(|record| record.meta.group.as_str()).collect();
-        ensure!(
-            !named.is_empty(),
-            "there is no face of {left} to leave out"
-        );
+        ensure!(!named.is_empty(), "there is no face of {left} to leave out");
         groups.extend(named);
-        tracing::info!("{left} leaves out {} people or clips", groups.len() - before);
+        tracing::info!(
+            "{left} leaves out {} people or clips",
+            groups.len() - before
+        );
     }
     Ok(groups)
 }

@@ -159,7 +159,9 @@ impl Balanced {
     pub(super) fn pick(&self, random: &mut Random) -> Option<usize> {
         let source = pick(&self.sources, random)?;
         let members = &pick(&source.members, random)?.members;
-        members.get(random.random_range(0..members.len().max(1))).copied()
+        members
+            .get(random.random_range(0..members.len().max(1)))
+            .copied()
     }
 }
 
@@ -253,7 +255,11 @@ mod tests {
 
     #[test]
     fn many_pictures_do_not_drown_few_people() {
-        let records = records(&[("photos", 4900, 1, 1), ("clips", 100, 1, 4), ("one", 1, 40, 4)]);
+        let records = records(&[
+            ("photos", 4900, 1, 1),
+            ("clips", 100, 1, 4),
+            ("one", 1, 40, 4),
+        ]);
         let config = SamplingConfig::default();
         let drawn = balanced(&records, &config).draw(810, &mut Random::seed_from_u64(1));
         assert_eq!(drawn.len(), 810);
@@ -263,7 +269,11 @@ mod tests {
             assert!(sources[source].abs_diff(share) <= 1, "{sources:?}");
         }
         let people = counts(&records, &drawn, |record| &record.meta.group);
-        assert!(people.iter().all(|(name, count)| *count <= 2 || *name == "one-0"));
+        assert!(
+            people
+                .iter()
+                .all(|(name, count)| *count <= 2 || *name == "one-0")
+        );
         let flat = SamplingConfig {
             temper: 0.0,
             weights: BTreeMap::from([("one".into(), 0.5), ("photos".into(), 0.0)]),
@@ -298,7 +308,9 @@ mod tests {
         let files = counts(&records, &drawn, |record| &record.meta.file);
         assert!((3..=4).contains(&files["s/2"]), "{files:?}");
         let mut random = Random::seed_from_u64(4);
-        let picked: Vec<usize> = (0..4000).filter_map(|_| balanced.pick(&mut random)).collect();
+        let picked: Vec<usize> = (0..4000)
+            .filter_map(|_| balanced.pick(&mut random))
+            .collect();
         let people = counts(&records, &picked, |record| &record.meta.group);
         assert!(people["s-0"].abs_diff(1200) < 100, "{people:?}");
     }
@@ -330,7 +342,11 @@ mod tests {
             assert!((shares[kind] - share).abs() < 1e-6, "{shares:?}");
         }
         let shares = config.kind_shares(&people, 0.05);
-        assert!(shares.iter().all(|(kind, share)| *share == 0.0 || kind == "whole face"));
+        assert!(
+            shares
+                .iter()
+                .all(|(kind, share)| *share == 0.0 || kind == "whole face")
+        );
     }
 
     #[test]
