@@ -12,6 +12,7 @@ mod landmarks;
 mod likeness;
 mod mask;
 mod outline;
+pub mod photometry;
 mod picture;
 mod quality;
 mod retime;
