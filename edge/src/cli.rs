@@ -119,6 +119,9 @@ pub struct AnalyzeArgs {
     /// Look for faces in every so many frames of a video
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub every: u32,
+    /// Tell the network's raw score of every decision, too (jsonl)
+    #[arg(long)]
+    pub logits: bool,
 }
 
 /// Arguments of `bench`.
@@ -173,6 +176,7 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
                 paths: args.paths,
                 format: args.format,
                 every: args.every,
+                logits: args.logits,
             };
             analyze(&bundle, &options, out)
         }

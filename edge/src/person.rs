@@ -169,7 +169,12 @@ impl Person {
         }
     }
 
-    /// Evidence collected for the verdict, nats.
+    /// Decisions that were good enough to count.
+    pub(crate) fn decisions_counted(&self) -> u32 {
+        self.test.frames()
+    }
+
+    /// Evidence for the verdict, nats.
     pub fn llr(&self) -> f32 {
         self.test.llr()
     }

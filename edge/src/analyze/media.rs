@@ -24,11 +24,18 @@ pub struct Analyzer {
     pub(super) pipeline: Pipeline,
     pub(super) judge: PictureJudge,
     pub(super) frame: Frame,
+    pub(super) keep_logits: bool,
 }
 
 impl Analyzer {
-    /// `every`: faces are looked for in every so many frames of a video.
-    pub fn new(engine: Engine, manifest: &Manifest, every: u32) -> Result<Self, EdgeError> {
+    /// `every`: faces are looked for in every so many frames of a video. `keep_logits`: the
+    /// report tells the raw score of every decision.
+    pub fn new(
+        engine: Engine,
+        manifest: &Manifest,
+        every: u32,
+        keep_logits: bool,
+    ) -> Result<Self, EdgeError> {
         let config = PipelineConfig {
             detect_every: every,
             padded_search: true,
@@ -38,12 +45,13 @@ impl Analyzer {
         let finder = builtin_finder(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX))
             .map_err(PipelineError::from)?;
         let search = FaceSearch::new(finder, true);
-        let judge = PictureJudge::new(&engine, manifest.clone(), search)?;
+        let judge = PictureJudge::new(&engine, manifest.clone(), search, keep_logits)?;
         let pipeline = Pipeline::new(engine, manifest.clone(), config)?;
         Ok(Self {
             pipeline,
             judge,
             frame: Frame::default(),
+            keep_logits,
         })
     }
 }

@@ -39,6 +39,8 @@ pub struct AnalyzeOptions {
     pub format: Format,
     /// Faces are looked for in every so many frames of a video, at least 1.
     pub every: u32,
+    /// Whether reports tell the raw score of every decision.
+    pub logits: bool,
 }
 
 /// Analyses every path in turn and writes a report for each as soon as it is
@@ -49,7 +51,12 @@ pub fn analyze(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let engine = Engine::load(bundle)?;
-    let mut analyzer = Analyzer::new(engine, &bundle.manifest, options.every.max(1))?;
+    let mut analyzer = Analyzer::new(
+        engine,
+        &bundle.manifest,
+        options.every.max(1),
+        options.logits,
+    )?;
     let mut worst = ExitStatus::Nothing;
     let mut text = text::TextReport::default();
     for path in &options.paths {

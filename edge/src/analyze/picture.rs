@@ -39,6 +39,7 @@ pub(super) struct PictureJudge {
     search: FaceSearch,
     faces: Vec<Face>,
     crop: Vec<f32>,
+    keep_logits: bool,
 }
 
 impl PictureJudge {
@@ -46,6 +47,7 @@ impl PictureJudge {
         engine: &Engine,
         manifest: Manifest,
         search: FaceSearch,
+        keep_logits: bool,
     ) -> Result<Self, EdgeError> {
         let side = engine.crop_side();
         let crop = vec![0.0; 3 * side * side];
@@ -55,6 +57,7 @@ impl PictureJudge {
             search,
             faces: Vec::new(),
             crop,
+            keep_logits,
         })
     }
 
@@ -82,6 +85,10 @@ impl PictureJudge {
             last_frame: 0,
             frames: 1,
             score: score.is_finite().then_some(score),
+            face_px: face.bbox.width,
+            logits: self
+                .keep_logits
+                .then(|| unfit.is_none().then_some(logit).into_iter().collect()),
             verdict,
             reason,
         })

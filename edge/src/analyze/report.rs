@@ -76,8 +76,14 @@ pub struct TrackReport {
     /// Calibrated score, 0 (genuine) to 1 (manipulated).
     #[serde(serialize_with = "rounded_option")]
     pub score: Option<f32>,
+    /// Width of the face in pixels, when it was last seen.
+    #[serde(serialize_with = "whole_pixels")]
+    pub face_px: f32,
     /// The verdict on the whole track.
     pub verdict: Verdict,
+    /// Raw scores of the decisions that counted, in order; only where they are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logits: Option<Vec<f32>>,
     #[serde(skip)]
     pub(super) reason: Option<Reason>,
 }
@@ -96,6 +102,8 @@ impl TrackReport {
             last_frame: person.last_frame,
             frames: person.frames,
             score: person.score(),
+            face_px: person.bbox.width,
+            logits: None,
             verdict,
             reason,
         }
@@ -172,6 +180,10 @@ fn kind_name<S: Serializer>(kind: &MediaKind, serializer: S) -> Result<S::Ok, S:
     })
 }
 
+fn whole_pixels<S: Serializer>(width: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u32(width.round().max(0.0) as u32)
+}
+
 fn rounded_option<S: Serializer>(score: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
     score
         .map(|s| (f64::from(s) * 1e4).round() / 1e4)
@@ -189,6 +201,8 @@ mod tests {
             last_frame: 9,
             frames,
             score: Some(score),
+            face_px: 119.7,
+            logits: None,
             verdict,
             reason,
         }
@@ -254,7 +268,7 @@ mod tests {
         let json = serde_json::to_string(&done).unwrap();
         assert_eq!(
             json,
-            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"tracks":[{"id":1,"first_frame":0,"last_frame":9,"frames":90,"score":0.1235,"verdict":"genuine"}]}"#
+            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"tracks":[{"id":1,"first_frame":0,"last_frame":9,"frames":90,"score":0.1235,"face_px":120,"verdict":"genuine"}]}"#
         );
         let nobody = serde_json::to_value(PathReport::Done(report(vec![]))).unwrap();
         assert_eq!(nobody["score"], serde_json::Value::Null);

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
 
 use crate::bench::Machine;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;
-use crate::evaluation::{VALIDATION_SEED, Validation, validate};
+use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, validate};
 use crate::export::quantise;
 use crate::network::Frozen;
 use crate::report::{
@@ -56,6 +56,9 @@ pub struct Args {
     /// Results of `unmask-trainer attack` to put into the report
     #[arg(long, value_name = "FILE")]
     attacks: Option<PathBuf>,
+    /// What `unmask-trainer unseen` wrote of the run's bundle, to put into the report
+    #[arg(long, value_name = "FILE")]
+    unseen: Option<PathBuf>,
     /// Other runs to score on the same pairs
     #[arg(long, value_name = "RUN", num_args = 1..)]
     compare: Vec<PathBuf>,
@@ -89,6 +92,7 @@ impl Args {
         self.check()?;
         let device = self.device.open()?;
         let main = self.load(&self.run, self.weights, &device)?;
+        let unseen = self.unseen.as_deref().map(read_unseen).transpose()?;
         let attacks = self.attacks.as_deref().map(read_attacks).transpose()?;
         let output = match &self.output {
             Some(output) => output.clone(),
@@ -122,6 +126,7 @@ impl Args {
                 bpcer_limit: self.bpcer,
                 attacks,
                 comparison,
+                unseen,
             },
         );
         print_videos(&report);
@@ -292,6 +297,14 @@ impl Args {
         );
         print_scores(measured);
     }
+}
+
+fn read_unseen(path: &Path) -> anyhow::Result<Unseen> {
+    let what = || {
+        let path = path.display();
+        format!("{path} is not what `unmask-trainer unseen` writes")
+    };
+    serde_json::from_slice(&std::fs::read(path).with_context(what)?).with_context(what)
 }
 
 fn shown(auc: Option<f64>) -> String {

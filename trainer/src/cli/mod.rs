@@ -16,6 +16,8 @@ mod sign;
 mod stop;
 mod train;
 mod turn;
+mod unseen;
+mod videos;
 
 use clap::{Parser, Subcommand};
 
@@ -55,6 +57,11 @@ enum Command {
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
+    /// List the videos and pictures behind some shards, with the part of each, for `unseen`
+    Videos(videos::Args),
+    /// Judge videos and pictures with the program that ships: people, sources and kinds that
+    /// training saw beside those that it did not
+    Unseen(unseen::Args),
     /// Train the paper's method, its rivals and its ablation, and print the tables
     Reproduce(reproduce::Args),
     /// Attack held-out faces with a suite, and check whether its figures can be trusted
@@ -89,6 +96,8 @@ impl Cli {
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
+            Command::Videos(args) => args.run(),
+            Command::Unseen(args) => args.run(),
             Command::Reproduce(args) => args.run(),
             Command::Attack(args) => args.run(),
             Command::Bench(args) => args.run(),

@@ -219,8 +219,9 @@ fn say(about: &About, kind: &mut Option<String>, method: &mut Option<String>) {
 fn places(jobs: &[Job]) -> HashMap<String, (usize, usize)> {
     let mut places = HashMap::new();
     for (job, of) in jobs.iter().enumerate() {
-        for (entry, Some(file)) in of.entries.iter().map(|e| Some(&e.file)).enumerate() {
-            for name in [Some(file.as_str()), below(file)].into_iter().flatten() {
+        for (entry, about) in of.entries.iter().enumerate() {
+            let file = about.file.as_str();
+            for name in [Some(file), below(file)].into_iter().flatten() {
                 places.entry(name.to_string()).or_insert((job, entry));
             }
         }

@@ -34,12 +34,14 @@ pub use pairs::{
     Epoch, LeaveOut, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, SamplingConfig,
     choosing_part, reported_part,
 };
+pub(crate) use pairs::{left_out, mix};
 pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::{read_records, read_shards};
 pub(crate) use record::fnv1a as text_hash;
 pub use record::{FaceChoice, Label, Meta, Record, Shares, Split};
 pub use skip::{Reason, Skip};
+pub(crate) use table::Table;
 pub(crate) use view::{plain_clip, random_frame};
 
 use unmask_shared::geometry::CropSpec;

@@ -39,8 +39,36 @@ pub struct About {
     pub verdict: VerdictConfig,
     /// Origin.
     pub provenance: ProvenanceText,
-    /// Name, value, and number of pictures of each figure.
-    pub figures: Vec<(String, f32, u32)>,
+    /// What was measured.
+    pub figures: Vec<FigureText>,
+}
+
+/// One measured number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FigureText {
+    /// What.
+    pub name: String,
+    /// The number.
+    pub value: f32,
+    /// On how many pictures or videos.
+    pub count: u32,
+    /// Bounds at 95 %.
+    pub bounds: Option<[f32; 2]>,
+}
+
+impl FigureText {
+    /// As the manifest holds it.
+    ///
+    /// # Errors
+    /// When the name is too long for the manifest.
+    pub fn packed(&self) -> Result<Figure> {
+        Ok(Figure {
+            name: text("figures.name", &self.name)?,
+            value: self.value,
+            count: self.count,
+            bounds: self.bounds,
+        })
+    }
 }
 
 /// Origin of the weights in plain strings.
@@ -120,13 +148,7 @@ pub fn write_bundle(
         figures: about
             .figures
             .iter()
-            .map(|(name, value, count)| {
-                Ok(Figure {
-                    name: text("figures.name", name)?,
-                    value: *value,
-                    count: *count,
-                })
-            })
+            .map(FigureText::packed)
             .collect::<Result<List<_, 32>>>()?,
     };
     Bundle::write(folder, &manifest, &write_onnx(net, config, version), card)?;

@@ -10,7 +10,7 @@ use super::schema::{
     AttackFigures, Check, ComparedRun, Conditions, Curve, DataTested, DetectorTested, Level,
     LevelFigures, Material, Report, SCHEMA,
 };
-use crate::evaluation::Scores;
+use crate::evaluation::{Scores, Unseen};
 
 /// What a report says beside the measurement.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Context {
     pub attacks: Option<(AttackFigures, Vec<Check>)>,
     /// Runs on the same pairs.
     pub comparison: Vec<ComparedRun>,
+    /// What `unmask-trainer unseen` wrote.
+    pub unseen: Option<Unseen>,
 }
 
 /// Computes all figures.
@@ -70,6 +72,7 @@ pub fn assemble(measured: &Measurement, context: Context) -> Report {
             false => distortion_figures(scores, &measured.distorted, resamples),
         },
         comparison: context.comparison,
+        unseen: context.unseen,
         samples: measured.samples.clone(),
         limits: Vec::new(),
     };

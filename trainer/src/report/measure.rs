@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use super::samples::sample_faces;
 use super::schema::Sample;
 use crate::config::RunConfig;
-use crate::dataset::{Pairs, Record};
+use crate::dataset::{Pairs, Record, reported_part};
 use crate::distortion::{Level, Perturbation};
 use crate::evaluation::{
     Distorted, Scores, Stored, StoredRequest, Validation, score_distorted, score_stored, validate,
@@ -91,7 +91,8 @@ pub fn measure(
     let stored = if asked.clips > 0 {
         say("stored videos");
         let request = StoredRequest::of(&config.network, asked.clips, asked.epsilon);
-        score_stored(net, records, &config.data, &request, device)?
+        let part = reported_part(records, config.data.shares());
+        score_stored(net, records, &config.data, part, &request, device)?
     } else {
         Stored::default()
     };

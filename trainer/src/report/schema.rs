@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attack::{Access, Target};
 use crate::bench::Machine;
+use crate::evaluation::Unseen;
 use crate::metric::{Interval, Rate};
 
 /// Version of the JSON: grows when a field changes its meaning or goes away.
@@ -42,6 +43,9 @@ pub struct Report {
     pub distortions: Vec<DistortionFigures>,
     /// Runs on the same pairs, this one first; empty unless others were named.
     pub comparison: Vec<ComparedRun>,
+    /// What the program that ships says of videos and pictures, when it was given.
+    #[serde(default)]
+    pub unseen: Option<Unseen>,
     /// Faces with their perturbation; empty unless asked for.
     pub samples: Vec<Sample>,
     /// What the figures do not say.

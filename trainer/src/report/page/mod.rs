@@ -8,6 +8,7 @@ mod robustness;
 mod samples;
 mod table;
 mod tested;
+mod unseen;
 mod words;
 
 use super::schema::Report;
@@ -51,6 +52,11 @@ pub fn write_html(report: &Report) -> String {
             "comparison",
             "Results: comparison of runs",
             comparison::chapter(report),
+        ),
+        (
+            "unseen",
+            "Results: people, sources and kinds unseen",
+            unseen::chapter(report),
         ),
         ("samples", "Sample faces", samples::chapter(report)),
         ("limits", "Limits", tested::limits(report)),
