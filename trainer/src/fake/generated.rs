@@ -180,10 +180,8 @@ mod tests {
             let targets = vec![target.clone(); 2];
             let (reals, fakes) = generated.apply_to_clip(&targets, &bank);
             assert_eq!((&reals[0], &fakes[0]), (&reals[1], &fakes[1]));
-            assert_eq!((&reals, &fakes), {
-                let again = generated.apply_to_clip(&targets, &bank);
-                (&again.0.clone(), &again.1.clone())
-            });
+            let again = generated.apply_to_clip(&targets, &bank);
+            assert_eq!((&reals, &fakes), (&again.0, &again.1));
             let changed = |i: usize| (reals[0].rgb[i] - fakes[0].rgb[i]).abs();
             let total: f32 = (0..fakes[0].rgb.len()).map(changed).sum();
             assert!(total > 1.0, "{generated:?} changed nothing");
@@ -219,7 +217,11 @@ mod tests {
             };
             let (real, made) = generated.level(Parts::of(&target), Parts::of(&soft), gap);
             let left = Parts::of(&real).detail(None) / Parts::of(&made).detail(None);
-            assert!((0.85..1.15).contains(&left), "{closed:?}: {left} of {gap}");
+            // A Gaussian's parts overlap, the more on noise.
+            assert!(
+                left.ln().abs() < 0.4 * gap.ln(),
+                "{closed:?}: {left} of {gap}"
+            );
         }
     }
 }
