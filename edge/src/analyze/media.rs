@@ -1,11 +1,11 @@
 //! What is kept between files: the model, the face finders, the buffers.
 
 use unmask_shared::engine::Engine;
-use unmask_shared::face::{FinderConfig, builtin_finder};
+use unmask_shared::face::{FinderChoice, FinderConfig};
 use unmask_shared::manifest::Manifest;
 
 use crate::error::EdgeError;
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
+use crate::pipeline::{Pipeline, PipelineConfig};
 use crate::search::FaceSearch;
 use crate::source::Frame;
 
@@ -28,18 +28,22 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// `every`: faces are looked for in every so many frames of a video.
-    pub fn new(engine: Engine, manifest: &Manifest, every: u32) -> Result<Self, EdgeError> {
+    pub fn new(
+        engine: Engine,
+        choice: &FinderChoice,
+        manifest: &Manifest,
+        every: u32,
+    ) -> Result<Self, EdgeError> {
         let config = PipelineConfig {
             detect_every: every,
             padded_search: true,
             finder: finder(VIDEO_FACE_PX, VIDEO_SIDE_PX),
             ..PipelineConfig::default()
         };
-        let finder = builtin_finder(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX))
-            .map_err(PipelineError::from)?;
-        let search = FaceSearch::new(finder, true);
+        let in_pictures = choice.finder(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX))?;
+        let search = FaceSearch::new(in_pictures, true);
         let judge = PictureJudge::new(&engine, manifest.clone(), search)?;
-        let pipeline = Pipeline::new(engine, manifest.clone(), config)?;
+        let pipeline = Pipeline::new(engine, choice, manifest.clone(), config)?;
         Ok(Self {
             pipeline,
             judge,

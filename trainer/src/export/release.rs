@@ -77,6 +77,7 @@ impl Release {
         let about = About {
             name,
             release: self.release,
+            align: pairs.align(),
             calibration,
             operating_point,
             verdict: self.verdict(&config.network),
