@@ -2,12 +2,13 @@
 
 use unmask_shared::calibration::sigmoid;
 use unmask_shared::engine::{EngineError, Step};
-use unmask_shared::geometry::FaceBox;
+use unmask_shared::geometry::{FaceBox, Point};
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::verdict::{Reason, SequentialTest, Verdict, VerdictConfig, VerdictError};
 
 use crate::network::{Judge, Network};
+use crate::track::Track;
 
 /// A verdict of "manipulated" that was later taken back still counts for the
 /// whole track if it was held for this many judged frames.
@@ -26,6 +27,9 @@ pub struct Person {
     pub frames: u32,
     /// Where the face is, in pixels of the frame.
     pub bbox: FaceBox,
+    /// Where its eyes, nose and mouth are, in the order of
+    /// [`unmask_shared::face::Face::landmarks`].
+    pub landmarks: [Point; 5],
     /// Raw score of the latest decision: of the latest frame, or of the latest
     /// clip for a network that judges clips.
     pub logit: f32,
@@ -59,9 +63,8 @@ pub enum JudgeError {
 impl Person {
     /// Somebody new, seen first in `frame`.
     pub(crate) fn new(
-        key: u64,
+        track: &Track,
         frame: u64,
-        bbox: FaceBox,
         network: &dyn Network,
         manifest: &Manifest,
     ) -> Result<Self, JudgeError> {
@@ -70,10 +73,11 @@ impl Person {
             first_frame: frame,
             last_frame: frame,
             frames: 0,
-            bbox,
+            bbox: track.bbox,
+            landmarks: track.landmarks,
             logit: f32::NAN,
             evidence: Vec::new(),
-            key,
+            key: track.key,
             judge: network.begin()?,
             test: SequentialTest::new(manifest.verdict, manifest.calibration)?,
             is_decided: false,

@@ -5,8 +5,8 @@ use std::time::Instant;
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::{Engine, EngineError};
 use unmask_shared::event::EventKind;
-use unmask_shared::face::{Face, FinderConfig, FinderError, builtin_finder};
-use unmask_shared::geometry::CropSpec;
+use unmask_shared::face::{Face, FinderChoice, FinderConfig, FinderError};
+use unmask_shared::geometry::{CropSpec, face_px};
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
@@ -82,18 +82,20 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline with a model of its own.
+    /// A pipeline with a model of its own and the built-in face finder.
     pub fn open(bundle: &Bundle, config: PipelineConfig) -> Result<Self, PipelineError> {
-        Self::new(Engine::load(bundle)?, bundle.manifest.clone(), config)
+        let (engine, manifest) = (Engine::load(bundle)?, bundle.manifest.clone());
+        Self::new(engine, &FinderChoice::BuiltIn, manifest, config)
     }
 
     /// A pipeline with a model that others may be using too.
     pub fn new(
         engine: Engine,
+        finder: &FinderChoice,
         manifest: Manifest,
         config: PipelineConfig,
     ) -> Result<Self, PipelineError> {
-        let search = FaceSearch::new(builtin_finder(config.finder)?, config.padded_search);
+        let search = FaceSearch::new(finder.finder(config.finder)?, config.padded_search);
         let (network, search) = (Box::new(engine), Box::new(search));
         Ok(Self::with_parts(network, search, manifest, config))
     }
@@ -230,8 +232,7 @@ impl Pipeline {
         left?;
         for track in tracks {
             if !self.people.iter().any(|person| person.key == track.key) {
-                let person =
-                    Person::new(track.key, frame, track.bbox, &*self.network, &self.manifest)?;
+                let person = Person::new(track, frame, &*self.network, &self.manifest)?;
                 self.people.push(person);
             }
             let known = self
@@ -240,6 +241,7 @@ impl Pipeline {
                 .find(|person| person.key == track.key);
             if let Some(person) = known {
                 person.bbox = track.bbox;
+                person.landmarks = track.landmarks;
                 if self.tracker.is_confirmed(track) && !person.is_announced() {
                     announce(person, &mut self.next_id, on_event);
                 }
@@ -262,7 +264,8 @@ impl Pipeline {
                 continue;
             }
             person.last_frame = frame.index;
-            let to_crop = self.manifest.crop.from_box(&person.bbox);
+            let to_crop = self.manifest.crop.of_face(&person.landmarks);
+            let to_crop = to_crop.ok_or(ImageError::Transform)?;
             watch.time(Stage::Crop, || crop_planar(&view, &to_crop, side, crop))?;
             let start = Instant::now();
             if person.look(crop)? {
@@ -270,7 +273,7 @@ impl Pipeline {
             }
             let before = person.verdict();
             let verdict = watch.time(Stage::Verdict, || {
-                let quality = Quality::of_crop(crop, side, person.bbox.width);
+                let quality = Quality::of_crop(crop, side, face_px(&person.landmarks));
                 person.judge(&quality, &self.manifest)
             });
             if verdict != before && person.is_announced() {

@@ -1,7 +1,10 @@
 //! Finding faces, also those that fill the whole picture.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use unmask_arena::within;
-use unmask_shared::face::{Face, Finder, FinderError};
+use unmask_shared::face::{Face, Finder, FinderChoice, FinderError};
 use unmask_shared::geometry::Point;
 use unmask_shared::sample::RgbView;
 
@@ -14,6 +17,24 @@ const MARGIN: f32 = 0.4;
 const PADDED_SIDE_MAX: usize = 1280;
 /// Frames in which a search with a margin is tried in vain before it is given up.
 const PADDED_TRIES_MAX: u32 = 6;
+
+/// Which face finder to use.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FinderArgs {
+    /// ONNX file of a face finder with the outputs of YuNet, instead of the one that is built in
+    #[arg(long, value_name = "FILE")]
+    pub finder: Option<PathBuf>,
+}
+
+impl FinderArgs {
+    /// The face finder.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn open(&self) -> Result<FinderChoice, FinderError> {
+        FinderChoice::open(self.finder.as_deref())
+    }
+}
 
 /// Finds faces in the frames of a stream: the seam at which something else takes the place of
 /// the face finder, as in a simulation of a day.

@@ -5,7 +5,7 @@
 //! jitters with the detector nor lags behind the face.
 
 use unmask_shared::face::Face;
-use unmask_shared::geometry::FaceBox;
+use unmask_shared::geometry::{FaceBox, Point};
 
 /// How faces are followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +50,8 @@ pub struct Track {
     pub key: u64,
     /// Where the face is believed to be now, in pixels of the frame.
     pub bbox: FaceBox,
+    /// Where its landmarks are believed to be now, in the order of [`Face::landmarks`].
+    pub landmarks: [Point; 5],
     /// Detections that found it.
     pub hits: u32,
     /// Detections in a row that missed it.
@@ -65,10 +67,11 @@ impl Track {
         self.misses == 0
     }
 
-    fn new(key: u64, bbox: FaceBox) -> Self {
+    fn new(key: u64, face: &Face) -> Self {
         Self {
             key,
-            bbox,
+            bbox: face.bbox,
+            landmarks: face.landmarks,
             hits: 1,
             misses: 0,
             speed: [0.0; 2],
@@ -79,10 +82,16 @@ impl Track {
     fn advance(&mut self) {
         self.bbox.x += self.speed[0];
         self.bbox.y += self.speed[1];
+        for point in &mut self.landmarks {
+            point.x += self.speed[0];
+            point.y += self.speed[1];
+        }
         self.frames_since_seen = self.frames_since_seen.saturating_add(1);
     }
 
-    fn correct(&mut self, seen: &FaceBox) {
+    fn correct(&mut self, face: &Face) {
+        let seen = &face.bbox;
+        self.landmarks = face.landmarks;
         let (here, there) = (self.bbox.centre(), seen.centre());
         let (dx, dy) = (there.x - here.x, there.y - here.y);
         let frames = self.frames_since_seen.max(1) as f32;
@@ -160,7 +169,7 @@ impl Tracker {
             if !self.track_seen[track] && !self.face_taken[face] {
                 self.track_seen[track] = true;
                 self.face_taken[face] = true;
-                self.tracks[track].correct(&faces[face].bbox);
+                self.tracks[track].correct(&faces[face]);
             }
         }
         for (track, &seen) in self.tracks.iter_mut().zip(&self.track_seen) {
@@ -196,7 +205,7 @@ impl Tracker {
             .iter()
             .any(|t| t.bbox.iou(&face.bbox) > DUPLICATE_IOU);
         if !known && self.tracks.len() < self.config.tracks_max {
-            self.tracks.push(Track::new(self.next_key, face.bbox));
+            self.tracks.push(Track::new(self.next_key, face));
             self.next_key += 1;
         }
     }

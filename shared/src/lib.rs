@@ -58,7 +58,7 @@ pub use event::{Event, EventError, EventKind};
 pub use evidence::TrackModel;
 #[cfg(feature = "std")]
 pub use face::{Face, Finder, FinderConfig, FinderError, builtin_finder};
-pub use geometry::{CropSpec, FaceBox, Point, Similarity};
+pub use geometry::{Align, CropSpec, FaceBox, Point, Similarity};
 pub use manifest::{Manifest, ManifestError};
 pub use quality::{Quality, QualityLimits};
 pub use sample::{ImageError, RgbView, crop_planar, crop_rgb};

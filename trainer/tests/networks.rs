@@ -326,6 +326,7 @@ fn about() -> About {
     About {
         name: "tiny".into(),
         release: 1,
+        align: Default::default(),
         calibration: Calibration::default(),
         operating_point: OperatingPoint {
             threshold: 0.5,

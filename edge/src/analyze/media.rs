@@ -1,11 +1,11 @@
 //! What is kept between files: the model, the face finders, the buffers.
 
 use unmask_shared::engine::Engine;
-use unmask_shared::face::{FinderConfig, builtin_finder};
+use unmask_shared::face::{FinderChoice, FinderConfig};
 use unmask_shared::manifest::Manifest;
 
 use crate::error::EdgeError;
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
+use crate::pipeline::{Pipeline, PipelineConfig};
 use crate::search::FaceSearch;
 use crate::source::Frame;
 
@@ -32,6 +32,7 @@ impl Analyzer {
     /// report tells the raw score of every decision.
     pub fn new(
         engine: Engine,
+        choice: &FinderChoice,
         manifest: &Manifest,
         every: u32,
         keep_logits: bool,
@@ -42,11 +43,10 @@ impl Analyzer {
             finder: finder(VIDEO_FACE_PX, VIDEO_SIDE_PX),
             ..PipelineConfig::default()
         };
-        let finder = builtin_finder(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX))
-            .map_err(PipelineError::from)?;
-        let search = FaceSearch::new(finder, true);
+        let in_pictures = choice.finder(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX))?;
+        let search = FaceSearch::new(in_pictures, true);
         let judge = PictureJudge::new(&engine, manifest.clone(), search, keep_logits)?;
-        let pipeline = Pipeline::new(engine, manifest.clone(), config)?;
+        let pipeline = Pipeline::new(engine, choice, manifest.clone(), config)?;
         Ok(Self {
             pipeline,
             judge,

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 use unmask_shared::verdict::Verdict;
 
 use crate::error::EdgeError;
@@ -39,6 +40,8 @@ pub struct AnalyzeOptions {
     pub format: Format,
     /// Faces are looked for in every so many frames of a video, at least 1.
     pub every: u32,
+    /// What finds the faces.
+    pub finder: FinderChoice,
     /// Whether reports tell the raw score of every decision.
     pub logits: bool,
 }
@@ -53,6 +56,7 @@ pub fn analyze(
     let engine = Engine::load(bundle)?;
     let mut analyzer = Analyzer::new(
         engine,
+        &options.finder,
         &bundle.manifest,
         options.every.max(1),
         options.logits,

@@ -96,9 +96,10 @@ impl PictureJudge {
 
     fn cut(&mut self, frame: &Frame, face: &Face) -> Result<Quality, ImageError> {
         let side = usize::from(self.manifest.crop.size);
-        let to_crop = self.manifest.crop.from_box(&face.bbox);
+        let to_crop = self.manifest.crop.of_face(&face.landmarks);
+        let to_crop = to_crop.ok_or(ImageError::Transform)?;
         crop_planar(&frame.view()?, &to_crop, side, &mut self.crop)?;
-        Ok(Quality::of_crop(&self.crop, side, face.bbox.width))
+        Ok(Quality::of_crop(&self.crop, side, face.face_px()))
     }
 }
 

@@ -6,8 +6,9 @@ use std::io::Cursor;
 
 use rustface::{Detector, ImageData};
 
+use super::nms::largest_first;
 use super::shrink::{Shrink, shrunk};
-use super::{Face, Finder, FinderConfig, FinderError, settle};
+use super::{FACES_MAX, Face, Finder, FinderConfig, FinderError};
 use crate::geometry::FaceBox;
 use crate::sample::RgbView;
 
@@ -99,7 +100,8 @@ impl Finder for Cascade {
         faces.extend(
             found.filter(|face| face.bbox.area() > 0.0 && face.score >= self.config.score_min),
         );
-        settle(faces);
+        largest_first(faces);
+        faces.truncate(FACES_MAX);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use unmask_shared::face::FinderChoice;
 
 use crate::dataset::{
     Compression, Layout, Partition, Preparation, PrepareOptions, PrepareReport, Split,
@@ -49,6 +50,9 @@ pub struct Args {
     /// Smallest face in pixels
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(40..=4000))]
     min_face: u32,
+    /// ONNX file of a face finder with the outputs of YuNet, instead of the one that is built in
+    #[arg(long, value_name = "FILE")]
+    finder: Option<PathBuf>,
     /// Table name<TAB>group for clips that share a person, so that they are never split
     #[arg(long)]
     groups: Option<PathBuf>,
@@ -122,6 +126,7 @@ impl Args {
             frames: self.frames.into(),
             windows: self.windows.into(),
             min_face_px: self.min_face,
+            finder: FinderChoice::open(self.finder.as_deref())?,
             groups: self.groups,
             pairs: self.pairs,
             people: self.people,

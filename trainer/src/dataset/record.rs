@@ -1,6 +1,8 @@
 //! One face, as a picture or a short run of frames.
 
 use serde::{Deserialize, Serialize};
+use unmask_shared::face::Face;
+use unmask_shared::geometry::Align;
 
 /// Ground truth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,9 +114,39 @@ pub struct Meta {
     /// (videos wider than 1280 pixels are scaled down to that).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face: Option<[i32; 4]>,
+    /// Left eye, right eye (as seen in the picture), nose tip, left and right mouth corner, each
+    /// x and y, in tenths of those pixels. The crop was cut by them; where they are not told, by
+    /// a box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landmarks: Option<[i32; 10]>,
     /// Why this face.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face_choice: Option<FaceChoice>,
+}
+
+impl Meta {
+    /// A face's box as [`Meta::face`] holds it.
+    pub(super) fn corners(face: &Face) -> [i32; 4] {
+        let bbox = &face.bbox;
+        [bbox.x, bbox.y, bbox.width, bbox.height].map(|value| value.round() as i32)
+    }
+
+    /// A face's landmarks as [`Meta::landmarks`] holds them.
+    pub(super) fn tenths(face: &Face) -> [i32; 10] {
+        std::array::from_fn(|at| {
+            let point = face.landmarks[at / 2];
+            let value = if at % 2 == 0 { point.x } else { point.y };
+            (10.0 * value).round() as i32
+        })
+    }
+
+    /// What the crops were cut by.
+    pub fn align(&self) -> Align {
+        match self.landmarks {
+            Some(_) => Align::Landmarks,
+            None => Align::Box,
+        }
+    }
 }
 
 /// A face in memory; frames stay compressed until they are needed.

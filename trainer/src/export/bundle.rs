@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use heapless::{String as Text, Vec as List};
 use unmask_shared::bundle::Bundle;
 use unmask_shared::calibration::Calibration;
-use unmask_shared::geometry::CropSpec;
+use unmask_shared::geometry::{Align, CropSpec};
 use unmask_shared::manifest::{
     Figure, GoldenClip, GraphSpec, MANIFEST_FORMAT, MODEL_FILE, Manifest, ModelKind,
     OperatingPoint, Provenance, StateSpec,
@@ -31,6 +31,8 @@ pub struct About {
     pub name: String,
     /// Grows with every release of the name.
     pub release: u32,
+    /// What the crops of the training data were cut by.
+    pub align: Align,
     /// From logit to log-likelihood ratio.
     pub calibration: Calibration,
     /// Thresholds for single pictures.
@@ -124,6 +126,7 @@ pub fn write_bundle(
     let version = env!("CARGO_PKG_VERSION");
     let crop = CropSpec {
         size: config.input as u16,
+        align: about.align,
         ..CropSpec::default()
     };
     let people = FaceModel::builtin().context("the built-in synthetic people are damaged")?;

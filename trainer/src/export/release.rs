@@ -98,6 +98,7 @@ impl Release {
         let about = About {
             name,
             release: self.release,
+            align: pairs.align(),
             calibration,
             operating_point,
             verdict,

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
-use unmask_shared::geometry::{CropSpec, FaceBox, Point, Similarity};
+use unmask_shared::face::FinderChoice;
+use unmask_shared::geometry::{CropSpec, Point, Similarity};
 use unmask_shared::media::Frame;
 use unmask_shared::sample::crop_rgb;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
@@ -19,7 +20,7 @@ use crate::fake::{Blend, BlendKind};
 /// twins as fakes.
 static PEOPLE: LazyLock<Vec<Record>> = LazyLock::new(|| {
     let model = FaceModel::builtin().unwrap();
-    let mut aligner = Aligner::new(60).unwrap();
+    let mut aligner = Aligner::new(&FinderChoice::BuiltIn, 60).unwrap();
     let mut records = Vec::new();
     for number in 0..4 {
         let mut made = person(&model, number, 6, &mut aligner).unwrap().records;
@@ -362,7 +363,7 @@ fn portraits(count: u64) -> (Vec<Record>, Vec<[Point; 2]>) {
         let Search::Found(face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
             return None;
         };
-        let to_crop = stored_crop().from_box(&face);
+        let to_crop = stored_crop().of_face(&face.landmarks).unwrap();
         let meta = Meta {
             label: Label::Real,
             source: "people".into(),
@@ -377,7 +378,10 @@ fn portraits(count: u64) -> (Vec<Record>, Vec<[Point; 2]>) {
     };
     (0..count)
         .into_par_iter()
-        .map_init(|| Aligner::new(60).unwrap(), portrait)
+        .map_init(
+            || Aligner::new(&FinderChoice::BuiltIn, 60).unwrap(),
+            portrait,
+        )
         .flatten()
         .unzip()
 }
@@ -445,10 +449,12 @@ fn an_evaluated_crop_is_the_one_that_a_device_cuts() {
         rgb: frame.rgb,
         ..Default::default()
     };
-    let mut aligner = Aligner::new(60).unwrap();
-    let Search::Found(face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
+    let mut aligner = Aligner::new(&FinderChoice::BuiltIn, 60).unwrap();
+    let Search::Found(mut face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
         panic!("the synthetic face was not found");
     };
+    let tilt = Similarity::about(face.bbox.centre(), 1.0, 0.2, 0.0, 0.0);
+    face.landmarks = face.landmarks.map(|at| tilt.apply(at));
     let record = Record {
         frames: vec![stored_png(&picture, &face).unwrap()],
         ..Default::default()
@@ -467,13 +473,12 @@ fn an_evaluated_crop_is_the_one_that_a_device_cuts() {
         let apart = cut.iter().zip(&evaluated).map(|(a, b)| (a - b).abs());
         apart.sum::<f32>() / cut.len() as f32
     };
-    let (same, moved) = (
-        crop.from_box(&face),
-        crop.from_box(&FaceBox {
-            x: face.x + face.width * 0.04,
-            ..face
-        }),
-    );
+    // As the firmware cuts it.
+    let same = crop.of_face(&face.landmarks).unwrap();
+    let aside = 0.04 * face.bbox.width;
+    let moved = face.landmarks.map(|at| Point::new(at.x + aside, at.y));
+    let moved = crop.of_face(&moved).unwrap();
+    assert!((same.b / same.a).abs() > 0.15, "{same:?}");
     assert!(difference(&same) < 0.01, "{}", difference(&same));
     assert!(difference(&moved) > 2.0 * difference(&same));
 }
