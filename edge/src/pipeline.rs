@@ -5,7 +5,7 @@ use std::time::Instant;
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::{Engine, EngineError};
 use unmask_shared::event::EventKind;
-use unmask_shared::face::{Face, FaceFinderConfig, FaceFinderError};
+use unmask_shared::face::{Face, FinderConfig, FinderError, builtin_finder};
 use unmask_shared::geometry::CropSpec;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
@@ -28,7 +28,7 @@ pub struct PipelineConfig {
     /// a margin around them.
     pub padded_search: bool,
     /// How faces are found.
-    pub finder: FaceFinderConfig,
+    pub finder: FinderConfig,
     /// How they are followed.
     pub tracker: TrackerConfig,
 }
@@ -38,7 +38,7 @@ impl Default for PipelineConfig {
         Self {
             detect_every: 5,
             padded_search: false,
-            finder: FaceFinderConfig::default(),
+            finder: FinderConfig::default(),
             tracker: TrackerConfig::default(),
         }
     }
@@ -47,9 +47,9 @@ impl Default for PipelineConfig {
 /// Why a frame could not be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// The face finder could not be set up.
+    /// The face finder could not be set up, or failed.
     #[error(transparent)]
-    Finder(#[from] FaceFinderError),
+    Finder(#[from] FinderError),
     /// The frame is no picture.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -93,7 +93,7 @@ impl Pipeline {
         manifest: Manifest,
         config: PipelineConfig,
     ) -> Result<Self, PipelineError> {
-        let search = FaceSearch::new(config.finder, config.padded_search)?;
+        let search = FaceSearch::new(builtin_finder(config.finder)?, config.padded_search);
         let (network, search) = (Box::new(engine), Box::new(search));
         Ok(Self::with_parts(network, search, manifest, config))
     }

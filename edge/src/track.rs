@@ -235,14 +235,16 @@ mod tests {
     use super::*;
 
     fn face(x: f32, y: f32, side: f32) -> Face {
+        let bbox = FaceBox {
+            x,
+            y,
+            width: side,
+            height: side,
+        };
         Face {
-            bbox: FaceBox {
-                x,
-                y,
-                width: side,
-                height: side,
-            },
-            score: 5.0,
+            bbox,
+            landmarks: bbox.mean_landmarks(),
+            score: 0.9,
         }
     }
 

@@ -1,9 +1,9 @@
 //! The followed box against the truth of synthetic people.
 
-use unmask_edge::search::FaceSearch;
+use unmask_edge::search::{FaceDetector, FaceSearch};
 use unmask_edge::source::Frame;
 use unmask_edge::track::{Tracker, TrackerConfig};
-use unmask_shared::face::FaceFinderConfig;
+use unmask_shared::face::{FinderConfig, builtin_finder};
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
 
 const FRAMES: u32 = 60;
@@ -19,7 +19,8 @@ fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
         },
     )
     .unwrap();
-    let mut search = FaceSearch::new(FaceFinderConfig::default(), false).unwrap();
+    let finder = builtin_finder(FinderConfig::default()).unwrap();
+    let (mut search, mut faces) = (FaceSearch::new(finder, false), Vec::new());
     let mut tracker = Tracker::new(TrackerConfig::default());
     let mut errors = Vec::new();
     for index in 0..FRAMES {
@@ -33,7 +34,8 @@ fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
         };
         tracker.advance();
         if index % every == 0 {
-            tracker.correct(&search.find(&frame).unwrap());
+            search.detect(&frame, &mut faces).unwrap();
+            tracker.correct(&faces);
         }
         let truth = shot.truth.bbox;
         let best = tracker

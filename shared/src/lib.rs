@@ -55,7 +55,7 @@ pub use bundle::{Bundle, BundleError};
 pub use calibration::{Calibration, CalibrationError};
 pub use event::{Event, EventError, EventKind};
 #[cfg(feature = "std")]
-pub use face::{Face, FaceFinder, FaceFinderConfig, FaceFinderError};
+pub use face::{Face, Finder, FinderConfig, FinderError, builtin_finder};
 pub use geometry::{CropSpec, FaceBox, Point, Similarity};
 pub use manifest::{Manifest, ManifestError};
 pub use quality::{Quality, QualityLimits};

@@ -1,11 +1,11 @@
 //! What is kept between files: the model, the face finders, the buffers.
 
 use unmask_shared::engine::Engine;
-use unmask_shared::face::FaceFinderConfig;
+use unmask_shared::face::{FinderConfig, builtin_finder};
 use unmask_shared::manifest::Manifest;
 
 use crate::error::EdgeError;
-use crate::pipeline::{Pipeline, PipelineConfig};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::search::FaceSearch;
 use crate::source::Frame;
 
@@ -14,10 +14,10 @@ use super::picture::PictureJudge;
 /// Smallest face looked for in pictures, and longest side at which they are
 /// searched, in pixels.
 const PICTURE_FACE_PX: u32 = 40;
-const PICTURE_SIDE_PX: u32 = 1280;
+const PICTURE_SIDE_PX: u32 = 854;
 /// The same for videos.
 const VIDEO_FACE_PX: u32 = 50;
-const VIDEO_SIDE_PX: u32 = 640;
+const VIDEO_SIDE_PX: u32 = 427;
 
 /// Analyses one file after the other.
 pub struct Analyzer {
@@ -35,8 +35,9 @@ impl Analyzer {
             finder: finder(VIDEO_FACE_PX, VIDEO_SIDE_PX),
             ..PipelineConfig::default()
         };
-        let search = FaceSearch::new(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX), true)
-            .map_err(crate::pipeline::PipelineError::from)?;
+        let finder = builtin_finder(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX))
+            .map_err(PipelineError::from)?;
+        let search = FaceSearch::new(finder, true);
         let judge = PictureJudge::new(&engine, manifest.clone(), search)?;
         let pipeline = Pipeline::new(engine, manifest.clone(), config)?;
         Ok(Self {
@@ -47,10 +48,10 @@ impl Analyzer {
     }
 }
 
-fn finder(min_face_px: u32, longest_side_px: u32) -> FaceFinderConfig {
-    FaceFinderConfig {
+fn finder(min_face_px: u32, longest_side_px: u32) -> FinderConfig {
+    FinderConfig {
         min_face_px,
         longest_side_px,
-        ..FaceFinderConfig::default()
+        ..FinderConfig::default()
     }
 }

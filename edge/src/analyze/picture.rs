@@ -11,7 +11,7 @@ use unmask_shared::verdict::{Reason, Verdict};
 
 use crate::error::EdgeError;
 use crate::pipeline::PipelineError;
-use crate::search::FaceSearch;
+use crate::search::{FaceDetector, FaceSearch};
 use crate::source::read_picture;
 use crate::source::{Frame, MediaKind};
 
@@ -37,6 +37,7 @@ pub(super) struct PictureJudge {
     session: Session,
     manifest: Manifest,
     search: FaceSearch,
+    faces: Vec<Face>,
     crop: Vec<f32>,
 }
 
@@ -52,17 +53,21 @@ impl PictureJudge {
             session: engine.session()?,
             manifest,
             search,
+            faces: Vec::new(),
             crop,
         })
     }
 
     fn faces(&mut self, frame: &Frame) -> Result<Vec<TrackReport>, EdgeError> {
         self.search.reset();
-        let faces = self.search.find(frame).map_err(PipelineError::from)?;
+        let mut faces = std::mem::take(&mut self.faces);
+        let found = self.search.detect(frame, &mut faces);
+        found.map_err(PipelineError::from)?;
         let numbered = faces.iter().zip(1..);
-        numbered
-            .map(|(face, id)| self.face(frame, face, id))
-            .collect()
+        let reports = numbered.map(|(face, id)| self.face(frame, face, id));
+        let reports = reports.collect();
+        self.faces = faces;
+        reports
     }
 
     fn face(&mut self, frame: &Frame, face: &Face, id: u32) -> Result<TrackReport, EdgeError> {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use image::{ImageEncoder, codecs::png::PngEncoder};
-use unmask_shared::face::{FaceFinder, FaceFinderConfig};
+use unmask_shared::face::{Finder, FinderConfig, builtin_finder};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::media::{Frame, pad_edges};
 use unmask_shared::sample::crop_rgb;
@@ -15,9 +15,9 @@ use super::stored_crop;
 /// the picture are found.
 const PADDING: f32 = 0.25;
 /// Longest side of the copy that is searched first, in pixels.
-const COARSE_PX: u32 = 480;
+const COARSE_PX: u32 = 320;
 /// Longest side of the copy that is searched where that did not show the face.
-const FINE_PX: u32 = 2048;
+const FINE_PX: u32 = 1366;
 /// Smallest face that the finder can see, in pixels.
 pub(super) const FACE_PX_LEAST: u32 = 40;
 /// Overlap with a mask or an earlier face from which a face counts as that one.
@@ -45,16 +45,16 @@ pub(super) enum Search {
 
 /// Finds the face that a picture is of.
 pub(super) struct Aligner {
-    coarse: FaceFinder,
-    fine: FaceFinder,
-    least: FaceFinder,
+    coarse: Box<dyn Finder>,
+    fine: Box<dyn Finder>,
+    least: Box<dyn Finder>,
     min_face_px: u32,
 }
 
 impl Aligner {
     pub(super) fn new(min_face_px: u32) -> Result<Self> {
         let finder = |min_face_px, longest_side_px| {
-            FaceFinder::new(FaceFinderConfig {
+            builtin_finder(FinderConfig {
                 min_face_px,
                 longest_side_px,
                 ..Default::default()
@@ -122,8 +122,9 @@ impl Aligner {
 }
 
 /// The faces of a picture, largest first.
-fn boxes(finder: &mut FaceFinder, picture: &Frame) -> Result<Vec<FaceBox>> {
-    let faces = finder.find(&picture.view()?);
+fn boxes(finder: &mut Box<dyn Finder>, picture: &Frame) -> Result<Vec<FaceBox>> {
+    let mut faces = Vec::new();
+    finder.find(&picture.view()?, &mut faces)?;
     Ok(faces.iter().map(|face| face.bbox).collect())
 }
 

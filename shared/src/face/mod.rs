@@ -1,0 +1,190 @@
+//! Finding faces, and where their eyes, nose and mouth are.
+
+mod cascade;
+mod shrink;
+
+use thiserror::Error;
+
+use crate::geometry::{FaceBox, Point};
+use crate::sample::{ImageError, RgbView};
+
+pub use cascade::Cascade;
+
+/// Most faces that one search gives.
+pub const FACES_MAX: usize = 64;
+
+/// A face in a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Face {
+    /// Where it is, in pixels of the frame; may reach out of it.
+    pub bbox: FaceBox,
+    /// Left eye, right eye (as seen in the picture), nose tip, left and right mouth corner, in
+    /// pixels of the frame.
+    pub landmarks: [Point; 5],
+    /// How sure the finder is, 0 to 1.
+    pub score: f32,
+}
+
+/// Finds faces in pictures. Holds buffers: make one per thread.
+pub trait Finder: Send {
+    /// Fills `faces` with the faces in `view`, largest first, at most [`FACES_MAX`]: the surest
+    /// where there are more.
+    ///
+    /// # Errors
+    /// When the network behind it fails; `faces` is empty then.
+    fn find(&mut self, view: &RgbView<'_>, faces: &mut Vec<Face>) -> Result<(), FinderError>;
+
+    /// Side of the smallest face that can be found in frames of this size, in their pixels.
+    fn smallest_face_px(&self, width: usize, height: usize) -> f32;
+}
+
+/// How to look for faces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FinderConfig {
+    /// Side of the smallest face to find, in pixels of the frame, at least 16. Smaller ones are
+    /// left out.
+    pub min_face_px: u32,
+    /// Longest side of the shrunk copy that is searched, pixels, 32 to 4096. It bounds the time
+    /// for a frame; in large frames, small faces are not seen then (see
+    /// [`Finder::smallest_face_px`]).
+    pub longest_side_px: u32,
+    /// Least [`Face::score`], above 0, at most 1. Lower values find more faces and more things
+    /// that are none.
+    pub score_min: f32,
+}
+
+impl Default for FinderConfig {
+    fn default() -> Self {
+        Self {
+            min_face_px: 60,
+            longest_side_px: 320,
+            score_min: 0.6,
+        }
+    }
+}
+
+/// Why faces cannot be looked for.
+#[derive(Debug, Error)]
+pub enum FinderError {
+    /// A setting is out of its range.
+    #[error("face finder: {setting} is {value}, must be {range}")]
+    Config {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What it was set to.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// The built-in model cannot be read; the build took the wrong file (see
+    /// `UNMASK_FACE_MODEL` in `build.rs`).
+    #[error("the built-in face model is damaged, rebuild the program: {0}")]
+    Model(#[from] std::io::Error),
+    /// The frame is no picture.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+impl FinderConfig {
+    /// Refuses values outside the documented ranges.
+    ///
+    /// # Errors
+    /// [`FinderError::Config`].
+    pub fn check(&self) -> Result<(), FinderError> {
+        let checks = [
+            (
+                "min_face_px",
+                f64::from(self.min_face_px),
+                16.0..=8192.0,
+                "16 to 8192",
+            ),
+            (
+                "longest_side_px",
+                f64::from(self.longest_side_px),
+                32.0..=4096.0,
+                "32 to 4096",
+            ),
+            (
+                "score_min",
+                f64::from(self.score_min),
+                1e-6..=1.0,
+                "above 0, at most 1",
+            ),
+        ];
+        for (setting, value, accepted, range) in checks {
+            if !accepted.contains(&value) {
+                return Err(FinderError::Config {
+                    setting,
+                    value,
+                    range,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The finder that is built into the program.
+///
+/// # Errors
+/// Settings out of range.
+pub fn builtin_finder(config: FinderConfig) -> Result<Box<dyn Finder>, FinderError> {
+    Ok(Box::new(Cascade::new(config)?))
+}
+
+/// The most faces that a search may give: the surest, largest first.
+fn settle(faces: &mut Vec<Face>) {
+    if faces.len() > FACES_MAX {
+        faces.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
+        faces.truncate(FACES_MAX);
+    }
+    faces.sort_unstable_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_any_shape_give_no_face_and_no_panic() {
+        let mut finder = builtin_finder(FinderConfig::default()).expect("defaults are valid");
+        let mut faces = Vec::new();
+        for (width, height) in [(1, 1), (3, 500), (39, 39), (40, 40), (61, 700), (640, 41)] {
+            let data: Vec<u8> = (0..width * height * 3)
+                .map(|i| (i * 31 % 251) as u8)
+                .collect();
+            let view = RgbView::new(width, height, &data).expect("sizes agree");
+            finder.find(&view, &mut faces).expect("it runs");
+            assert!(faces.len() <= FACES_MAX);
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let config = FinderConfig {
+            score_min: f32::NAN,
+            ..FinderConfig::default()
+        };
+        let error = builtin_finder(config).err().expect("not a number");
+        assert!(error.to_string().contains("score_min"), "{error}");
+    }
+
+    #[test]
+    fn the_surest_are_kept_and_the_largest_come_first() {
+        let face = |at: usize| Face {
+            bbox: FaceBox {
+                x: 0.0,
+                y: 0.0,
+                width: at as f32,
+                height: 10.0,
+            },
+            landmarks: Default::default(),
+            score: 1.0 / (1 + at) as f32,
+        };
+        let mut faces: Vec<Face> = (1..=FACES_MAX + 9).map(face).collect();
+        settle(&mut faces);
+        assert_eq!(faces.len(), FACES_MAX);
+        assert_eq!(faces[0], face(FACES_MAX));
+        assert_eq!(faces[FACES_MAX - 1], face(1));
+    }
+}
