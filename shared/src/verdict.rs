@@ -51,11 +51,13 @@ pub enum Reason {
     Turned,
     /// Enough frames were seen, but they do not agree enough.
     Inconclusive,
+    /// The finder took it for a face, but was never sure of it: a pattern, an animal.
+    NotAFace,
 }
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFace,
         Self::TooShort,
         Self::TooSmall,
@@ -63,6 +65,7 @@ impl Reason {
         Self::Dark,
         Self::Turned,
         Self::Inconclusive,
+        Self::NotAFace,
     ];
 }
 
@@ -76,6 +79,7 @@ impl fmt::Display for Reason {
             Self::Dark => "dark",
             Self::Turned => "turned away",
             Self::Inconclusive => "inconclusive",
+            Self::NotAFace => "not a face",
         })
     }
 }
