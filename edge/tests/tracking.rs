@@ -4,7 +4,7 @@ use unmask_edge::search::{FaceDetector, FaceSearch};
 use unmask_edge::source::Frame;
 use unmask_edge::track::{Tracker, TrackerConfig};
 use unmask_shared::face::{FinderConfig, builtin_finder};
-use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+use unmask_shared::synthetic::{FRAMES_PER_SECOND, FaceModel, Scene, SceneConfig};
 
 const FRAMES: u32 = 60;
 
@@ -32,7 +32,7 @@ fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
             rgb: shot.rgb,
             ..Frame::default()
         };
-        tracker.advance();
+        tracker.advance(1.0 / FRAMES_PER_SECOND as f32);
         if index % every == 0 {
             search.detect(&frame, &mut faces).unwrap();
             tracker.correct(&faces);

@@ -52,11 +52,13 @@ pub enum Reason {
     Turned,
     /// Enough frames were seen, but they do not agree enough.
     Inconclusive,
+    /// The finder took it for a face, but was never sure of it: a pattern, an animal.
+    NotAFace,
 }
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFace,
         Self::TooShort,
         Self::TooSmall,
@@ -64,6 +66,7 @@ impl Reason {
         Self::Dark,
         Self::Turned,
         Self::Inconclusive,
+        Self::NotAFace,
     ];
 }
 
@@ -77,6 +80,7 @@ impl fmt::Display for Reason {
             Self::Dark => "dark",
             Self::Turned => "turned away",
             Self::Inconclusive => "inconclusive",
+            Self::NotAFace => "not a face",
         })
     }
 }
