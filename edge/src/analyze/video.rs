@@ -94,7 +94,7 @@ impl Found {
         let Some(all) = &mut self.logits else { return };
         for person in people {
             let logits = all.entry(person.key).or_default();
-            let counted = person.decisions_counted() as usize;
+            let counted = person.decisions().0 as usize;
             if counted > logits.len() && logits.len() < LOGITS_MAX {
                 logits.push(person.logit);
             }

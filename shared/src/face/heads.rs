@@ -41,27 +41,37 @@ impl Cells<'_> {
             if !(score >= score_min) {
                 continue;
             }
-            let side = self.stride as f32;
-            let row = (cell / self.columns) as f32;
-            let column = (cell % self.columns) as f32;
-            let place = |x: f32, y: f32| Point::new((column + x) * side, (row + y) * side);
-            let centre = place(bbox[0], bbox[1]);
-            let (width, height) = (bbox[2].exp() * side, bbox[3].exp() * side);
-            let face = Face {
-                bbox: FaceBox {
-                    x: centre.x - 0.5 * width,
-                    y: centre.y - 0.5 * height,
-                    width,
-                    height,
-                },
-                landmarks: std::array::from_fn(|at| place(kps[2 * at], kps[2 * at + 1])),
-                score,
-            };
-            if is_face(&face) {
-                faces.push(face);
-            }
+            let place = (cell / self.columns, cell % self.columns);
+            faces.extend(face_of_cell(self.stride, place, score, bbox, kps));
         }
     }
+}
+
+/// The face of the cell in a row and a column, in pixels of the network's picture; `None` where
+/// no crop could be cut from the numbers. `bbox` and `kps` as in [`Cells`], of this cell.
+pub(super) fn face_of_cell(
+    stride: usize,
+    (row, column): (usize, usize),
+    score: f32,
+    bbox: &[f32],
+    kps: &[f32],
+) -> Option<Face> {
+    let side = stride as f32;
+    let (row, column) = (row as f32, column as f32);
+    let place = |x: f32, y: f32| Point::new((column + x) * side, (row + y) * side);
+    let centre = place(bbox[0], bbox[1]);
+    let (width, height) = (bbox[2].exp() * side, bbox[3].exp() * side);
+    let face = Face {
+        bbox: FaceBox {
+            x: centre.x - 0.5 * width,
+            y: centre.y - 0.5 * height,
+            width,
+            height,
+        },
+        landmarks: std::array::from_fn(|at| place(kps[2 * at], kps[2 * at + 1])),
+        score,
+    };
+    is_face(&face).then_some(face)
 }
 
 /// Whether box and landmarks are such that a crop can be cut.

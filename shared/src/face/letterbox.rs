@@ -2,6 +2,7 @@
 
 use crate::sample::RgbView;
 
+use super::Face;
 use super::shrink::{Shrink, shrunk};
 
 /// The sides of the network's picture are multiples of this.
@@ -13,7 +14,7 @@ pub(super) struct Place {
     /// Width and height of the network's picture.
     pub(super) canvas: (usize, usize),
     /// Width and height of the frame in it.
-    inner: (usize, usize),
+    pub(super) inner: (usize, usize),
     /// Pixels of the frame for each pixel of the canvas, across and down.
     pub(super) step: (f32, f32),
 }
@@ -64,6 +65,21 @@ impl Place {
         for plane in planes.chunks_exact_mut(plane) {
             plane[self.inner.1 * width..].fill(0.0);
         }
+    }
+}
+
+/// A face of the network's picture in pixels of the frame.
+pub(super) fn enlarged(face: &Face, (across, down): (f32, f32)) -> Face {
+    let bbox = face.bbox;
+    Face {
+        bbox: FaceBox {
+            x: across * bbox.x,
+            y: down * bbox.y,
+            width: across * bbox.width,
+            height: down * bbox.height,
+        },
+        landmarks: (face.landmarks).map(|at| Point::new(across * at.x, down * at.y)),
+        score: face.score,
     }
 }
 

@@ -5,7 +5,7 @@ use super::{FACES_MAX, Face};
 /// A face that overlaps a surer one by more than this is the same.
 const IOU_MAX: f32 = 0.3;
 /// Only so many of the surest are compared.
-const CANDIDATES_MAX: usize = 1024;
+pub(super) const CANDIDATES_MAX: usize = 1024;
 
 /// Keeps the surest of those that overlap (greedy non-maximum suppression), at most
 /// [`FACES_MAX`], and puts the largest first.

@@ -10,7 +10,7 @@ use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
 use super::heads::{Cells, HEADS, STRIDES};
-use super::letterbox::{Place, SIDE_STEP};
+use super::letterbox::{Place, SIDE_STEP, enlarged};
 use super::nms::keep_surest;
 use super::shrink::Shrink;
 use super::{Face, Finder, FinderConfig, FinderError};
@@ -265,20 +265,6 @@ fn blank(width: usize, height: usize) -> Arc<Tensor> {
     Arc::new(Tensor::zero::<f32>(&[1, 3, height, width]).unwrap_or_default())
 }
 
-/// A face of the network's picture in pixels of the frame.
-fn enlarged(face: &Face, (across, down): (f32, f32)) -> Face {
-    let bbox = face.bbox;
-    Face {
-        bbox: FaceBox {
-            x: across * bbox.x,
-            y: down * bbox.y,
-            width: across * bbox.width,
-            height: down * bbox.height,
-        },
-        landmarks: (face.landmarks).map(|at| Point::new(across * at.x, down * at.y)),
-        score: face.score,
-    }
-}
 
 /// Width and height where both are given; `None` where neither is.
 fn fixed_size(input: &pb::ValueInfoProto) -> Result<Option<(usize, usize)>, EngineError> {

@@ -65,11 +65,13 @@ impl ConvBlock {
         }
     }
 
+    /// In training on the `flex` device with kernels of our own, if `kernels`.
+    ///
     /// # Shapes
     /// - `input`: `[n, height, width, channels]`, output the same with other numbers
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, input: Tensor<4>, kernels: bool) -> Tensor<4> {
         #[cfg(feature = "flex")]
-        if self.norm.training.is_enabled() {
+        if kernels && self.norm.training.is_enabled() {
             let [_, height, width, channels] = input.dims();
             let map = Map {
                 height,
@@ -157,10 +159,14 @@ impl FinderNet {
     /// - `pictures`: `[n, 3, height, width]`, RGB in [0, 1], sides multiples of 32
     /// - output: `[n, cells, 16]`
     pub fn forward(&self, pictures: Tensor<4>) -> Tensor<3> {
-        let mut x = self.forward_stem(pictures);
+        self.forward_by(pictures, cfg!(feature = "flex"))
+    }
+
+    fn forward_by(&self, pictures: Tensor<4>, kernels: bool) -> Tensor<3> {
+        let mut x = self.forward_stem(pictures, kernels);
         let mut taps = Vec::with_capacity(TAPS.len());
         for (number, block) in self.body.iter().enumerate() {
-            x = block.forward(x);
+            x = block.forward(x, kernels);
             if TAPS.contains(&number) {
                 taps.push(x.clone());
             }
@@ -177,16 +183,16 @@ impl FinderNet {
         }
         let levels = maps.into_iter().rev().zip(&self.heads).zip(&self.outputs);
         let said = levels.map(|((map, head), output)| {
-            let said = linear(output, head.forward(map));
+            let said = linear(output, head.forward(map, kernels));
             let [n, height, width, numbers] = said.dims();
             said.reshape([n, height * width, numbers])
         });
         Tensor::cat(said.collect(), 1)
     }
 
-    fn forward_stem(&self, pictures: Tensor<4>) -> Tensor<4> {
+    fn forward_stem(&self, pictures: Tensor<4>, kernels: bool) -> Tensor<4> {
         #[cfg(feature = "flex")]
-        if self.stem_norm.training.is_enabled() {
+        if kernels && self.stem_norm.training.is_enabled() {
             let [_, _, height, width] = pictures.dims();
             let map = Map {
                 height: height / 2,
@@ -295,5 +301,108 @@ fn of_bytes(stem: Weights) -> Weights {
     Weights {
         weight: turned.collect(),
         ..stem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::{ModuleVisitor, Param};
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Distribution, TensorData};
+    use unmask_shared::face::{DenseFinder, FinderConfig};
+    use unmask_shared::sample::RgbView;
+
+    const SIZE: [usize; 2] = [64, 96];
+
+    fn pictures(n: usize, device: &Device) -> Tensor<4> {
+        let uniform = Distribution::Uniform(0.0, 1.0);
+        Tensor::random([n, 3, SIZE[0], SIZE[1]], uniform, device)
+    }
+
+    /// A network whose running statistics are those of some batches, and whose outputs differ
+    /// from cell to cell.
+    fn trained(device: &Device) -> FinderNet {
+        device.seed(3);
+        let mut net = FinderNet::new(&device.clone().autodiff());
+        for output in &mut net.outputs {
+            output.weight = output.weight.clone().map(|weight| weight * 10.0);
+        }
+        for _ in 0..30 {
+            net.forward(pictures(4, device).autodiff());
+        }
+        net
+    }
+
+    struct Collect<'a> {
+        gradients: &'a GradientsParams,
+        found: Vec<Vec<f32>>,
+    }
+
+    impl ModuleVisitor for Collect<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            // Running statistics have no gradient: they stand for themselves.
+            let value = match self.gradients.get::<D>(param.id) {
+                Some(gradient) => gradient,
+                None => param.val().inner(),
+            };
+            self.found.push(value.into_data().try_to_vec().unwrap());
+        }
+    }
+
+    /// The kernels against single tensor operations, whose gradients the engine's own tests
+    /// hold to PyTorch's.
+    #[test]
+    fn kernels_agree_with_operations() {
+        let device = Device::flex();
+        let net = trained(&device);
+        let (pictures, record) = (pictures(3, &device), net.into_record());
+        let run = |kernels: bool| {
+            let fresh = FinderNet::new(&device.clone().autodiff());
+            let net = fresh.load_record(record.clone());
+            let said = net.forward_by(pictures.clone().autodiff(), kernels);
+            let goal = (said.clone() * said.clone()).sum();
+            let gradients = GradientsParams::from_grads(goal.backward(), &net);
+            let mut collect = Collect {
+                gradients: &gradients,
+                found: vec![said.inner().into_data().try_to_vec().unwrap()],
+            };
+            net.valid().visit(&mut collect);
+            collect.found
+        };
+        let (got, want) = (run(true), run(false));
+        assert_eq!(got.len(), want.len());
+        for (place, (got, want)) in got.iter().zip(&want).enumerate() {
+            let size = want.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
+            for (got, want) in got.iter().zip(want) {
+                let off = (got - want).abs();
+                assert!(off <= 5e-4 * size + 1e-6, "tensor {place}: {got}, not {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_file_computes_what_was_trained() {
+        let device = Device::flex();
+        let net = trained(&device).valid();
+        let [height, width] = SIZE;
+        let rgb: Vec<u8> = (0..3 * height * width).map(|i| (i * 89 % 253) as u8).collect();
+        let plane = |colour: usize| rgb.iter().skip(colour).step_by(3);
+        let planes = plane(0).chain(plane(1)).chain(plane(2));
+        let planes: Vec<f32> = planes.map(|value| f32::from(*value) / 255.0).collect();
+        let planes = TensorData::new(planes, [1, 3, height, width]);
+        let wanted = net.forward(Tensor::from_data(planes, &device));
+        let wanted: Vec<f32> = wanted.into_data().try_to_vec().unwrap();
+        let bytes = onnx_bytes(&net, "test").unwrap();
+        let mut finder = DenseFinder::new(&bytes, FinderConfig::default()).unwrap();
+        let view = RgbView::new(width, height, &rgb).unwrap();
+        let (levels, _) = finder.say(&view);
+        let got: Vec<f32> = levels.flat_map(|(_, _, said)| said.iter().copied()).collect();
+        assert_eq!(got.len(), wanted.len());
+        for (at, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+            assert!((got - wanted).abs() < 1e-3, "{at}: {got}, not {wanted}");
+        }
+        let spread = wanted.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        assert!(spread > 1.0, "the test compares nothing: {spread}");
     }
 }
