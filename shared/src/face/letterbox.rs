@@ -1,5 +1,6 @@
 //! A frame in the corner of the picture that a network is shown.
 
+use crate::geometry::{FaceBox, Point};
 use crate::sample::RgbView;
 
 use super::Face;

@@ -16,7 +16,6 @@ use super::shrink::Shrink;
 use super::{Face, Finder, FinderConfig, FinderError};
 use crate::bundle::sha256_hex;
 use crate::engine::{self, EngineError, guarded, tract_error};
-use crate::geometry::{FaceBox, Point};
 use crate::sample::RgbView;
 
 /// Most bytes of a face finder's network.

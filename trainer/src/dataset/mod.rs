@@ -29,7 +29,6 @@ pub use loader::{Batch, BatchPlan, Loader};
 pub(crate) use media::{each_frame, length, window_starts};
 pub use options::PrepareOptions;
 pub(crate) use ordered::in_order;
-pub(crate) use pairs::mix;
 pub use pairs::{
     Epoch, LeaveOut, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, SamplingConfig,
     choosing_part, reported_part,
@@ -39,7 +38,7 @@ pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::{read_records, read_shards};
 pub(crate) use record::fnv1a as text_hash;
-pub use record::{FaceChoice, Label, Meta, Record, Shares, Split};
+pub use record::{FaceChoice, Label, Meta, Record, Shares, Split, common_align};
 pub use skip::{Reason, Skip};
 pub(crate) use table::Table;
 pub(crate) use view::{plain_clip, random_frame};

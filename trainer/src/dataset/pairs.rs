@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, ensure};
 use rand::SeedableRng;
-use unmask_shared::geometry::Align;
 
 use super::record::{Label, Record, Shares, Split};
 use super::view::View;
@@ -201,15 +200,6 @@ impl<'a> Pairs<'a> {
             pairs.fakes.len()
         );
         Ok(pairs)
-    }
-
-    /// What the crops were cut by: landmarks, if all of them were.
-    pub fn align(&self) -> Align {
-        let by_box = |record: &Record| record.meta.align() == Align::Box;
-        match self.records.iter().any(by_box) {
-            true => Align::Box,
-            false => Align::Landmarks,
-        }
     }
 
     /// Makes pair `index` of an epoch.

@@ -158,6 +158,15 @@ pub struct Record {
     pub frames: Vec<Vec<u8>>,
 }
 
+/// What the crops of all records were cut by: landmarks, if every one was.
+pub fn common_align(records: &[Record]) -> Align {
+    let by_box = |record: &Record| record.meta.align() == Align::Box;
+    match records.iter().any(by_box) {
+        true => Align::Box,
+        false => Align::Landmarks,
+    }
+}
+
 /// Shares of all people that training does not see.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Shares {

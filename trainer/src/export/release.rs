@@ -14,7 +14,7 @@ use super::{
     fit_tracks, write_bundle, write_card,
 };
 use crate::config::{Epsilon, RunConfig};
-use crate::dataset::Record;
+use crate::dataset::{Record, common_align};
 use crate::evaluation::{Scores, Validation};
 use crate::network::NetworkConfig;
 use crate::train::RunFolder;
@@ -98,7 +98,7 @@ impl Release {
         let about = About {
             name,
             release: self.release,
-            align: pairs.align(),
+            align: common_align(records),
             calibration,
             operating_point,
             verdict,
