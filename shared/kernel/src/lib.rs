@@ -102,6 +102,13 @@ mod tests {
         LEVEL.set(None);
     }
 
+    /// The same for what runs on many threads: on this one alone, which has the level.
+    pub fn at_all_levels_here(test: impl Fn() + Send) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+        let pool = pool.use_current_thread().build().unwrap();
+        pool.install(|| at_all_levels(test));
+    }
+
     /// Numbers in [-1, 1) that repeat late.
     pub fn some(length: usize, seed: usize) -> Vec<f32> {
         (0..length)

@@ -53,7 +53,7 @@ fn grown(node: &pb::NodeProto, sizes: &[u64]) -> Result<u64, EngineError> {
     Ok(match node.op_type.as_str() {
         "Constant" => node.attribute.iter().map(attribute_volume).sum(),
         "Concat" => sizes.iter().fold(0, |sum, size| sum.saturating_add(*size)),
-        "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" | "MatMul" | "Gemm" | "Gather" => {
+        "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" | "Clip" | "MatMul" | "Gemm" | "Gather" => {
             let sizes = sizes.iter().map(|size| (*size).max(1));
             sizes.fold(1, u64::saturating_mul)
         }
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn products_of_constants_are_bounded() {
         let both = || vec![constant("a", &[65_536, 1]), constant("b", &[1, 65_536])];
-        for op in ["Add", "Mul", "MatMul", "Gemm", "Max"] {
+        for op in ["Add", "Mul", "MatMul", "Gemm", "Max", "Clip"] {
             let refused = check(both(), vec![node(op, &["a", "b"], "c")]);
             assert!(refused.unwrap_err().contains("grow"), "{op}");
             let fine = check(both(), vec![node(op, &["image", "b"], "c")]);

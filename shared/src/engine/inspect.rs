@@ -13,6 +13,7 @@ use super::constants::check_constants;
 /// Operators that an exported detector may use.
 const OPERATORS: &[&str] = &[
     "Add",
+    "Clip",
     "Concat",
     "Constant",
     "Conv",

@@ -375,7 +375,7 @@ mod tests {
             ..lite.clone()
         };
         let misfit = lite.misfit(&shorter).unwrap();
-        assert!(misfit.contains("weights 30 are none"), "{misfit}");
+        assert!(misfit.contains("weights 31 are none"), "{misfit}");
         let unfolded = NetworkConfig {
             fold: false,
             ..lite.clone()

@@ -1,4 +1,4 @@
-use super::super::tests::{at_all_levels, some};
+use super::super::tests::{at_all_levels_here, some};
 use super::*;
 
 /// A chain of every kind of link, on maps of odd sides as well.
@@ -146,7 +146,7 @@ fn packed(chain: &Chain, numbers: &[[Vec<f32>; 2]]) -> Packs {
 
 #[test]
 fn features_are_as_defined() {
-    at_all_levels(|| {
+    at_all_levels_here(|| {
         let numbers = numbers();
         let weights: Vec<[Vec<f64>; 2]> = numbers
             .iter()
@@ -167,7 +167,7 @@ fn features_are_as_defined() {
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    at_all_levels(|| {
+    at_all_levels_here(|| {
         let numbers = numbers();
         let (pictures, goal) = ([picture(3), picture(4)], goal());
         let chain = Chain::new(&links(), colours(), PICTURE, 0).unwrap();
