@@ -29,7 +29,10 @@ impl Passage {
             _ => (false, true),
         };
         let camera = first.then(|| Look::sample(random));
-        let shown = second.then(|| Look::sample(random));
+        let shown = second.then(|| match &camera {
+            Some(look) => look.then(random),
+            None => Look::sample(random),
+        });
         let compressed = random.random_bool(f64::from(h264));
         Self {
             camera,
