@@ -307,7 +307,11 @@ fn exported() -> Vec<(&'static str, NetworkConfig, Vec<f32>)> {
         ("xception", xception.clone(), vec![-4.896_764, -4.932_653]),
         ("lite", lite(2), vec![]),
         ("lite-even-mirror", even(true, lite(2)), vec![]),
-        ("lite-even-mirror-linear", linear(even(true, lite(3))), vec![]),
+        (
+            "lite-even-mirror-linear",
+            linear(even(true, lite(3))),
+            vec![],
+        ),
         ("csn-even-mirror", even(true, tiny_csn()), vec![]),
         ("lite-13", lite(13), vec![]),
         (

@@ -264,7 +264,6 @@ fn blank(width: usize, height: usize) -> Arc<Tensor> {
     Arc::new(Tensor::zero::<f32>(&[1, 3, height, width]).unwrap_or_default())
 }
 
-
 /// Width and height where both are given; `None` where neither is.
 fn fixed_size(input: &pb::ValueInfoProto) -> Result<Option<(usize, usize)>, EngineError> {
     use pb::tensor_shape_proto::dimension::Value;

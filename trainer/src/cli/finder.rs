@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use super::stop::listen;
 use crate::device::DeviceArgs;
 use crate::finder::{
-    EvaluateOptions, Figures, FinderConfig, Outcome, PrepareOptions, Subject, evaluate, onnx_bytes,
-    prepare, read_pictures, train, trained,
+    Composer, EvaluateOptions, Figures, FinderConfig, Outcome, Pool, PrepareOptions, Subject,
+    evaluate, onnx_bytes, prepare, preview, read_pictures, train, trained,
 };
 
 /// The firmware's face finder: a small network that learns from a teacher in the file format
@@ -24,6 +24,8 @@ pub struct Args {
 enum Command {
     /// Ask the teacher about every picture and some frames of every video
     Prepare(Prepare),
+    /// Show scenes as the network sees them
+    Preview(Preview),
     /// Train on scenes composed of prepared pictures; go on where a run was stopped
     Train(Train),
     /// Measure a finder beside a YuNet file and the package rustface
@@ -52,6 +54,22 @@ struct Prepare {
     /// Threads
     #[arg(long, default_value = "2")]
     threads: NonZeroU16,
+}
+
+#[derive(Debug, clap::Args)]
+struct Preview {
+    /// Folder that `finder prepare` has filled
+    #[arg(long)]
+    data: PathBuf,
+    /// PNG file to write
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// Scenes
+    #[arg(long, default_value_t = 24)]
+    scenes: u32,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -123,6 +141,7 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Prepare(args) => args.run(),
+            Command::Preview(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Export(args) => args.run(),
@@ -146,6 +165,14 @@ impl Prepare {
             self.output.display()
         );
         Ok(())
+    }
+}
+
+impl Preview {
+    fn run(self) -> anyhow::Result<()> {
+        let pictures = read_pictures(&self.data)?;
+        let mut composer = Composer::new(Pool::new(&pictures, |_| true)?, self.seed);
+        preview(&mut composer, self.scenes.clamp(1, 400), &self.output)
     }
 }
 

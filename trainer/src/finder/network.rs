@@ -376,7 +376,10 @@ mod tests {
             let size = want.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
             for (got, want) in got.iter().zip(want) {
                 let off = (got - want).abs();
-                assert!(off <= 5e-4 * size + 1e-6, "tensor {place}: {got}, not {want}");
+                assert!(
+                    off <= 5e-4 * size + 1e-6,
+                    "tensor {place}: {got}, not {want}"
+                );
             }
         }
     }
@@ -386,7 +389,9 @@ mod tests {
         let device = Device::flex();
         let net = trained(&device).valid();
         let [height, width] = SIZE;
-        let rgb: Vec<u8> = (0..3 * height * width).map(|i| (i * 89 % 253) as u8).collect();
+        let rgb: Vec<u8> = (0..3 * height * width)
+            .map(|i| (i * 89 % 253) as u8)
+            .collect();
         let plane = |colour: usize| rgb.iter().skip(colour).step_by(3);
         let planes = plane(0).chain(plane(1)).chain(plane(2));
         let planes: Vec<f32> = planes.map(|value| f32::from(*value) / 255.0).collect();
@@ -397,7 +402,9 @@ mod tests {
         let mut finder = DenseFinder::new(&bytes, FinderConfig::default()).unwrap();
         let view = RgbView::new(width, height, &rgb).unwrap();
         let (levels, _) = finder.say(&view);
-        let got: Vec<f32> = levels.flat_map(|(_, _, said)| said.iter().copied()).collect();
+        let got: Vec<f32> = levels
+            .flat_map(|(_, _, said)| said.iter().copied())
+            .collect();
         assert_eq!(got.len(), wanted.len());
         for (at, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
             assert!((got - wanted).abs() < 1e-3, "{at}: {got}, not {wanted}");

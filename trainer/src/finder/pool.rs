@@ -13,7 +13,7 @@ const SIZE: usize = 160;
 /// Fewest before anything is composed.
 const FIRST: usize = 12;
 /// New ones for every scene.
-const FRESH: usize = 2;
+const FRESH: usize = 1;
 
 /// A decoded picture with its faces.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ use super::validate::Validation;
 use crate::train::{RunFolder, average, step_of};
 
 /// Sizes of the scenes, one batch after the other.
-const SIZES: [[usize; 2]; 3] = [[320, 256], [256, 192], [256, 256]];
+const SIZES: [[usize; 2]; 3] = [[320, 256], [256, 192], [256, 192]];
 /// Batches that wait at most, per loader.
 const QUEUE_BATCHES: usize = 2;
 /// Of so many pictures, one is kept for validation.
