@@ -152,10 +152,13 @@ fn other_files_are_refused() {
     };
     assert!(!refused(&|_| {}));
     assert!(refused(&|graph| graph.node[3].op_type = "Tanh".into()));
-    assert!(refused(&|graph| graph.node[1].attribute[1].ints = vec![2, 2]));
+    assert!(refused(
+        &|graph| graph.node[1].attribute[1].ints = vec![2, 2]
+    ));
     assert!(refused(&|graph| graph.initializer[5].dims = vec![1, 2, 3]));
     assert!(refused(&|graph| graph.initializer[7].raw_data.truncate(9)));
-    assert!(refused(&|graph| graph.initializer[7].raw_data[..4]
-        .copy_from_slice(&f32::NAN.to_le_bytes())));
+    assert!(refused(
+        &|graph| graph.initializer[7].raw_data[..4].copy_from_slice(&f32::NAN.to_le_bytes())
+    ));
     assert!(DenseFinder::new(b"no model", FinderConfig::default()).is_err());
 }

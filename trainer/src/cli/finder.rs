@@ -234,7 +234,10 @@ impl Evaluate {
         };
         let mut teacher = Subject::yunet(&self.teacher)?;
         let figures = evaluate(&options, &mut subjects, &mut teacher)?;
-        let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+        let names: Vec<&str> = subjects
+            .iter()
+            .map(|subject| subject.name.as_str())
+            .collect();
         show(&names, &figures);
         if let Some(path) = &self.json {
             let named: serde_json::Map<_, _> = (names.iter().zip(&figures))
@@ -254,17 +257,36 @@ fn show(names: &[&str], figures: &[Figures]) {
     };
     let titles: String = names.iter().map(|name| format!("{name:>12}")).collect();
     println!("{:44}{titles}", "");
-    let sets: Vec<&str> = figures.iter().take(1).flat_map(|f| f.recall.keys().copied()).collect();
+    let sets: Vec<&str> = figures
+        .iter()
+        .take(1)
+        .flat_map(|f| f.recall.keys().copied())
+        .collect();
     for set in sets {
         for place in 0..figures[0].recall[set].len() {
             let group = &figures[0].recall[set][place];
-            let title = format!("{set}, {} px and more: {} faces", group.from_px, group.faces);
-            row(&title, &|f| format!("{:.1} %", 100.0 * f.recall[set][place].recall));
+            let title = format!(
+                "{set}, {} px and more: {} faces",
+                group.from_px, group.faces
+            );
+            row(&title, &|f| {
+                format!("{:.1} %", 100.0 * f.recall[set][place].recall)
+            });
         }
     }
-    row("noface, false faces", &|f| format!("{} in {}", f.noface.0, f.noface.1));
-    row("synthetic people found", &|f| format!("{:.1} %", 100.0 * f.people.0));
-    row("landmarks, of the eye distance", &|f| format!("{:.2} %", 100.0 * f.landmarks.0));
-    row("jitter of a still box, of the side", &|f| format!("{:.2} %", 100.0 * f.jitter));
-    row("320 x 240, one thread", &|f| format!("{:.2} ms", f.milliseconds));
+    row("noface, false faces", &|f| {
+        format!("{} in {}", f.noface.0, f.noface.1)
+    });
+    row("synthetic people found", &|f| {
+        format!("{:.1} %", 100.0 * f.people.0)
+    });
+    row("landmarks, of the eye distance", &|f| {
+        format!("{:.2} %", 100.0 * f.landmarks.0)
+    });
+    row("jitter of a still box, of the side", &|f| {
+        format!("{:.2} %", 100.0 * f.jitter)
+    });
+    row("320 x 240, one thread", &|f| {
+        format!("{:.2} ms", f.milliseconds)
+    });
 }

@@ -74,14 +74,16 @@ pub fn assign(levels: &[Level; 3], faces: &[Face], unsure: &[FaceBox]) -> Target
             let side = face.bbox.area().sqrt();
             if (least..most).contains(&side) {
                 for cell in level.around(&face.bbox) {
-                    let smaller = taken[cell]
-                        .is_none_or(|other| face.bbox.area() < other.bbox.area());
+                    let smaller =
+                        taken[cell].is_none_or(|other| face.bbox.area() < other.bbox.area());
                     if smaller {
                         taken[cell] = Some(*face);
                     }
                 }
             } else if (least / TOLERANCE..most * TOLERANCE).contains(&side) {
-                level.around(&face.bbox).for_each(|cell| unknown[cell] = true);
+                level
+                    .around(&face.bbox)
+                    .for_each(|cell| unknown[cell] = true);
             }
         }
         for unsure in unsure {
@@ -177,7 +179,10 @@ mod tests {
             for (x, y) in [(150.0, 130.0), (171.3, 118.9), (0.5, 255.5)] {
                 let face = face(x, y, side as f32);
                 let targets = assign(&levels, &[face], &[]);
-                assert!((1..=18).contains(&targets.responsible.len()), "{side}: {targets:?}");
+                assert!(
+                    (1..=18).contains(&targets.responsible.len()),
+                    "{side}: {targets:?}"
+                );
                 for cell in &targets.responsible {
                     let [column, row, stride] = cell.place;
                     let (dx, dy) = ((column + 0.5) * stride - x, (row + 0.5) * stride - y);
@@ -193,7 +198,10 @@ mod tests {
         let levels = levels(320, 256);
         let (large, small) = (face(100.0, 100.0, 30.0), face(104.0, 100.0, 12.0));
         let targets = assign(&levels, &[small, large], &[]);
-        let at_small = targets.responsible.iter().find(|cell| cell.place == [13.0, 12.0, 8.0]);
+        let at_small = targets
+            .responsible
+            .iter()
+            .find(|cell| cell.place == [13.0, 12.0, 8.0]);
         assert_eq!(at_small.unwrap().face, small);
         let unsure = face(208.0, 48.0, 32.0).bbox;
         let targets = assign(&levels, &[], &[unsure]);

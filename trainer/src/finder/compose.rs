@@ -6,10 +6,10 @@ use anyhow::Result;
 use unmask_shared::geometry::{FaceBox, Point, Similarity};
 use unmask_shared::synthetic::Random;
 
-use unmask_shared::face::Face;
 use super::picture::{Canvas, Patch, map_corners, map_ellipse, overlap};
 use super::pool::{Loaded, Pool};
 use super::weather::Weather;
+use unmask_shared::face::Face;
 
 /// From this score on a face of the teacher is one.
 const SURE: f32 = 0.65;
@@ -100,7 +100,13 @@ impl<'a> Composer<'a> {
 impl Draft {
     fn new(random: &mut Random, width: usize, height: usize) -> Self {
         let colour = std::array::from_fn(|_| random.range(0.0, 255.0));
-        let cut = |random: &mut Random| if random.chance(0.2) { random.below(32) as f32 } else { 0.0 };
+        let cut = |random: &mut Random| {
+            if random.chance(0.2) {
+                random.below(32) as f32
+            } else {
+                0.0
+            }
+        };
         Self {
             canvas: Canvas::plain(width, height, colour),
             seen: FaceBox {
@@ -143,10 +149,17 @@ impl Draft {
 
     /// A whole picture as it is, with all its faces.
     fn paste_whole(&mut self, random: &mut Random, loaded: &Loaded) {
-        let (width, height) = (loaded.pyramid.width() as f32, loaded.pyramid.height() as f32);
+        let (width, height) = (
+            loaded.pyramid.width() as f32,
+            loaded.pyramid.height() as f32,
+        );
         let fit = (self.seen.width / width).max(self.seen.height / height);
         let scale = (fit * random.range(0.45, 1.5)).min(ENLARGED_MAX);
-        let angle = if random.chance(0.3) { angle(random) } else { 0.0 };
+        let angle = if random.chance(0.3) {
+            angle(random)
+        } else {
+            0.0
+        };
         let place = |random: &mut Random, room: f32, side: f32| {
             0.5 * room + random.range(-0.5, 0.5) * (room - scale * side).abs()
         };
@@ -154,7 +167,12 @@ impl Draft {
             place(random, self.seen.width, width),
             place(random, self.seen.height, height),
         );
-        let region = FaceBox { x: 0.0, y: 0.0, width, height };
+        let region = FaceBox {
+            x: 0.0,
+            y: 0.0,
+            width,
+            height,
+        };
         let to_canvas = about(region.centre(), middle, scale, angle);
         let mirrored = random.chance(0.5);
         self.paste(random, loaded, region, &to_canvas, mirrored);
@@ -200,7 +218,10 @@ impl Draft {
             let half = half.min(0.5 * length);
             random.range(half, (length - half).max(half + 1e-3))
         };
-        Point::new(along(random, self.seen.width), along(random, self.seen.height))
+        Point::new(
+            along(random, self.seen.width),
+            along(random, self.seen.height),
+        )
     }
 
     /// Pastes a region of a picture, mirrored if so, and notes the faces in it.
@@ -221,7 +242,11 @@ impl Draft {
             to_picture,
             region,
             round: !whole && random.chance(0.3),
-            feather: if soft && random.chance(0.7) { random.range(0.02, 0.35) } else { 0.0 },
+            feather: if soft && random.chance(0.7) {
+                random.range(0.02, 0.35)
+            } else {
+                0.0
+            },
             mirrored,
             gain: gain(random),
         };
@@ -309,7 +334,11 @@ impl Draft {
             to_picture,
             region,
             round: random.chance(0.4),
-            feather: if random.chance(0.5) { random.range(0.0, 0.4) } else { 0.0 },
+            feather: if random.chance(0.5) {
+                random.range(0.0, 0.4)
+            } else {
+                0.0
+            },
             mirrored: false,
             gain: gain(random),
         };
@@ -403,9 +432,17 @@ fn gain(random: &mut Random) -> [f32; 3] {
 
 /// A face with more or less of what is around it, within the picture.
 fn surroundings(random: &mut Random, bbox: &FaceBox, loaded: &Loaded) -> FaceBox {
-    let (width, height) = (loaded.pyramid.width() as f32, loaded.pyramid.height() as f32);
+    let (width, height) = (
+        loaded.pyramid.width() as f32,
+        loaded.pyramid.height() as f32,
+    );
     if random.chance(0.3) {
-        return FaceBox { x: 0.0, y: 0.0, width, height };
+        return FaceBox {
+            x: 0.0,
+            y: 0.0,
+            width,
+            height,
+        };
     }
     let most = random.range(0.15, 1.3);
     let mut reach = |side: f32| side * most * random.range(0.5, 1.0);
@@ -423,8 +460,9 @@ fn surroundings(random: &mut Random, bbox: &FaceBox, loaded: &Loaded) -> FaceBox
 
 /// In the mirrored picture; left and right change places.
 fn mirror(face: &Face, width: f32) -> Face {
-    let [left, right, nose, left_corner, right_corner] =
-        face.landmarks.map(|point| Point::new(width - point.x, point.y));
+    let [left, right, nose, left_corner, right_corner] = face
+        .landmarks
+        .map(|point| Point::new(width - point.x, point.y));
     Face {
         bbox: FaceBox {
             x: width - face.bbox.x - face.bbox.width,
@@ -432,5 +470,104 @@ fn mirror(face: &Face, width: f32) -> Face {
         },
         landmarks: [right, left, nose, right_corner, left_corner],
         score: face.score,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finder::{Meta, Picture};
+
+    /// Grey pictures with a red ellipse for a face.
+    fn pictures() -> Vec<Picture> {
+        let one = |number: usize| {
+            let (width, height) = (160 + 40 * (number % 3), 160);
+            let bbox = FaceBox {
+                x: 30.0 + number as f32,
+                y: 40.0,
+                width: 60.0,
+                height: 80.0,
+            };
+            let place = |x: f32, y: f32| Point::new(bbox.x + x * 60.0, bbox.y + y * 80.0);
+            let face = Face {
+                bbox,
+                landmarks: [
+                    place(0.3, 0.4),
+                    place(0.7, 0.4),
+                    place(0.5, 0.6),
+                    place(0.35, 0.8),
+                    place(0.65, 0.8),
+                ],
+                score: 0.95,
+            };
+            let pixel = |at: usize| {
+                let middle = bbox.centre();
+                let across = ((at % width) as f32 - middle.x) / 30.0;
+                let down = ((at / width) as f32 - middle.y) / 40.0;
+                if across.hypot(down) < 1.0 {
+                    [230, 20, 20]
+                } else {
+                    [110; 3]
+                }
+            };
+            let rgb: Vec<u8> = (0..width * height).flat_map(pixel).collect();
+            let group = format!("group {}", number % 2);
+            Picture::new(
+                Meta {
+                    group,
+                    faces: vec![face],
+                },
+                width,
+                height,
+                &rgb,
+            )
+            .unwrap()
+        };
+        (0..12).map(one).collect()
+    }
+
+    #[test]
+    fn faces_are_where_the_scene_says() {
+        let pictures = pictures();
+        let mut composer = Composer::new(Pool::new(&pictures, |_| true).unwrap(), 1);
+        let (width, height) = (192, 160);
+        let (mut faces, mut red) = (0, 0);
+        for _ in 0..60 {
+            let scene = composer.scene(width, height).unwrap();
+            assert_eq!(scene.planes.len(), 3 * width * height);
+            assert!(scene.planes.iter().all(|value| (0.0..=1.0).contains(value)));
+            for face in &scene.faces {
+                let [left, right, nose, ..] = face.landmarks;
+                assert!(left.x < right.x, "left and right are mixed up: {face:?}");
+                let middle = face.bbox.centre();
+                assert!(nose.distance(middle) < 0.25 * face.bbox.height, "{face:?}");
+                let (x, y) = (middle.x as usize, middle.y as usize);
+                if x < width && y < height {
+                    let [r, g] = [0, 1].map(|c| scene.planes[(c * height + y) * width + x]);
+                    faces += 1;
+                    red += usize::from(r > g + 0.1);
+                }
+            }
+        }
+        // The others are grey pictures, or hidden by what is in front of them.
+        assert!(faces > 60, "{faces} faces");
+        assert!(
+            red * 10 > faces * 7,
+            "{red} of {faces} faces are where they should be"
+        );
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_scenes() {
+        let pictures = pictures();
+        let scenes = |seed: u64| -> Vec<Vec<f32>> {
+            let pool = Pool::new(&pictures, |_| true).unwrap();
+            let mut composer = Composer::new(pool, seed);
+            (0..3)
+                .map(|_| composer.scene(96, 64).unwrap().planes)
+                .collect()
+        };
+        assert_eq!(scenes(4), scenes(4));
+        assert_ne!(scenes(4), scenes(5));
     }
 }

@@ -106,7 +106,10 @@ pub fn evaluate(
 /// The pictures of a set, shrunk.
 fn pictures(options: &EvaluateOptions, set: &str) -> Result<Vec<Frame>> {
     let files = list_media(&options.photos.join(set))?;
-    files.iter().map(|file| read_shrunk(file, options.longest_side)).collect()
+    files
+        .iter()
+        .map(|file| read_shrunk(file, options.longest_side))
+        .collect()
 }
 
 fn read_shrunk(file: &Path, longest: usize) -> Result<Frame> {
@@ -122,8 +125,17 @@ fn shrink(frame: Frame, longest: usize) -> Frame {
     }
     let side = |side: usize| ((side as f32 * scale).round() as usize).max(1);
     let (width, height) = (side(frame.width), side(frame.height));
-    let rgb = shrunk(&Pyramid::new(frame.width, frame.height, frame.rgb), width, height);
-    Frame { width, height, rgb, ..Frame::default() }
+    let rgb = shrunk(
+        &Pyramid::new(frame.width, frame.height, frame.rgb),
+        width,
+        height,
+    );
+    Frame {
+        width,
+        height,
+        rgb,
+        ..Frame::default()
+    }
 }
 
 /// Pictures with their faces: drawn by hand where there is a table, else the teacher's.
@@ -132,7 +144,9 @@ fn known(
     set: &str,
     teacher: &mut Subject,
 ) -> Result<Vec<(Frame, Known)>> {
-    let table = options.photos.join(format!("boxes_gt_{}.tsv", set.trim_end_matches("_gt")));
+    let table = options
+        .photos
+        .join(format!("boxes_gt_{}.tsv", set.trim_end_matches("_gt")));
     let by_hand = table.exists().then(|| read_boxes(&table)).transpose()?;
     let files = list_media(&options.photos.join(set))?;
     let one = |file: &PathBuf| {
@@ -140,7 +154,10 @@ fn known(
         let known = match &by_hand {
             Some(boxes) => {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                let faces = boxes.get(&format!("{set}/{name}")).cloned().unwrap_or_default();
+                let faces = boxes
+                    .get(&format!("{set}/{name}"))
+                    .cloned()
+                    .unwrap_or_default();
                 let mut whole = Frame::default();
                 read_picture(file, &mut whole)?;
                 let scale = large.width as f32 / whole.width as f32;
@@ -187,12 +204,16 @@ fn scaled(bbox: &FaceBox, by: f32) -> FaceBox {
 
 /// Boxes by file: a table with the header `file x y w h`, tab-separated.
 fn read_boxes(path: &Path) -> Result<BTreeMap<String, Vec<FaceBox>>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut boxes = BTreeMap::<String, Vec<FaceBox>>::new();
     for (number, line) in text.lines().enumerate().skip(1) {
         let fields: Vec<&str> = line.split('\t').collect();
-        let sides: Vec<f32> = fields.iter().skip(1).filter_map(|f| f.parse().ok()).collect();
+        let sides: Vec<f32> = fields
+            .iter()
+            .skip(1)
+            .filter_map(|f| f.parse().ok())
+            .collect();
         ensure!(
             fields.len() == 5 && sides.len() == 4,
             "{} line {}: not a file and x, y, width and height",
@@ -211,8 +232,16 @@ fn read_boxes(path: &Path) -> Result<BTreeMap<String, Vec<FaceBox>>> {
 
 /// A frame of a synthetic person, 640 x 480.
 fn person(model: &FaceModel, seed: u64, index: u32) -> Result<(Frame, FaceBox)> {
-    let swap = if seed % 2 == 0 { Swap::Never } else { Swap::Always };
-    let config = SceneConfig { seed, swap, ..SceneConfig::default() };
+    let swap = if seed % 2 == 0 {
+        Swap::Never
+    } else {
+        Swap::Always
+    };
+    let config = SceneConfig {
+        seed,
+        swap,
+        ..SceneConfig::default()
+    };
     let scene = Scene::new(model, config)?.frame(index);
     let frame = Frame {
         width: scene.width,
@@ -236,9 +265,10 @@ fn people(
             let truth = scaled(&truth, 0.5);
             for (subject, figures) in subjects.iter_mut().zip(figures.iter_mut()) {
                 let least = subject.default_score();
-                let found = subject.find(&frame)?.iter().any(|face| {
-                    face.score >= least && face.bbox.iou(&truth) >= 0.5
-                });
+                let found = subject
+                    .find(&frame)?
+                    .iter()
+                    .any(|face| face.score >= least && face.bbox.iou(&truth) >= 0.5);
                 let (share, count) = &mut figures.people;
                 *share = (*share * *count as f32 + f32::from(found)) / (*count + 1) as f32;
                 *count += 1;
@@ -262,9 +292,8 @@ fn landmarks(
             for (subject, figures) in subjects.iter_mut().zip(figures.iter_mut()) {
                 let (least, found) = (subject.default_score(), subject.find(&frame)?);
                 for face in &truth {
-                    let same = |other: &&Face| {
-                        other.score >= least && other.bbox.iou(&face.bbox) >= 0.5
-                    };
+                    let same =
+                        |other: &&Face| other.score >= least && other.bbox.iou(&face.bbox) >= 0.5;
                     let Some(other) = found.iter().find(same) else {
                         continue;
                     };
@@ -299,7 +328,10 @@ fn jitter(options: &EvaluateOptions, subject: &mut Subject) -> Result<f32> {
             let best = faces.into_iter().max_by(|a, b| a.score.total_cmp(&b.score));
             boxes.extend(best.filter(|face| face.score >= subject.default_score()));
         }
-        for pair in boxes.windows(2).filter(|pair| pair[0].bbox.iou(&pair[1].bbox) > 0.5) {
+        for pair in boxes
+            .windows(2)
+            .filter(|pair| pair[0].bbox.iou(&pair[1].bbox) > 0.5)
+        {
             let [a, b] = [pair[0].bbox, pair[1].bbox];
             let (from, to) = (a.centre(), b.centre());
             let changes = [
@@ -309,7 +341,11 @@ fn jitter(options: &EvaluateOptions, subject: &mut Subject) -> Result<f32> {
                 b.height - a.height,
             ];
             let side = a.area().sqrt();
-            sum += changes.map(|change| (change / side).powi(2)).iter().sum::<f32>() / 4.0;
+            sum += changes
+                .map(|change| (change / side).powi(2))
+                .iter()
+                .sum::<f32>()
+                / 4.0;
             count += 1;
         }
     }

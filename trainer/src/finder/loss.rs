@@ -4,8 +4,8 @@ use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::assign::Targets;
-use unmask_shared::face::dense::graph::OUTPUTS;
 use crate::loss::softplus;
+use unmask_shared::face::dense::graph::OUTPUTS;
 
 /// Weights of the box and landmark terms.
 const BOX: f32 = 5.0;
@@ -70,11 +70,15 @@ pub fn finder_loss(said: &Tensor<3>, targets: &[Targets]) -> Result<LossParts> {
         (cross_entropy(logit, column(goal, &device)) * known.clone()).sum() / count
     };
     let (cls, obj) = (entropy(0, cls), entropy(1, obj));
-    let total =
-        cls.clone() + obj.clone() + boxes.clone() * BOX + landmarks.clone() * LANDMARKS;
+    let total = cls.clone() + obj.clone() + boxes.clone() * BOX + landmarks.clone() * LANDMARKS;
     Ok(LossParts {
         total,
-        parts: [("cls", cls), ("obj", obj), ("box", boxes), ("kps", landmarks)],
+        parts: [
+            ("cls", cls),
+            ("obj", obj),
+            ("box", boxes),
+            ("kps", landmarks),
+        ],
     })
 }
 
@@ -209,7 +213,12 @@ mod tests {
         let said = TensorData::new(said.collect::<Vec<_>>(), [2, 21, 16]);
         let said = Tensor::<3>::from_data(said, &device).require_grad();
         let loss = finder_loss(&said, &targets()).unwrap();
-        let want = [("cls", 7.474_56), ("obj", 7.629_19), ("box", 1.778_88), ("kps", 0.346_63)];
+        let want = [
+            ("cls", 7.474_56),
+            ("obj", 7.629_19),
+            ("box", 1.778_88),
+            ("kps", 0.346_63),
+        ];
         for ((name, part), (want_name, want)) in loss.parts.into_iter().zip(want) {
             let got: f32 = part.into_scalar();
             assert_eq!(name, want_name);
@@ -240,8 +249,14 @@ mod tests {
                 width: 14.0,
                 height: 18.0,
             },
-            landmarks: [(11.0, 9.0), (19.0, 9.0), (15.0, 13.0), (12.0, 18.0), (18.0, 18.0)]
-                .map(|(x, y)| Point::new(x, y)),
+            landmarks: [
+                (11.0, 9.0),
+                (19.0, 9.0),
+                (15.0, 13.0),
+                (12.0, 18.0),
+                (18.0, 18.0),
+            ]
+            .map(|(x, y)| Point::new(x, y)),
             score: 1.0,
         };
         let cell = |row: usize, column: usize| Responsible {
@@ -266,6 +281,9 @@ mod tests {
         let said = Tensor::<3>::zeros([1, 21, 16], &device).require_grad();
         let loss = finder_loss(&said, &[Targets::default()]).unwrap();
         let total: f32 = loss.total.into_scalar();
-        assert!((total - 2.0 * 21.0 * std::f32::consts::LN_2).abs() < 1e-4, "{total}");
+        assert!(
+            (total - 2.0 * 21.0 * std::f32::consts::LN_2).abs() < 1e-4,
+            "{total}"
+        );
     }
 }

@@ -8,11 +8,11 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use prost::Message;
 
-#[cfg(feature = "flex")]
-use unmask_kernel::{Block, Map, SHUFFLED};
+use crate::network::{norm_affine, scale_rows};
 #[cfg(feature = "flex")]
 use crate::network::{shuffled_stem, train_block};
-use crate::network::{norm_affine, scale_rows};
+#[cfg(feature = "flex")]
+use unmask_kernel::{Block, Map, SHUFFLED};
 use unmask_shared::face::dense::graph::{BODY, HEAD, OUTPUTS, STEM, TAPS, Weights, model};
 
 /// Side of the stem's kernel.
@@ -73,7 +73,11 @@ impl ConvBlock {
         #[cfg(feature = "flex")]
         if kernels && self.norm.training.is_enabled() {
             let [_, height, width, channels] = input.dims();
-            let map = Map { height, width, channels };
+            let map = Map {
+                height,
+                width,
+                channels,
+            };
             let weight = self.conv.weight.val();
             let block = Block {
                 identity: self.identity,
@@ -129,12 +133,16 @@ impl FinderNet {
         let head = |channels| ConvBlock::new(channels, (1, HEAD), device);
         let odds = (PRIOR / (1.0 - PRIOR)).ln() as f32;
         let output = || {
-            let mut linear: Linear = linear(HEAD, OUTPUTS);
+            let normal = Initializer::Normal {
+                mean: 0.0,
+                std: 0.02,
+            };
+            let linear = LinearConfig::new(HEAD, OUTPUTS).with_initializer(normal);
+            let mut linear = linear.init(device);
             let mut bias = [0.0; OUTPUTS];
             bias[..2].fill(odds);
             // A box of three cells, in the middle of its cell.
             bias[2..6].copy_from_slice(&[0.5, 0.5, 1.1, 1.1]);
-            linear.weight = linear.weight.map(|weight| weight * 0.1);
             linear.bias = Some(Param::from_tensor(Tensor::from_floats(bias, device)));
             linear
         };
@@ -171,9 +179,10 @@ impl FinderNet {
         let mut above = taps.pop();
         let mut laterals = self.lateral.iter();
         while let Some(map) = above {
-            above = taps.pop().zip(laterals.next()).map(|(finer, lateral)| {
-                finer + enlarged(linear(lateral, map.clone()))
-            });
+            above = taps
+                .pop()
+                .zip(laterals.next())
+                .map(|(finer, lateral)| finer + enlarged(linear(lateral, map.clone())));
             maps.push(map);
         }
         let levels = maps.into_iter().rev().zip(&self.heads).zip(&self.outputs);
@@ -263,7 +272,10 @@ fn plain(linear: &Linear) -> Result<Weights> {
     let weight = linear.weight.val().inner(); // [inputs, outputs]
     let [_, outputs] = weight.dims();
     let none = || Tensor::zeros([outputs], &weight.device());
-    let bias = linear.bias.as_ref().map_or_else(none, |bias| bias.val().inner());
+    let bias = linear
+        .bias
+        .as_ref()
+        .map_or_else(none, |bias| bias.val().inner());
     weights(weight.transpose(), bias)
 }
 
@@ -318,7 +330,7 @@ mod tests {
         device.seed(3);
         let mut net = FinderNet::new(&device.clone().autodiff());
         for output in &mut net.outputs {
-            output.weight = output.weight.clone().map(|weight| weight * 10.0);
+            output.weight = Param::from_tensor(output.weight.val().detach() * 10.0);
         }
         for _ in 0..30 {
             net.forward(pictures(4, device).autodiff());
@@ -368,7 +380,10 @@ mod tests {
             let size = want.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
             for (got, want) in got.iter().zip(want) {
                 let off = (got - want).abs();
-                assert!(off <= 5e-4 * size + 1e-6, "tensor {place}: {got}, not {want}");
+                assert!(
+                    off <= 5e-4 * size + 1e-6,
+                    "tensor {place}: {got}, not {want}"
+                );
             }
         }
     }
@@ -378,7 +393,9 @@ mod tests {
         let device = Device::flex();
         let net = trained(&device).valid();
         let [height, width] = SIZE;
-        let rgb: Vec<u8> = (0..3 * height * width).map(|i| (i * 89 % 253) as u8).collect();
+        let rgb: Vec<u8> = (0..3 * height * width)
+            .map(|i| (i * 89 % 253) as u8)
+            .collect();
         let plane = |colour: usize| rgb.iter().skip(colour).step_by(3);
         let planes = plane(0).chain(plane(1)).chain(plane(2));
         let planes: Vec<f32> = planes.map(|value| f32::from(*value) / 255.0).collect();
@@ -389,7 +406,9 @@ mod tests {
         let mut finder = DenseFinder::new(&bytes, FinderConfig::default()).unwrap();
         let view = RgbView::new(width, height, &rgb).unwrap();
         let (levels, _) = finder.say(&view);
-        let got: Vec<f32> = levels.flat_map(|(_, _, said)| said.iter().copied()).collect();
+        let got: Vec<f32> = levels
+            .flat_map(|(_, _, said)| said.iter().copied())
+            .collect();
         assert_eq!(got.len(), wanted.len());
         for (at, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
             assert!((got - wanted).abs() < 1e-3, "{at}: {got}, not {wanted}");

@@ -5,11 +5,11 @@ use indicatif::ProgressBar;
 use unmask_shared::geometry::{Point, Similarity};
 use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, SceneFrame, Swap};
 
-use unmask_shared::face::Face;
 use super::picture::Pyramid;
 use super::prepare::{ask, from_numbers, map_face, numbers};
 use super::store::{Meta, Picture};
 use super::teacher::Teacher;
+use unmask_shared::face::Face;
 
 /// Seeds of training begin here, far from those of tests and demonstrations.
 const SEED: u64 = 1 << 40;
@@ -29,11 +29,19 @@ pub(super) fn draw(count: usize, teacher: &mut Teacher, bar: &ProgressBar) -> Re
         let to_units = Similarity::fit(&frame.truth.eyes, &EYES).context("eyes coincide")?;
         let near = |face: &&Face| face.score > 0.8 && face.bbox.iou(&frame.truth.bbox) > 0.3;
         let faces = ask(teacher, &picture)?;
-        known.extend(faces.iter().find(near).map(|face| numbers(&map_face(face, &to_units))));
+        known.extend(
+            faces
+                .iter()
+                .find(near)
+                .map(|face| numbers(&map_face(face, &to_units))),
+        );
         frames.push((frame, to_units));
         bar.inc(1);
     }
-    tracing::info!("the teacher finds {} of {count} synthetic people", known.len());
+    tracing::info!(
+        "the teacher finds {} of {count} synthetic people",
+        known.len()
+    );
     ensure!(
         known.len() >= KNOWN_MIN,
         "the teacher finds only {} of {count} synthetic people: take more, or another teacher",
@@ -63,7 +71,11 @@ fn frame(model: &FaceModel, number: usize) -> Result<SceneFrame> {
         width,
         height,
         seed,
-        swap: if random.chance(0.5) { Swap::Always } else { Swap::Never },
+        swap: if random.chance(0.5) {
+            Swap::Always
+        } else {
+            Swap::Never
+        },
         face_px: least..=least * 1.25,
     };
     Ok(Scene::new(model, config)?.frame(random.below(600) as u32))

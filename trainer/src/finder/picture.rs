@@ -58,8 +58,10 @@ impl Level {
             for x in 0..width {
                 for colour in 0..3 {
                     let at = 6 * x + colour;
-                    let sum = u16::from(above[at]) + u16::from(above[at + 3])
-                        + u16::from(below[at]) + u16::from(below[at + 3]);
+                    let sum = u16::from(above[at])
+                        + u16::from(above[at + 3])
+                        + u16::from(below[at])
+                        + u16::from(below[at + 3]);
                     rgb.push(((sum + 2) / 4) as u8);
                 }
             }
@@ -140,7 +142,9 @@ impl Canvas {
         let soft = (patch.feather * half[0].min(half[1])).max(0.5 * scale);
         for y in top..bottom {
             for x in left..right {
-                let place = patch.to_picture.apply(Point::new(x as f32 + 0.5, y as f32 + 0.5));
+                let place = patch
+                    .to_picture
+                    .apply(Point::new(x as f32 + 0.5, y as f32 + 0.5));
                 let (dx, dy) = ((place.x - centre.x).abs(), (place.y - centre.y).abs());
                 let inside = if patch.round {
                     let radius = (dx / half[0]).hypot(dy / half[1]);
@@ -152,7 +156,11 @@ impl Canvas {
                     continue;
                 }
                 let cover = (inside / soft).min(1.0);
-                let across = if patch.mirrored { width - place.x } else { place.x };
+                let across = if patch.mirrored {
+                    width - place.x
+                } else {
+                    place.x
+                };
                 let colour = level.sample(across * shrink, place.y * shrink);
                 let pixel = &mut self.rgb[3 * (y * self.width + x)..][..3];
                 for ((value, colour), gain) in pixel.iter_mut().zip(colour).zip(patch.gain) {
@@ -219,16 +227,20 @@ pub fn map_corners(region: &FaceBox, by: &Similarity) -> FaceBox {
         (low, values.fold(f32::NEG_INFINITY, f32::max) - low)
     };
     let ((x, width), (y, height)) = (extent(|p| p.x), extent(|p| p.y));
-    FaceBox { x, y, width, height }
+    FaceBox {
+        x,
+        y,
+        width,
+        height,
+    }
 }
 
 /// The upright box around the transformed ellipse within a box: what a finder puts around a
 /// head that was turned in the picture.
 pub fn map_ellipse(region: &FaceBox, by: &Similarity) -> FaceBox {
     let centre = by.apply(region.centre());
-    let half = |along: f32, across: f32| {
-        (along * 0.5 * region.width).hypot(across * 0.5 * region.height)
-    };
+    let half =
+        |along: f32, across: f32| (along * 0.5 * region.width).hypot(across * 0.5 * region.height);
     let (width, height) = (2.0 * half(by.a, by.b), 2.0 * half(by.b, by.a));
     FaceBox {
         x: centre.x - 0.5 * width,
@@ -258,7 +270,12 @@ mod tests {
     fn patch(to_picture: Similarity, mirrored: bool) -> Patch {
         Patch {
             to_picture,
-            region: FaceBox { x: 0.0, y: 0.0, width: 64.0, height: 48.0 },
+            region: FaceBox {
+                x: 0.0,
+                y: 0.0,
+                width: 64.0,
+                height: 48.0,
+            },
             round: false,
             feather: 0.0,
             mirrored,
@@ -269,7 +286,12 @@ mod tests {
     #[test]
     fn places_keep_their_colours_at_all_scales() {
         for scale in [0.5, 1.0, 1.7, 3.9] {
-            let to_picture = Similarity { a: scale, b: 0.0, tx: 3.0, ty: 2.0 };
+            let to_picture = Similarity {
+                a: scale,
+                b: 0.0,
+                tx: 3.0,
+                ty: 2.0,
+            };
             let mut canvas = Canvas::plain(40, 40, [200.0; 3]);
             canvas.paste(&ramp(), &patch(to_picture, false));
             let place = to_picture.apply(Point::new(8.5, 6.5));
@@ -290,15 +312,30 @@ mod tests {
 
     #[test]
     fn the_box_around_a_turned_ellipse_touches_it() {
-        let region = FaceBox { x: 10.0, y: 20.0, width: 30.0, height: 40.0 };
+        let region = FaceBox {
+            x: 10.0,
+            y: 20.0,
+            width: 30.0,
+            height: 40.0,
+        };
         let by = Similarity::about(Point::new(3.0, 4.0), 1.3, 0.6, 2.0, 1.0);
         let got = map_ellipse(&region, &by);
-        let mut ends = [f32::INFINITY, f32::NEG_INFINITY, f32::INFINITY, f32::NEG_INFINITY];
+        let mut ends = [
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+        ];
         for step in 0..3600 {
             let angle = step as f32 * std::f32::consts::TAU / 3600.0;
             let at = Point::new(25.0 + 15.0 * angle.cos(), 40.0 + 20.0 * angle.sin());
             let at = by.apply(at);
-            ends = [ends[0].min(at.x), ends[1].max(at.x), ends[2].min(at.y), ends[3].max(at.y)];
+            ends = [
+                ends[0].min(at.x),
+                ends[1].max(at.x),
+                ends[2].min(at.y),
+                ends[3].max(at.y),
+            ];
         }
         let want = [got.x, got.x + got.width, got.y, got.y + got.height];
         for (end, want) in ends.iter().zip(want) {

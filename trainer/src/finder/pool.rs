@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::synthetic::Random;
 
-use unmask_shared::face::Face;
 use super::picture::{Pyramid, overlap};
 use super::store::Picture;
+use unmask_shared::face::Face;
 
 /// Pictures at hand.
 const SIZE: usize = 160;
@@ -40,10 +40,17 @@ impl<'a> Pool<'a> {
     /// When there are none.
     pub fn new(pictures: &'a [Picture], takes: impl Fn(usize) -> bool) -> Result<Self> {
         let mut by_name = std::collections::BTreeMap::<&str, Vec<usize>>::new();
-        for (place, picture) in pictures.iter().enumerate().filter(|(place, _)| takes(*place)) {
+        for (place, picture) in pictures
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| takes(*place))
+        {
             by_name.entry(&picture.meta.group).or_default().push(place);
         }
-        ensure!(!by_name.is_empty(), "too few pictures: none is left to compose scenes of");
+        ensure!(
+            !by_name.is_empty(),
+            "too few pictures: none is left to compose scenes of"
+        );
         let mut total = 0.0;
         let groups = by_name.into_values().map(|places| {
             total += (places.len() as f32).sqrt();
@@ -101,7 +108,10 @@ impl<'a> Pool<'a> {
     pub fn empty_part(&self, random: &mut Random) -> Option<(&Loaded, FaceBox)> {
         (0..12).find_map(|_| {
             let loaded = self.any(random);
-            let (width, height) = (loaded.pyramid.width() as f32, loaded.pyramid.height() as f32);
+            let (width, height) = (
+                loaded.pyramid.width() as f32,
+                loaded.pyramid.height() as f32,
+            );
             let part = FaceBox {
                 width: width * random.range(0.15, 1.0),
                 height: height * random.range(0.15, 1.0),
@@ -112,9 +122,10 @@ impl<'a> Pool<'a> {
                 y: random.range(0.0, height - part.height),
                 ..part
             };
-            let free = loaded.faces.iter().all(|face| {
-                overlap(&face.bbox, &part) < 0.12 * face.bbox.area().min(part.area())
-            });
+            let free = loaded
+                .faces
+                .iter()
+                .all(|face| overlap(&face.bbox, &part) < 0.12 * face.bbox.area().min(part.area()));
             (free && part.width.min(part.height) >= 12.0).then_some((loaded, part))
         })
     }

@@ -116,7 +116,10 @@ impl Progress {
         let mean = |of: &dyn Fn(&Report) -> f32| self.recent.iter().map(of).sum::<f32>() / count;
         let mut means = vec![("total", mean(&|report| report.loss))];
         for part in 0..4 {
-            let name = self.recent.first().map_or("", |report| report.parts[part].0);
+            let name = self
+                .recent
+                .first()
+                .map_or("", |report| report.parts[part].0);
             means.push((name, mean(&|report| report.parts[part].1)));
         }
         means

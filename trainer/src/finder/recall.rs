@@ -53,7 +53,10 @@ impl Tally {
                 .max_by(|a, b| a.1.total_cmp(&b.1));
             match free {
                 Some((place, _)) => scores[place] = Some(face.score),
-                None if known.unsure.iter().any(|at| at.iou(&face.bbox) >= UNSURE_MIN) => {}
+                None if known
+                    .unsure
+                    .iter()
+                    .any(|at| at.iou(&face.bbox) >= UNSURE_MIN) => {}
                 None => self.wrong.push(face.score),
             }
         }
@@ -74,7 +77,10 @@ impl Tally {
         let threshold = self.threshold(self.pictures / 10);
         let ends = sides.iter().skip(1).copied().chain([f32::INFINITY]);
         let of = |(from, end): (f32, f32)| {
-            let all = self.faces.iter().filter(|(side, _)| (from..end).contains(side));
+            let all = self
+                .faces
+                .iter()
+                .filter(|(side, _)| (from..end).contains(side));
             let found = |face: &&(f32, Option<f32>)| face.1.is_some_and(|score| score > threshold);
             let (faces, found) = (all.clone().count(), all.filter(found).count());
             Recall {

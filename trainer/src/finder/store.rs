@@ -10,8 +10,8 @@ use image::{ExtendedColorType, ImageEncoder};
 use serde::{Deserialize, Serialize};
 use unmask_shared::media::{Frame, decode_picture};
 
-use unmask_shared::face::Face;
 use super::picture::Pyramid;
+use unmask_shared::face::Face;
 
 /// Of the stored pictures.
 const JPEG_QUALITY: u8 = 92;
@@ -71,7 +71,11 @@ pub(super) fn write_part(path: &Path, pictures: &[Picture]) -> Result<()> {
     let write = || -> Result<()> {
         let mut archive = tar::Builder::new(BufWriter::new(File::create(&partial)?));
         for (number, picture) in pictures.iter().enumerate() {
-            append(&mut archive, &format!("{number:05}.json"), &serde_json::to_vec(&picture.meta)?)?;
+            append(
+                &mut archive,
+                &format!("{number:05}.json"),
+                &serde_json::to_vec(&picture.meta)?,
+            )?;
             append(&mut archive, &format!("{number:05}.jpg"), &picture.jpeg)?;
         }
         let file = archive.into_inner()?.into_inner()?;
@@ -80,7 +84,10 @@ pub(super) fn write_part(path: &Path, pictures: &[Picture]) -> Result<()> {
         Ok(())
     };
     write().with_context(|| {
-        format!("cannot write {}: make room and run the same command again", path.display())
+        format!(
+            "cannot write {}: make room and run the same command again",
+            path.display()
+        )
     })
 }
 
@@ -106,7 +113,10 @@ pub fn read_pictures(folder: &Path) -> Result<Vec<Picture>> {
     let mut pictures = Vec::new();
     for part in &parts {
         read_part(part, &mut pictures).with_context(|| {
-            format!("{} is damaged: remove it and prepare the faces again", part.display())
+            format!(
+                "{} is damaged: remove it and prepare the faces again",
+                part.display()
+            )
         })?;
     }
     ensure!(
@@ -131,4 +141,32 @@ fn read_part(path: &Path, pictures: &mut Vec<Picture>) -> Result<()> {
     }
     ensure!(meta.is_none(), "the last picture is missing");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_pictures(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("finder prepare"), "{error}");
+        let meta = |group: &str| Meta {
+            group: group.into(),
+            faces: vec![],
+        };
+        let picture = Picture::new(meta("a"), 24, 16, &[90; 24 * 16 * 3]).unwrap();
+        let other = Picture::new(meta("b"), 16, 16, &[20; 16 * 16 * 3]).unwrap();
+        write_part(&folder.path().join("faces-00000.tar"), &[picture, other]).unwrap();
+        let read = read_pictures(folder.path()).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[1].meta, meta("b"));
+        let pyramid = read[0].decode().unwrap();
+        assert_eq!((pyramid.width(), pyramid.height()), (24, 16));
+        let path = folder.path().join("faces-00000.tar");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(read_pictures(folder.path()).is_err());
+    }
 }

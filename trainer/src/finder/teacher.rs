@@ -98,7 +98,14 @@ impl Teacher {
             }
             let [cls, obj, bbox, kps] = found;
             let columns = size[1] / stride;
-            look(Heads { stride, columns, cls, obj, bbox, kps });
+            look(Heads {
+                stride,
+                columns,
+                cls,
+                obj,
+                bbox,
+                kps,
+            });
         }
         Ok(())
     }
@@ -159,7 +166,10 @@ pub fn decode(heads: &Heads<'_>, score_min: f32, faces: &mut Vec<Face>) {
                 height,
             },
             landmarks: std::array::from_fn(|n| {
-                Point::new((column + kps[2 * n]) * stride, (row + kps[2 * n + 1]) * stride)
+                Point::new(
+                    (column + kps[2 * n]) * stride,
+                    (row + kps[2 * n + 1]) * stride,
+                )
             }),
             score,
         });
@@ -172,7 +182,10 @@ pub fn suppress(mut faces: Vec<Face>) -> Vec<Face> {
     faces.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Face> = Vec::new();
     for face in faces {
-        if kept.iter().all(|other| other.bbox.iou(&face.bbox) <= SAME_FACE) {
+        if kept
+            .iter()
+            .all(|other| other.bbox.iou(&face.bbox) <= SAME_FACE)
+        {
             kept.push(face);
         }
     }

@@ -106,7 +106,10 @@ pub fn train(
     device: &Device,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome> {
-    ensure!(config.batch > 0 && config.loaders > 0, "batch and loaders must be at least 1");
+    ensure!(
+        config.batch > 0 && config.loaders > 0,
+        "batch and loaders must be at least 1"
+    );
     std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
     let folder = RunFolder::at(path);
     folder.write("config.json", &serde_json::to_vec_pretty(config)?)?;
@@ -171,7 +174,9 @@ fn start_loaders<'scope, 'env>(
         threads.spawn(move || {
             for step in steps {
                 let size @ [width, height] = SIZES[step % SIZES.len()];
-                let scenes = (0..config.batch).map(|_| composer.scene(width, height)).collect();
+                let scenes = (0..config.batch)
+                    .map(|_| composer.scene(width, height))
+                    .collect();
                 let batch = Result::map(scenes, |scenes| Batch { size, scenes });
                 if sender.send(batch).is_err() {
                     return;
@@ -228,7 +233,11 @@ impl State {
         let targets: Vec<_> = (batch.scenes.iter())
             .map(|scene| assign(&levels, &scene.faces, &scene.unsure))
             .collect();
-        let planes: Vec<f32> = batch.scenes.iter().flat_map(|s| s.planes.iter().copied()).collect();
+        let planes: Vec<f32> = batch
+            .scenes
+            .iter()
+            .flat_map(|s| s.planes.iter().copied())
+            .collect();
         let shape = [batch.scenes.len(), 3, height, width];
         let pictures = Tensor::<4>::from_data(TensorData::new(planes, shape), device);
         let loss = finder_loss(&self.net.forward(pictures), &targets)?;
@@ -238,7 +247,9 @@ impl State {
             "the loss is no longer finite after {} steps: lower the learning rate",
             self.step
         );
-        let parts = loss.parts.map(|(name, part)| (name, part.into_scalar::<f32>()));
+        let parts = loss
+            .parts
+            .map(|(name, part)| (name, part.into_scalar::<f32>()));
         let gradients = GradientsParams::from_grads(loss.total.backward(), &self.net);
         let rate = config.rate(self.step);
         self.net = self.optimizer.step(rate, self.net.clone(), gradients);
@@ -269,5 +280,7 @@ fn load_net(path: &Path, device: &Device) -> Result<FinderNet> {
     let damaged = || format!("{} is damaged, or of another network", path.display());
     let bytes = std::fs::read(path).with_context(damaged)?;
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).with_context(damaged)?;
-    FinderNet::new(device).try_load_record(record).with_context(damaged)
+    FinderNet::new(device)
+        .try_load_record(record)
+        .with_context(damaged)
 }

@@ -42,7 +42,9 @@ impl Validation {
     /// When a stored picture is damaged.
     pub fn new(pool: Pool<'_>) -> Result<Self> {
         let mut composer = Composer::new(pool, SEED);
-        let scenes: Result<_> = (0..SCENES).map(|_| composer.scene(SIZE[0], SIZE[1])).collect();
+        let scenes: Result<_> = (0..SCENES)
+            .map(|_| composer.scene(SIZE[0], SIZE[1]))
+            .collect();
         Ok(Self { scenes: scenes? })
     }
 
@@ -75,7 +77,10 @@ impl Validation {
             }
             let is_wrong = |seen: &&Face| {
                 let on = |bbox| overlap(&seen.bbox, bbox) > 0.3 * seen.bbox.area();
-                let known = scene.faces.iter().any(|face| seen.bbox.iou(&face.bbox) > 0.3);
+                let known = scene
+                    .faces
+                    .iter()
+                    .any(|face| seen.bbox.iou(&face.bbox) > 0.3);
                 !known && !scene.unsure.iter().any(on)
             };
             wrong += seen.iter().filter(is_wrong).count();

@@ -29,7 +29,10 @@ pub fn pattern(canvas: &mut Canvas, random: &mut Random) {
     for _ in 0..random.below(24) {
         let shape = Shape {
             colour: colour(random),
-            middle: [random.range(0.0, width as f32), random.range(0.0, height as f32)],
+            middle: [
+                random.range(0.0, width as f32),
+                random.range(0.0, height as f32),
+            ],
             half: std::array::from_fn(|_| 2.0 * 60.0_f32.powf(random.unit())),
             turn: random.range(0.0, std::f32::consts::PI),
             round: random.chance(0.6),
@@ -66,7 +69,11 @@ impl Shape {
                 let (dx, dy) = (x as f32 - self.middle[0], y as f32 - self.middle[1]);
                 let along = ((cos * dx + sin * dy) / self.half[0]).abs();
                 let across = ((cos * dy - sin * dx) / self.half[1]).abs();
-                let radius = if self.round { along.hypot(across) } else { along.max(across) };
+                let radius = if self.round {
+                    along.hypot(across)
+                } else {
+                    along.max(across)
+                };
                 if radius < 1.0 && !(self.ring && radius < 0.7) {
                     canvas.rgb[3 * (y * canvas.width + x)..][..3].copy_from_slice(&self.colour);
                 }
@@ -81,7 +88,8 @@ fn grain(canvas: &mut Canvas, random: &mut Random, strength: f32, coarse: usize)
     let mut row = vec![0.0; columns];
     for (y, pixels) in canvas.rgb.chunks_exact_mut(3 * canvas.width).enumerate() {
         if y % coarse == 0 {
-            row.iter_mut().for_each(|value| *value = strength * random.range(-1.0, 1.0));
+            row.iter_mut()
+                .for_each(|value| *value = strength * random.range(-1.0, 1.0));
         }
         for (x, pixel) in pixels.chunks_exact_mut(3).enumerate() {
             pixel.iter_mut().for_each(|value| *value += row[x / coarse]);
@@ -106,8 +114,16 @@ impl Weather {
     /// Draws it.
     pub fn sample(random: &mut Random) -> Self {
         Self {
-            gain: if random.chance(0.6) { random.range(0.55, 1.35) } else { 1.0 },
-            offset: if random.chance(0.4) { random.range(-35.0, 35.0) } else { 0.0 },
+            gain: if random.chance(0.6) {
+                random.range(0.55, 1.35)
+            } else {
+                1.0
+            },
+            offset: if random.chance(0.4) {
+                random.range(-35.0, 35.0)
+            } else {
+                0.0
+            },
             cast: if random.chance(0.3) {
                 std::array::from_fn(|_| random.range(0.85, 1.15))
             } else {
@@ -115,7 +131,11 @@ impl Weather {
             },
             gamma: random.chance(0.25).then(|| random.range(0.55, 1.8)),
             grey: random.chance(0.12),
-            blurs: if random.chance(0.2) { 1 + random.below(2) } else { 0 },
+            blurs: if random.chance(0.2) {
+                1 + random.below(2)
+            } else {
+                0
+            },
             noise: random.chance(0.35).then(|| random.range(2.0, 22.0)),
             jpeg: random.chance(0.25).then(|| random.range(25.0, 92.0) as u8),
         }
@@ -158,7 +178,10 @@ impl Weather {
 fn blur(canvas: &mut Canvas) {
     let stride = 3 * canvas.width;
     let mut across = canvas.rgb.clone();
-    for (to, from) in across.chunks_exact_mut(stride).zip(canvas.rgb.chunks_exact(stride)) {
+    for (to, from) in across
+        .chunks_exact_mut(stride)
+        .zip(canvas.rgb.chunks_exact(stride))
+    {
         for at in 3..stride - 3 {
             to[at] = (from[at - 3] + from[at] + from[at + 3]) / 3.0;
         }

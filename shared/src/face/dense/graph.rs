@@ -80,7 +80,12 @@ pub fn layers() -> Vec<Layer> {
     let mut layers = vec![layer("stem".into(), [3, STEM], 6, 4)];
     let mut channels = STEM;
     for (number, (stride, outputs)) in BODY.into_iter().enumerate() {
-        layers.push(layer(format!("body_{number}"), [channels, outputs], 3, stride));
+        layers.push(layer(
+            format!("body_{number}"),
+            [channels, outputs],
+            3,
+            stride,
+        ));
         channels = outputs;
     }
     let [fine, middle, coarse] = TAPS.map(|tap| BODY[tap].1);
@@ -135,7 +140,9 @@ pub fn read(model: &pb::ModelProto) -> Option<Vec<Weights>> {
     let graph = model.graph.as_ref()?;
     let ours = graph.node == nodes() && model.opset_import.first()?.version == OPSET;
     let find = |name: &str| graph.initializer.iter().find(|tensor| tensor.name == name);
-    let known = constants().iter().all(|constant| find(&constant.name) == Some(constant));
+    let known = constants()
+        .iter()
+        .all(|constant| find(&constant.name) == Some(constant));
     if !ours || !known {
         return None;
     }
@@ -151,7 +158,10 @@ pub fn read(model: &pb::ModelProto) -> Option<Vec<Weights>> {
     let read = layers().into_iter().map(|layer| {
         let (name, k) = (&layer.name, layer.kernel);
         Some(Weights {
-            weight: values(format!("{name}.weight"), &[layer.outputs, layer.inputs, k, k])?,
+            weight: values(
+                format!("{name}.weight"),
+                &[layer.outputs, layer.inputs, k, k],
+            )?,
             bias: values(format!("{name}.bias"), &[layer.outputs])?,
         })
     });
@@ -207,7 +217,12 @@ fn nodes() -> Vec<pb::NodeProto> {
             text("coordinate_transformation_mode", "asymmetric"),
             text("nearest_mode", "floor"),
         ];
-        nodes.push(node("Resize", &[&coarse, "nowhere", "twice"], &[&larger], nearest));
+        nodes.push(node(
+            "Resize",
+            &[&coarse, "nowhere", "twice"],
+            &[&larger],
+            nearest,
+        ));
         nodes.push(node("Add", &[&taps[finer], &larger], &[&sum], vec![]));
         taps[finer] = sum;
     }
@@ -216,12 +231,22 @@ fn nodes() -> Vec<pb::NodeProto> {
         let said = convolution(&mut nodes, &pair[1], &map);
         let name = |part: &str| format!("{part}_{stride}");
         let [turned, rows] = ["turned", "rows"].map(name);
-        nodes.push(node("Transpose", &[&said], &[&turned], vec![ints("perm", &[0, 2, 3, 1])]));
+        nodes.push(node(
+            "Transpose",
+            &[&said],
+            &[&turned],
+            vec![ints("perm", &[0, 2, 3, 1])],
+        ));
         nodes.push(node("Reshape", &[&turned, "cells"], &[&rows], vec![]));
         let parts = ["cls_logit", "obj_logit", "bbox", "kps"].map(name);
         let lengths = HEADS.map(|(_, numbers)| numbers as i64);
         let split = vec![int("axis", 2), ints("split", &lengths)];
-        nodes.push(node("Split", &[&rows], &parts.each_ref().map(String::as_str), split));
+        nodes.push(node(
+            "Split",
+            &[&rows],
+            &parts.each_ref().map(String::as_str),
+            split,
+        ));
         for (logit, head) in parts.iter().zip(["cls", "obj"].map(name)) {
             nodes.push(node("Sigmoid", &[logit], &[&head], vec![]));
         }
@@ -293,7 +318,10 @@ fn floats(name: &str, shape: &[usize], values: &[f32]) -> pb::TensorProto {
         name: name.into(),
         dims: shape.iter().map(|side| *side as i64).collect(),
         data_type: DataType::Float as i32,
-        raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        raw_data: values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
         ..Default::default()
     }
 }

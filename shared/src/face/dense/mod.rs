@@ -101,7 +101,8 @@ impl Finder for DenseFinder {
         let least = self.config.min_face_px as f32;
         suppress(&mut candidates, faces);
         faces.iter_mut().for_each(|face| enlarge(face, scale));
-        faces.retain(|face| face.bbox.is_finite() && face.bbox.width.max(face.bbox.height) >= least);
+        faces
+            .retain(|face| face.bbox.is_finite() && face.bbox.width.max(face.bbox.height) >= least);
         settle(faces);
         self.candidates = candidates;
         Ok(())

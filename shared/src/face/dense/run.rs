@@ -78,7 +78,10 @@ impl Run {
             maps: first.chain(rest).map(zeros).collect(),
             head_maps: heads.iter().map(|step| zeros(step.conv.output)).collect(),
             carried: vec![0.0; carried.unwrap_or(0)],
-            outputs: said.iter().map(|step| vec![0.0; step.conv.output.len()]).collect(),
+            outputs: said
+                .iter()
+                .map(|step| vec![0.0; step.conv.output.len()])
+                .collect(),
             trunk,
             laterals,
             heads,
@@ -164,7 +167,10 @@ impl Step {
         let map = self.conv.output;
         self.conv.forward(input, &self.weights, output, map.grid());
         for pixel in output.chunks_exact_mut(map.channels) {
-            pixel.iter_mut().zip(&self.bias).for_each(|(value, bias)| *value += bias);
+            pixel
+                .iter_mut()
+                .zip(&self.bias)
+                .for_each(|(value, bias)| *value += bias);
         }
     }
 }
