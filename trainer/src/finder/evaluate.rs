@@ -232,7 +232,7 @@ fn read_boxes(path: &Path) -> Result<BTreeMap<String, Vec<FaceBox>>> {
 
 /// A frame of a synthetic person, 640 x 480.
 fn person(model: &FaceModel, seed: u64, index: u32) -> Result<(Frame, FaceBox)> {
-    let swap = if seed % 2 == 0 {
+    let swap = if seed.is_multiple_of(2) {
         Swap::Never
     } else {
         Swap::Always

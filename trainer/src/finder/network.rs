@@ -133,12 +133,16 @@ impl FinderNet {
         let head = |channels| ConvBlock::new(channels, (1, HEAD), device);
         let odds = (PRIOR / (1.0 - PRIOR)).ln() as f32;
         let output = || {
-            let mut linear: Linear = linear(HEAD, OUTPUTS);
+            let normal = Initializer::Normal {
+                mean: 0.0,
+                std: 0.02,
+            };
+            let linear = LinearConfig::new(HEAD, OUTPUTS).with_initializer(normal);
+            let mut linear = linear.init(device);
             let mut bias = [0.0; OUTPUTS];
             bias[..2].fill(odds);
             // A box of three cells, in the middle of its cell.
             bias[2..6].copy_from_slice(&[0.5, 0.5, 1.1, 1.1]);
-            linear.weight = linear.weight.map(|weight| weight * 0.1);
             linear.bias = Some(Param::from_tensor(Tensor::from_floats(bias, device)));
             linear
         };
@@ -326,7 +330,7 @@ mod tests {
         device.seed(3);
         let mut net = FinderNet::new(&device.clone().autodiff());
         for output in &mut net.outputs {
-            output.weight = output.weight.clone().map(|weight| weight * 10.0);
+            output.weight = Param::from_tensor(output.weight.val().detach() * 10.0);
         }
         for _ in 0..30 {
             net.forward(pictures(4, device).autodiff());

@@ -19,9 +19,14 @@ use unmask_shared::face::Face;
 
 /// Longest side of a stored picture.
 const SIDE_MAX: f32 = 480.0;
-/// Sides of the squares in which the teacher sees a picture, within a margin: a face that
-/// fills the picture is found only where there is something around it.
-const LOOKS: [(usize, f32); 3] = [(512, 480.0), (256, 208.0), (128, 96.0)];
+/// Longest sides at which the teacher sees a picture.
+const LOOKS: [f32; 3] = [480.0, 208.0, 96.0];
+/// Around it: a face that fills the picture is found only where there is something around it.
+const MARGIN: usize = 32;
+/// Sides of what the teacher sees are multiples of it, so that there are few sizes.
+const SIDE_STEP: usize = 64;
+/// Most that the teacher sees a picture enlarged.
+const ENLARGED_MAX: f32 = 1.6;
 /// Least score that is noted.
 const SCORE_MIN: f32 = 0.15;
 /// Files in a part of the prepared data.
@@ -113,9 +118,7 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
 /// A teacher that has looked at something, so that no picture is blamed for its file.
 fn ready(path: &Path) -> Result<Teacher> {
     let mut teacher = Teacher::open(path)?;
-    for (side, _) in LOOKS {
-        teacher.find(&vec![0.0; 3 * side * side], [side, side], SCORE_MIN)?;
-    }
+    teacher.find(&[0.0; 3 * 64 * 64], [64, 64], SCORE_MIN)?;
     Ok(teacher)
 }
 
@@ -196,22 +199,27 @@ fn whole(picture: &Pyramid, to_picture: Similarity) -> Patch {
 /// What the teacher sees in a picture at several scales, joined.
 pub(super) fn ask(teacher: &mut Teacher, picture: &Pyramid) -> Result<Vec<Face>> {
     let mut seen = Vec::new();
-    for (side, inner) in LOOKS {
+    for look in LOOKS {
         let longest = picture.width().max(picture.height()) as f32;
-        let scale = (inner / longest).min(1.6);
-        let margin = |length: usize| 0.5 * (side as f32 - scale * length as f32);
+        let scale = (look / longest).min(ENLARGED_MAX);
+        let side = |length: usize| {
+            let drawn = (scale * length as f32) as usize;
+            (drawn + MARGIN).next_multiple_of(SIDE_STEP)
+        };
+        let (width, height) = (side(picture.width()), side(picture.height()));
+        let margin = |side: usize, length: usize| 0.5 * (side as f32 - scale * length as f32);
         let to_canvas = Similarity {
             a: scale,
             b: 0.0,
-            tx: margin(picture.width()),
-            ty: margin(picture.height()),
+            tx: margin(width, picture.width()),
+            ty: margin(height, picture.height()),
         };
         let Some(back) = to_canvas.inverse() else {
             continue;
         };
-        let mut canvas = Canvas::plain(side, side, [GREY; 3]);
+        let mut canvas = Canvas::plain(width, height, [GREY; 3]);
         canvas.paste(picture, &whole(picture, back));
-        let faces = teacher.find(&blob(&canvas), [side, side], SCORE_MIN)?;
+        let faces = teacher.find(&blob(&canvas), [height, width], SCORE_MIN)?;
         seen.extend(faces.iter().map(|face| (map_face(face, &back), scale)));
     }
     Ok(join(&seen))

@@ -65,7 +65,7 @@ impl Progress {
     pub fn step(&mut self, report: Report) {
         self.recent.push(report);
         self.bar.inc(1);
-        if self.recent.len() % 20 == 0 {
+        if self.recent.len().is_multiple_of(20) {
             self.bar.set_message(self.describe());
         }
         if self.bar.is_hidden() && self.last_line.elapsed() > LINE_EVERY {

@@ -142,3 +142,31 @@ fn read_part(path: &Path, pictures: &mut Vec<Picture>) -> Result<()> {
     ensure!(meta.is_none(), "the last picture is missing");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_pictures(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("finder prepare"), "{error}");
+        let meta = |group: &str| Meta {
+            group: group.into(),
+            faces: vec![],
+        };
+        let picture = Picture::new(meta("a"), 24, 16, &[90; 24 * 16 * 3]).unwrap();
+        let other = Picture::new(meta("b"), 16, 16, &[20; 16 * 16 * 3]).unwrap();
+        write_part(&folder.path().join("faces-00000.tar"), &[picture, other]).unwrap();
+        let read = read_pictures(folder.path()).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[1].meta, meta("b"));
+        let pyramid = read[0].decode().unwrap();
+        assert_eq!((pyramid.width(), pyramid.height()), (24, 16));
+        let path = folder.path().join("faces-00000.tar");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(read_pictures(folder.path()).is_err());
+    }
+}

@@ -119,7 +119,7 @@ pub fn train(
     let held_out = Pool::new(pictures, |place| place % HELD_OUT == 0)?;
     let validation = Validation::new(held_out)?;
     let mut progress = Progress::start(&folder.file("metrics.jsonl"), state.step, config.steps)?;
-    std::thread::scope(|threads| {
+    std::thread::scope(|threads| -> Result<()> {
         let loaders = start_loaders(threads, config, pictures, state.step)?;
         let mut saved = state.step;
         while state.step < config.steps && !stop.load(Ordering::Relaxed) {
@@ -129,7 +129,7 @@ pub fn train(
             let waited = begun.elapsed();
             let report = state.step(config, &batch, &device)?;
             progress.step(Report { waited, ..report });
-            if state.step % config.validate_every == 0 || state.step == config.steps {
+            if state.step.is_multiple_of(config.validate_every) || state.step == config.steps {
                 state.save(&folder)?;
                 saved = state.step;
                 progress.record(&validation.measure(&state.average)?)?;
@@ -139,10 +139,11 @@ pub fn train(
             state.save(&folder)?;
         }
         Ok(())
-    })
-    .and_then(|()| match state.step {
-        step if step < config.steps => Ok(Outcome::Interrupted(step)),
-        _ => Ok(Outcome::Finished),
+    })?;
+    Ok(if state.step < config.steps {
+        Outcome::Interrupted(state.step)
+    } else {
+        Outcome::Finished
     })
 }
 
