@@ -167,6 +167,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
         epsilon: 1.0 / 255.0,
         clips: 100,
         distortion_pairs: 0,
+        filter_pairs: 4,
         samples: 1,
     };
     let shipped = net.dequantise(&device);

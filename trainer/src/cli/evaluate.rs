@@ -46,7 +46,10 @@ pub struct Args {
     /// Measure AUC under the perturbations of DeeperForensics, too
     #[arg(long)]
     distortions: bool,
-    /// Pairs at most under each perturbation
+    /// Measure AUC and verdicts under everyday filters of the whole picture, too
+    #[arg(long)]
+    filters: bool,
+    /// Pairs at most under each perturbation and each filter
     #[arg(long, default_value_t = 200)]
     distortion_pairs: usize,
     /// Put the faces of so many pairs into the report. They are faces of your data: keep the report
@@ -130,6 +133,7 @@ impl Args {
             },
         );
         print_videos(&report);
+        print_filters(&report);
         report.write(&output)?;
         let output = output.display();
         println!("wrote {output}/{JSON_FILE} and {output}/{HTML_FILE}");
@@ -216,6 +220,11 @@ impl Args {
             epsilon: main.value(),
             clips: self.clips,
             distortion_pairs: if self.distortions {
+                self.distortion_pairs
+            } else {
+                0
+            },
+            filter_pairs: if self.filters {
                 self.distortion_pairs
             } else {
                 0
@@ -353,6 +362,24 @@ fn print_videos(report: &Report) {
             row.reals,
             row.fakes,
             shown(row.auc.map(|auc| auc.value)).trim_start()
+        );
+    }
+}
+
+fn print_filters(report: &Report) {
+    if report.filters.is_empty() {
+        return;
+    }
+    println!("under filters          AUC   of flagged fakes lost, called genuine");
+    for row in &report.filters {
+        println!(
+            "  {:14} {}  {}        {:5} of {:5}, {:5}",
+            row.name,
+            row.strength,
+            shown(row.auc.map(|auc| auc.value)),
+            row.lost,
+            row.flagged,
+            row.turned
         );
     }
 }

@@ -147,9 +147,7 @@ fn beside() -> anyhow::Result<PathBuf> {
 /// What the manifest states: verdicts on videos of people that training did not see, and AUC
 /// by kind.
 fn figures(unseen: &Unseen) -> Vec<FigureText> {
-    let sum = |part| unseen.videos(part);
-    let seen_kinds = sum("test");
-    let mut figures = verdict_figures(&seen_kinds);
+    let mut figures = verdict_figures(&unseen.videos("test"));
     let videos = unseen.kinds.iter().filter(|row| row.medium == "video");
     for (row, part) in videos.flat_map(|row| row.parts.iter().map(move |part| (row, part))) {
         let (Some(auc), true) = (part.auc, ["test", "unseen"].contains(&part.part.as_str())) else {

@@ -2,6 +2,7 @@
 //! on the stored videos at the levels of frame, clip and video.
 
 mod distorted;
+mod filtered;
 mod held_out;
 mod scores;
 mod stored;
@@ -10,6 +11,7 @@ mod validate;
 mod verdicts;
 
 pub use distorted::{Distorted, score_distorted};
+pub use filtered::{Filtered, score_filtered};
 pub use held_out::{HeldOut, VALIDATION_SEED};
 pub use scores::{Origin, ScoreSet, Scores};
 pub use stored::{Stored, StoredRequest, score_stored};

@@ -2,7 +2,7 @@
 
 use super::checks::{checks_of_radii, pixels};
 use super::figures::{
-    LevelAsked, distortion_figures, level_figures, manipulations, operating_point, radius_figures,
+    LevelAsked, distortion_figures, filter_figures, level_figures, manipulations, operating_point, radius_figures,
     roc_points,
 };
 use super::measure::Measurement;
@@ -71,6 +71,7 @@ pub fn assemble(measured: &Measurement, context: Context) -> Report {
             true => Vec::new(),
             false => distortion_figures(scores, &measured.distorted, resamples),
         },
+        filters: filter_figures(scores, &measured.filtered, threshold, resamples),
         comparison: context.comparison,
         unseen: context.unseen,
         samples: measured.samples.clone(),

@@ -41,6 +41,10 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// AUC under perturbations of stored crops; empty unless asked for.
     pub distortions: Vec<DistortionFigures>,
+    /// Verdicts under everyday filters of the whole picture; empty unless asked for. The first
+    /// row is without one, the last takes for every face the filter that changes most.
+    #[serde(default)]
+    pub filters: Vec<FilterFigures>,
     /// Runs on the same pairs, this one first; empty unless others were named.
     pub comparison: Vec<ComparedRun>,
     /// What the program that ships says of videos and pictures, when it was given.
@@ -50,6 +54,29 @@ pub struct Report {
     pub samples: Vec<Sample>,
     /// What the figures do not say.
     pub limits: Vec<String>,
+}
+
+/// What an everyday filter does to scores and verdicts of held-out pairs. Fakes are flagged from
+/// the threshold of the operating point on; genuine is what lies below nine of ten unfiltered
+/// fakes, and below that threshold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FilterFigures {
+    /// Name of the filter.
+    pub name: String,
+    /// 1 to 3; 0 = none, or any.
+    pub strength: u8,
+    /// Area under the ROC curve.
+    pub auc: Option<Figure>,
+    /// Fakes that are flagged without a filter.
+    pub flagged: usize,
+    /// Of them, those no longer flagged.
+    pub lost: usize,
+    /// Of them, those called genuine.
+    pub turned: usize,
+    /// Real faces that are not flagged without a filter.
+    pub unflagged: usize,
+    /// Of them, those flagged now.
+    pub alarms: usize,
 }
 
 /// What was tested.

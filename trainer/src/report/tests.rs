@@ -164,6 +164,7 @@ fn example() -> Report {
             distortion(1, figure(0.8), None),
             distortion(2, None, Some("no <ffmpeg>")),
         ],
+        filters: vec![filter("none", 0, 0), filter("grey", 3, 2), filter("any", 0, 4)],
         comparison: vec![run("afsl", 0.9, 0.6), run("none", 0.98, 0.1)],
         unseen: Some(unseen()),
         samples: vec![Sample {
@@ -177,6 +178,19 @@ fn example() -> Report {
             perturbation_png: "QUJD".into(),
         }],
         limits: vec!["One <limit>.".into()],
+    }
+}
+
+fn filter(name: &str, strength: u8, turned: usize) -> FilterFigures {
+    FilterFigures {
+        name: name.into(),
+        strength,
+        auc: figure(0.8),
+        flagged: 40,
+        lost: 10,
+        turned,
+        unflagged: 90,
+        alarms: 3,
     }
 }
 

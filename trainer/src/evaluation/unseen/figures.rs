@@ -191,7 +191,7 @@ fn kinds(files: &[&Judged<'_>], medium: &str, resamples: usize) -> Vec<KindRow> 
     let names: BTreeSet<&str> = of(Truth::Fake).map(|j| j.listed.kind.as_str()).collect();
     let mut rows: Vec<KindRow> = Vec::new();
     for kind in &names {
-        let fakes = || of(Truth::Fake).filter(|j| j.listed.kind == *kind);
+        let fakes = || of(Truth::Fake).filter(move |j| j.listed.kind == *kind);
         let parts = PARTS.iter().filter_map(|part| {
             let fakes: Vec<&Judged<'_>> = fakes().filter(|j| j.listed.part == *part).collect();
             let reals: Vec<&Judged<'_>> =

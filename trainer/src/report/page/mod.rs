@@ -2,6 +2,7 @@
 
 mod comparison;
 mod distortions;
+mod filters;
 mod overview;
 mod rates;
 mod robustness;
@@ -48,6 +49,7 @@ pub fn write_html(report: &Report) -> String {
             "Results: distortions",
             distortions::chapter(report),
         ),
+        ("filters", "Results: everyday filters", filters::chapter(report)),
         (
             "comparison",
             "Results: comparison of runs",
