@@ -5,8 +5,8 @@ use std::time::Instant;
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::{Engine, EngineError};
 use unmask_shared::event::EventKind;
-use unmask_shared::face::{Face, FinderChoice, FinderConfig, FinderError};
-use unmask_shared::geometry::{CropSpec, face_px};
+use unmask_shared::face::{Face, FinderChoice, FinderError};
+use unmask_shared::geometry::CropSpec;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
@@ -14,7 +14,7 @@ use unmask_shared::verdict::{Verdict, VerdictConfig, VerdictError};
 
 use crate::network::Network;
 use crate::person::{JudgeError, Person};
-use crate::search::{FaceDetector, FaceSearch};
+use crate::search::{FaceDetector, FaceSearch, SearchConfig};
 use crate::source::Frame;
 use crate::stopwatch::{Stage, Stopwatch};
 use crate::track::{Tracker, TrackerConfig};
@@ -24,11 +24,8 @@ use crate::track::{Tracker, TrackerConfig};
 pub struct PipelineConfig {
     /// Faces are looked for in every so many frames, at least 1.
     pub detect_every: u32,
-    /// Whether frames that seem to hold no face are searched a second time with
-    /// a margin around them.
-    pub padded_search: bool,
-    /// How faces are found.
-    pub finder: FinderConfig,
+    /// How they are looked for.
+    pub search: SearchConfig,
     /// How they are followed.
     pub tracker: TrackerConfig,
 }
@@ -37,8 +34,7 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             detect_every: 5,
-            padded_search: false,
-            finder: FinderConfig::default(),
+            search: SearchConfig::default(),
             tracker: TrackerConfig::default(),
         }
     }
@@ -95,13 +91,13 @@ impl Pipeline {
         manifest: Manifest,
         config: PipelineConfig,
     ) -> Result<Self, PipelineError> {
-        let search = FaceSearch::new(finder.finder(config.finder)?, config.padded_search);
+        let search = FaceSearch::new(finder, config.search)?;
         let (network, search) = (Box::new(engine), Box::new(search));
         Ok(Self::with_parts(network, search, manifest, config))
     }
 
-    /// A pipeline with something else in place of network or face finder; `config.finder`
-    /// and `config.padded_search` say nothing then.
+    /// A pipeline with something else in place of network or face finder; `config.search`
+    /// says nothing then.
     pub fn with_parts(
         network: Box<dyn Network>,
         search: Box<dyn FaceDetector>,
@@ -273,7 +269,7 @@ impl Pipeline {
             }
             let before = person.verdict();
             let verdict = watch.time(Stage::Verdict, || {
-                let quality = Quality::of_crop(crop, side, face_px(&person.landmarks));
+                let quality = Quality::of_crop(crop, side, &person.landmarks);
                 person.judge(&quality, &self.manifest)
             });
             if verdict != before && person.is_announced() {

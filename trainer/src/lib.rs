@@ -20,4 +20,3 @@ pub mod report;
 pub mod reproduce;
 pub mod synthetic;
 pub mod train;
-pub mod turn;

@@ -13,7 +13,6 @@ mod reproduce;
 mod sign;
 mod stop;
 mod train;
-mod turn;
 
 use clap::{Parser, Subcommand};
 
@@ -61,8 +60,6 @@ enum Command {
     Export(export::Args),
     /// Prove that a bundle computes in tract what was trained in burn
     Check(check::Args),
-    /// Fit what tells how far a head is turned
-    Turn(turn::Args),
     /// Make a pair of keys for signing bundles
     Keygen(keygen::Args),
     /// Sign a bundle, so that devices can tell that it is yours
@@ -87,7 +84,6 @@ impl Cli {
             Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),
-            Command::Turn(args) => args.run(),
             Command::Keygen(args) => args.run(),
             Command::Sign(args) => args.run(),
         }
