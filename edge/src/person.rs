@@ -237,6 +237,7 @@ struct QualityMean {
     luma: f32,
     face_px: f32,
     turn_deg: f32,
+    pitch_deg: f32,
 }
 
 impl QualityMean {
@@ -247,6 +248,7 @@ impl QualityMean {
         self.luma += share * (quality.luma - self.luma);
         self.face_px += share * (quality.face_px - self.face_px);
         self.turn_deg += share * (quality.turn_deg - self.turn_deg);
+        self.pitch_deg += share * (quality.pitch_deg - self.pitch_deg);
     }
 
     /// `None` without a frame.
@@ -256,6 +258,7 @@ impl QualityMean {
             luma: self.luma,
             face_px: self.face_px,
             turn_deg: self.turn_deg,
+            pitch_deg: self.pitch_deg,
         })
     }
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::{Engine, EngineError};
 use unmask_shared::event::EventKind;
-use unmask_shared::face::{Face, FinderChoice, FinderConfig, FinderError};
-use unmask_shared::geometry::{CropSpec, face_px};
+use unmask_shared::face::{Face, FinderChoice, FinderError};
+use unmask_shared::geometry::CropSpec;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
@@ -15,7 +15,7 @@ use unmask_shared::verdict::{VerdictConfig, VerdictError};
 use crate::network::Network;
 use crate::person::{JudgeError, Person};
 use crate::scene::{Change, SceneWatch};
-use crate::search::{FaceDetector, FaceSearch};
+use crate::search::{FaceDetector, FaceSearch, SearchConfig};
 use crate::source::Frame;
 use crate::stopwatch::{Stage, Stopwatch};
 use crate::track::{Track, Tracker, TrackerConfig};
@@ -25,11 +25,8 @@ use crate::track::{Track, Tracker, TrackerConfig};
 pub struct PipelineConfig {
     /// Faces are looked for in every so many frames, at least 1, and after a cut.
     pub detect_every: u32,
-    /// Whether frames that seem to hold no face are searched a second time with
-    /// a margin around them.
-    pub padded_search: bool,
-    /// How faces are found.
-    pub finder: FinderConfig,
+    /// How they are looked for.
+    pub search: SearchConfig,
     /// How they are followed.
     pub tracker: TrackerConfig,
 }
@@ -38,8 +35,7 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             detect_every: 5,
-            padded_search: false,
-            finder: FinderConfig::default(),
+            search: SearchConfig::default(),
             tracker: TrackerConfig::default(),
         }
     }
@@ -102,13 +98,13 @@ impl Pipeline {
         manifest: Manifest,
         config: PipelineConfig,
     ) -> Result<Self, PipelineError> {
-        let search = FaceSearch::new(finder.finder(config.finder)?, config.padded_search);
+        let search = FaceSearch::new(finder, config.search)?;
         let (network, search) = (Box::new(engine), Box::new(search));
         Ok(Self::with_parts(network, search, manifest, config))
     }
 
-    /// A pipeline with something else in place of network or face finder; `config.finder`
-    /// and `config.padded_search` say nothing then.
+    /// A pipeline with something else in place of network or face finder; `config.search`
+    /// says nothing then.
     pub fn with_parts(
         network: Box<dyn Network>,
         search: Box<dyn FaceDetector>,
@@ -293,7 +289,7 @@ impl Pipeline {
                 watch.note(Stage::Network, start.elapsed().as_secs_f32() * 1e3);
             }
             watch.time(Stage::Verdict, || {
-                let quality = Quality::of_crop(crop, side, face_px(&person.landmarks));
+                let quality = Quality::of_crop(crop, side, &person.landmarks);
                 person.judge(&quality, &self.manifest);
             });
             if person.is_announced() && person.has_news() {

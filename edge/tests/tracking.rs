@@ -1,9 +1,9 @@
 //! The followed box against the truth of synthetic people.
 
-use unmask_edge::search::{FaceDetector, FaceSearch};
+use unmask_edge::search::{FaceDetector, FaceSearch, SearchConfig};
 use unmask_edge::source::Frame;
 use unmask_edge::track::{Tracker, TrackerConfig};
-use unmask_shared::face::{FinderConfig, builtin_finder};
+use unmask_shared::face::FinderChoice;
 use unmask_shared::synthetic::{FRAMES_PER_SECOND, FaceModel, Scene, SceneConfig};
 
 const FRAMES: u32 = 60;
@@ -19,8 +19,8 @@ fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
         },
     )
     .unwrap();
-    let finder = builtin_finder(FinderConfig::default()).unwrap();
-    let (mut search, mut faces) = (FaceSearch::new(finder, false), Vec::new());
+    let mut search = FaceSearch::new(&FinderChoice::BuiltIn, SearchConfig::default()).unwrap();
+    let mut faces = Vec::new();
     let mut tracker = Tracker::new(TrackerConfig::default());
     let mut errors = Vec::new();
     for index in 0..FRAMES {

@@ -37,6 +37,7 @@ pub mod manifest;
 pub mod meanface;
 #[cfg(feature = "media")]
 pub mod media;
+pub mod pose;
 pub mod quality;
 pub mod review;
 pub mod sample;
@@ -47,7 +48,6 @@ pub mod signal;
 pub mod signature;
 #[cfg(feature = "std")]
 pub mod synthetic;
-pub mod turn;
 pub mod verdict;
 pub mod wire;
 

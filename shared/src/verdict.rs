@@ -410,6 +410,7 @@ mod tests {
         luma: 0.5,
         face_px: 120.0,
         turn_deg: 0.0,
+        pitch_deg: 0.0,
     };
 
     fn test() -> SequentialTest {

@@ -21,4 +21,3 @@ pub mod report;
 pub mod reproduce;
 pub mod synthetic;
 pub mod train;
-pub mod turn;

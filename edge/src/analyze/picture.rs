@@ -100,7 +100,7 @@ impl PictureJudge {
         let to_crop = self.manifest.crop.of_face(&face.landmarks);
         let to_crop = to_crop.ok_or(ImageError::Transform)?;
         crop_planar(&frame.view()?, &to_crop, side, &mut self.crop)?;
-        Ok(Quality::of_crop(&self.crop, side, face.face_px()))
+        Ok(Quality::of_crop(&self.crop, side, &face.landmarks))
     }
 }
 

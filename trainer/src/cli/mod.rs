@@ -15,7 +15,6 @@ mod reproduce;
 mod sign;
 mod stop;
 mod train;
-mod turn;
 mod unseen;
 mod videos;
 
@@ -74,8 +73,6 @@ enum Command {
     Check(check::Args),
     /// Train, measure and export what finds faces
     Finder(finder::Args),
-    /// Fit what tells how far a head is turned
-    Turn(turn::Args),
     /// Make a pair of keys for signing bundles
     Keygen(keygen::Args),
     /// Sign a bundle, so that devices can tell that it is yours
@@ -104,7 +101,6 @@ impl Cli {
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),
             Command::Finder(args) => args.run(),
-            Command::Turn(args) => args.run(),
             Command::Keygen(args) => args.run(),
             Command::Sign(args) => args.run(),
         }
