@@ -135,6 +135,7 @@ mod tests {
             luma: 0.5,
             face_px,
             turn_deg: 0.0,
+            pitch_deg: 0.0,
         };
         let limits = QualityLimits::default();
         let why = |score, face_px| {

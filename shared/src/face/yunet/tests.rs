@@ -5,6 +5,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{attribute_proto, tensor_shape_proto, type_proto};
 
 use super::*;
+use crate::geometry::{FaceBox, Point};
 use crate::synthetic::{FaceModel, Scene, SceneConfig};
 
 fn attribute(name: &str, ints: &[i64]) -> pb::AttributeProto {
