@@ -105,8 +105,8 @@ fn blocks<S: Simd, const K: usize, const T: usize, const P: usize>(
                 let from = conv.input.at(y * T, first * T) + channel;
                 let sums = window::<S, K, T, P>(simd, conv, &input[from..], &weights[channel..]);
                 let mut to = [(0, 0); P];
-                for p in 0..P {
-                    to[p] = (
+                for (p, to) in to.iter_mut().enumerate() {
+                    *to = (
                         conv.output.at(y, first + p) + channel,
                         beside.at(y, first + p) + channel,
                     );
@@ -131,16 +131,16 @@ fn window<S: Simd, const K: usize, const T: usize, const P: usize>(
     let mut sums = [[zero]; P];
     for row in 0..K {
         let mut taps = [zero; K];
-        for k in 0..K {
-            taps[k] = S::f32s::from_slice(simd, &weights[(row * K + k) * conv.channels..][..lanes]);
+        for (k, tap) in taps.iter_mut().enumerate() {
+            *tap = S::f32s::from_slice(simd, &weights[(row * K + k) * conv.channels..][..lanes]);
         }
         let pixels = &input[row * conv.input.row..];
         for column in 0..T * (P - 1) + K {
             let pixel = S::f32s::from_slice(simd, &pixels[column * conv.input.pixel..][..lanes]);
-            for k in 0..K {
+            for (k, tap) in taps.iter().enumerate() {
                 if column >= k && (column - k) % T == 0 && (column - k) / T < P {
                     let p = (column - k) / T;
-                    sums[p][0] = pixel.mul_add(taps[k], sums[p][0]);
+                    sums[p][0] = pixel.mul_add(*tap, sums[p][0]);
                 }
             }
         }
@@ -183,12 +183,9 @@ fn taps<S: Simd, const K: usize, const T: usize>(
                             }
                         }
                     }
-                    for row in 0..K {
-                        for k in 0..K {
-                            let at = (row * K + k) * conv.channels + channel;
-                            let at = &mut gradient[at..][..lanes];
-                            (sums[row][k] + S::f32s::from_slice(simd, at)).store_slice(at);
-                        }
+                    for (tap, sum) in sums.as_flattened().iter().enumerate() {
+                        let at = &mut gradient[tap * conv.channels + channel..][..lanes];
+                        (*sum + S::f32s::from_slice(simd, at)).store_slice(at);
                     }
                 }
             }

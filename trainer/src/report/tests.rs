@@ -1,7 +1,7 @@
 use super::*;
 use crate::attack::{Access, Target};
 use crate::bench::Machine;
-use crate::evaluation::{KindRow, PartRow, RealRow, VerdictRates};
+use crate::evaluation::{KindRow, PartRow, RealRow, Unseen, VerdictRates};
 use crate::metric::{Interval, Rate};
 
 fn figure(value: f64) -> Option<Figure> {
