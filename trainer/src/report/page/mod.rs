@@ -49,11 +49,7 @@ pub fn write_html(report: &Report) -> String {
             "Results: distortions",
             distortions::chapter(report),
         ),
-        (
-            "filters",
-            "Results: everyday filters",
-            filters::chapter(report),
-        ),
+        ("filters", "Results: everyday filters", filters::chapter(report)),
         (
             "comparison",
             "Results: comparison of runs",
