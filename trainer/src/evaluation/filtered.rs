@@ -64,14 +64,18 @@ pub fn score_filtered(
             }
         }
         for (filter, filtered) in &mut all {
-            let changed: Vec<PreparedPair> =
-                made.iter().map(|pair| under(pair, filter, request.side)).collect();
+            let changed: Vec<PreparedPair> = made
+                .iter()
+                .map(|pair| under(pair, filter, request.side))
+                .collect();
             let faces = held_out.faces(&changed);
             let scores = &mut filtered.scores;
             let logits = net.logits(faces.images, faces.frames)?;
             scores.clean.extend(values(logits)?);
             scores.fake.extend(made.iter().flat_map(|_| [false, true]));
-            scores.kinds.extend(made.iter().map(|pair| pair.kind.to_string()));
+            scores
+                .kinds
+                .extend(made.iter().map(|pair| pair.kind.to_string()));
             scores.origins.extend(origins.iter().cloned());
         }
         done(batch + 1, held_out.batches());
@@ -82,7 +86,9 @@ pub fn score_filtered(
 fn under(pair: &PreparedPair, filter: &Filter, side: usize) -> PreparedPair {
     let filtered = |planes: &[f32]| -> Vec<f32> {
         let frames = planes.chunks_exact(3 * side * side);
-        frames.flat_map(|frame| picture(frame, side, filter).planar()).collect()
+        frames
+            .flat_map(|frame| picture(frame, side, filter).planar())
+            .collect()
     };
     PreparedPair {
         real: filtered(&pair.real),

@@ -2,8 +2,8 @@
 
 use super::checks::{checks_of_radii, pixels};
 use super::figures::{
-    LevelAsked, distortion_figures, filter_figures, level_figures, manipulations, operating_point, radius_figures,
-    roc_points,
+    LevelAsked, distortion_figures, filter_figures, level_figures, manipulations, operating_point,
+    radius_figures, roc_points,
 };
 use super::measure::Measurement;
 use super::schema::{

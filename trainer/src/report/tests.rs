@@ -164,7 +164,11 @@ fn example() -> Report {
             distortion(1, figure(0.8), None),
             distortion(2, None, Some("no <ffmpeg>")),
         ],
-        filters: vec![filter("none", 0, 0), filter("grey", 3, 2), filter("any", 0, 4)],
+        filters: vec![
+            filter("none", 0, 0),
+            filter("grey", 3, 2),
+            filter("any", 0, 4),
+        ],
         comparison: vec![run("afsl", 0.9, 0.6), run("none", 0.98, 0.1)],
         unseen: Some(unseen()),
         samples: vec![Sample {

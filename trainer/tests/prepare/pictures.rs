@@ -170,7 +170,10 @@ fn tables_tell_who_is_seen_and_what_was_done() {
     let records = read_shards(&options.output).unwrap();
     for record in &records {
         let meta = &record.meta;
-        assert_eq!((meta.group.as_str(), meta.split), ("anna", Some(Split::Test)));
+        assert_eq!(
+            (meta.group.as_str(), meta.split),
+            ("anna", Some(Split::Test))
+        );
         let fake = meta.label == Label::Fake;
         assert_eq!(meta.kind.as_deref(), fake.then_some("swap"));
         assert_eq!(meta.method.as_deref(), fake.then_some("Tool"));

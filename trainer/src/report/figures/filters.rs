@@ -37,11 +37,17 @@ pub fn filter_figures(
         ..verdicts.figures(name, strength, after)
     };
     let mut rows = vec![row("none", 0, before)];
-    rows.extend(filtered.iter().map(|of| row(of.name, of.strength, &of.scores.clean)));
+    rows.extend(
+        filtered
+            .iter()
+            .map(|of| row(of.name, of.strength, &of.scores.clean)),
+    );
     // The worst of all filters, face by face.
     let worst: Vec<f32> = (0..count)
         .map(|i| {
-            let scores = filtered.iter().filter_map(|of| of.scores.clean.get(i).copied());
+            let scores = filtered
+                .iter()
+                .filter_map(|of| of.scores.clean.get(i).copied());
             match fake[i] {
                 true => scores.fold(before[i], f32::min),
                 false => scores.fold(before[i], f32::max),
@@ -54,7 +60,12 @@ pub fn filter_figures(
 
 /// The score below which a tenth of the fakes lie.
 fn genuine_below(scores: &[f32], fake: &[bool]) -> f32 {
-    let mut fakes: Vec<f32> = scores.iter().zip(fake).filter(|(_, f)| **f).map(|(s, _)| *s).collect();
+    let mut fakes: Vec<f32> = scores
+        .iter()
+        .zip(fake)
+        .filter(|(_, f)| **f)
+        .map(|(s, _)| *s)
+        .collect();
     fakes.sort_by(f32::total_cmp);
     let at = (fakes.len() as f64 * MISSED).floor() as usize;
     fakes.get(at).copied().unwrap_or(f32::NEG_INFINITY)
@@ -72,7 +83,9 @@ impl Verdicts<'_> {
         let is_flagged = |score: f32| score >= self.threshold;
         let faces = || self.before.iter().zip(after).zip(self.fake);
         let count = |keep: &dyn Fn(f32, f32, bool) -> bool| {
-            faces().filter(|((before, after), fake)| keep(**before, **after, **fake)).count()
+            faces()
+                .filter(|((before, after), fake)| keep(**before, **after, **fake))
+                .count()
         };
         FilterFigures {
             name: name.into(),
@@ -126,7 +139,8 @@ mod tests {
         let rows = filter_figures(&clean, &all, 1.0, 100);
         let names: Vec<_> = rows.iter().map(|r| (r.name.as_str(), r.strength)).collect();
         assert_eq!(names, [("none", 0), ("grey", 1), ("grey", 2), ("any", 0)]);
-        let counts = |row: &FilterFigures| [row.flagged, row.lost, row.turned, row.unflagged, row.alarms];
+        let counts =
+            |row: &FilterFigures| [row.flagged, row.lost, row.turned, row.unflagged, row.alarms];
         assert_eq!(counts(&rows[0]), [3, 0, 0, 3, 0]);
         assert_eq!(counts(&rows[1]), [3, 2, 1, 3, 1]);
         assert_eq!(counts(&rows[2]), [3, 1, 1, 3, 0]);

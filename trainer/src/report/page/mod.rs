@@ -49,7 +49,11 @@ pub fn write_html(report: &Report) -> String {
             "Results: distortions",
             distortions::chapter(report),
         ),
-        ("filters", "Results: everyday filters", filters::chapter(report)),
+        (
+            "filters",
+            "Results: everyday filters",
+            filters::chapter(report),
+        ),
         (
             "comparison",
             "Results: comparison of runs",
