@@ -62,9 +62,10 @@ fn by_tract(file: &pb::ModelProto, width: usize, height: usize, rgb: &[u8]) -> V
     let plan = onnx()
         .with_ignore_output_shapes(true)
         .model_for_proto_model(file)
-        .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
-        .and_then(|model| model.into_optimized())
-        .and_then(|model| model.into_runnable())
+        .and_then(|model| {
+            let model = model.with_input_fact(0, f32::fact(shape).into())?;
+            model.into_optimized()?.into_runnable()
+        })
         .expect("tract takes it");
     let input = Tensor::from_shape(&shape, &blob).expect("sizes agree");
     let outputs = plan.run(tvec!(input.into_tvalue())).expect("tract runs it");

@@ -134,7 +134,7 @@ fn pans_zooms_and_fast_movement_are_none() {
     // A hand of a quarter of the width goes through the picture in a second.
     let hand = (0..30).map(|at| {
         let mut light = shot(4, 0.0, 0.0, 1.0);
-        let left = 8 * at as i32 - 40;
+        let left = 8 * at - 40;
         for (at, value) in light.iter_mut().enumerate() {
             let x = (at / 3 % WIDTH) as i32;
             if (left..left + 40).contains(&x) && at / 3 / WIDTH > 30 {

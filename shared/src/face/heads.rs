@@ -37,8 +37,7 @@ impl Cells<'_> {
         let scores = self.cls.iter().zip(self.obj);
         for (cell, (((cls, obj), bbox), kps)) in scores.zip(boxes).zip(points).enumerate() {
             let score = (cls.clamp(0.0, 1.0) * obj.clamp(0.0, 1.0)).sqrt();
-            // Also where it is not a number.
-            if !(score >= score_min) {
+            if score.is_nan() || score < score_min {
                 continue;
             }
             let place = (cell / self.columns, cell % self.columns);

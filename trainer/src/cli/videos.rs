@@ -9,7 +9,7 @@ use crate::dataset::{Label, Record, left_out, mix, read_shards, text_hash};
 use crate::train::{RunFolder, write_atomic};
 
 /// Sets the draw of files apart from other draws.
-const SEED: u64 = 0x71DE_05;
+const SEED: u64 = 0x0071_DE05;
 
 /// Every file of which a face is in the shards is listed with who is seen in it, its kind and
 /// source, and the part that a run put it in: train, val, calibration, test, or unseen for what

@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_person_with_many_videos_counts_once() {
         let video = |fake, person: &str, llr: f32| {
-            let noise = |i: usize| if i % 2 == 0 { 0.5 } else { -0.5 };
+            let noise = |i: usize| if i.is_multiple_of(2) { 0.5 } else { -0.5 };
             let llrs: Vec<f32> = (0..60).map(|i| llr + noise(i)).collect();
             VideoEvidence::of_run(fake, person, "k", &llrs)
         };

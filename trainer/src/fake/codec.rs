@@ -156,7 +156,7 @@ mod tests {
     fn picture(seed: u32, side: usize) -> Picture {
         let value = |i: usize| {
             let (x, y, c) = (i / 3 % side, i / 3 / side, i % 3);
-            let grain = ((i as u32 / 3 ^ seed).wrapping_mul(2_654_435_761) >> 24) as f32 / 2000.0;
+            let grain = (((i as u32 / 3) ^ seed).wrapping_mul(2_654_435_761) >> 24) as f32 / 2000.0;
             let wave = ((x + seed as usize) as f32 * 0.3).sin() * (y as f32 * 0.2).cos() * 0.2;
             let edge = if x + y > side { 0.15 } else { 0.0 };
             0.35 + wave + edge + grain + 0.03 * c as f32

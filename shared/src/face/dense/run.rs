@@ -119,7 +119,7 @@ impl Run {
     pub(super) fn run(&mut self) {
         for (number, step) in self.trunk.iter().enumerate() {
             let (before, after) = self.maps.split_at_mut(number + 1);
-            step.into_bordered(&before[number], &mut after[0]);
+            step.add_border(&before[number], &mut after[0]);
         }
         for (step, [coarse, fine]) in self.laterals.iter().zip([[2, 1], [1, 0]]) {
             let [coarse, fine] = [coarse, fine].map(|level| TAPS[level] + 2);
@@ -130,7 +130,7 @@ impl Run {
             add_enlarged(carried, step.conv.output, &mut before[fine], finer.inside());
         }
         for (level, (head, said)) in self.heads.iter().zip(&self.said).enumerate() {
-            head.into_bordered(&self.maps[TAPS[level] + 2], &mut self.head_maps[level]);
+            head.add_border(&self.maps[TAPS[level] + 2], &mut self.head_maps[level]);
             said.plain(&self.head_maps[level], &mut self.outputs[level]);
         }
     }
@@ -152,7 +152,7 @@ impl Step {
     }
 
     /// Convolution and ReLU into a buffer with a border.
-    fn into_bordered(&self, input: &[f32], output: &mut [f32]) {
+    fn add_border(&self, input: &[f32], output: &mut [f32]) {
         let map = self.conv.output;
         let place = map.inside();
         self.conv.forward(input, &self.weights, output, place);
