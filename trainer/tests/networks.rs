@@ -275,9 +275,16 @@ fn input_gradients_of_the_folded_networks_are_right() {
         };
         let largest = gradient.iter().fold(0f32, |most, g| most.max(g.abs()));
         let count = frames * 3 * SIDE * SIDE;
+        let mut judged = 0;
         for at in (0..count).step_by(count / 12 + 1) {
-            let step = 2e-3;
-            let slope = (value(at, step) - value(at, -step)) / f64::from(2.0 * step);
+            let slope_of =
+                |step: f32| (value(at, step) - value(at, -step)) / f64::from(2.0 * step);
+            let (slope, nearer) = (slope_of(2e-3), slope_of(1e-3));
+            if (slope - nearer).abs() > f64::from(0.02 * largest) {
+                // A limit lies within the step: there is no slope to compare with.
+                continue;
+            }
+            judged += 1;
             let apart = (slope as f32 - gradient[at]).abs();
             assert!(
                 apart < 0.05 * largest,
@@ -287,6 +294,7 @@ fn input_gradients_of_the_folded_networks_are_right() {
             );
         }
         assert!(largest > 0.0);
+        assert!(judged >= 8, "{:?}: {judged} pixels", config.architecture);
     }
 }
 

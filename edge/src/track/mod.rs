@@ -1,7 +1,7 @@
 //! Follows faces between detections.
 //!
-//! Each face is moved on with the speed it had ([`motion`]). A detection is given to the face
-//! that is expected there, so that the distances of all together are least ([`assign`]): two
+//! Each face is moved on with the speed it had (`motion`). A detection is given to the face
+//! that is expected there, so that the distances of all together are least (`assign`): two
 //! people who cross keep their numbers. One who is lost moves on for a second; whoever is found
 //! there later is somebody new.
 

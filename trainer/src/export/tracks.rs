@@ -73,7 +73,7 @@ impl VideoEvidence {
 /// that falls with the number of people.
 ///
 /// # Errors
-/// When there are fewer than [`PEOPLE_MIN`] people of a class, or manipulated videos do not
+/// When there are fewer than `PEOPLE_MIN` people of a class, or manipulated videos do not
 /// score higher than genuine ones.
 pub fn fit_tracks(videos: &[VideoEvidence]) -> Result<TrackModel> {
     let videos: Vec<&VideoEvidence> = videos.iter().filter(|v| v.frames() > 0).collect();
