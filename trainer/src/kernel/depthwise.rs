@@ -109,7 +109,7 @@ fn blocks<S: Simd, const K: usize, const T: usize, const P: usize>(
                 for p in 0..P {
                     to[p] = (
                         conv.output.at(y, first + p) + channel,
-                        beside.at(y, first + p) + channel,
+                        beside.at(y, first + p),
                     );
                 }
                 finish.store(simd, &sums, &to, P, channel, output);

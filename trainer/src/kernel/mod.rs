@@ -29,7 +29,7 @@ mod sums;
 mod tile;
 mod train;
 
-pub use chain::{Both, Chain, Colours, Kept, Kind, Link, Packs, Wanted};
+pub use chain::{Both, Chain, Colours, Keep, Kept, Kind, Link, Packs, Wanted};
 pub use backward::{BranchGradients, Gradients, Reached};
 pub use frozen::{Folded, Masks};
 pub use layer::FoldedConv;
