@@ -6,6 +6,7 @@ use std::fs;
 
 use common::{encode, have_ffmpeg, person, save, two_people, unmask_in};
 use serde_json::Value;
+use unmask_shared::face::{FinderConfig, builtin_finder};
 
 fn keys(value: &Value) -> Vec<&str> {
     value
@@ -45,7 +46,15 @@ fn one_object_per_path_in_order_with_exactly_the_documented_fields() {
     );
     for line in lines.iter().filter(|line| line.get("error").is_none()) {
         let wanted = [
-            "faces", "frames", "kind", "path", "reason", "score", "tracks", "verdict",
+            "decided_by",
+            "faces",
+            "frames",
+            "kind",
+            "path",
+            "reason",
+            "score",
+            "tracks",
+            "verdict",
         ];
         assert_eq!(keys(line), wanted);
         assert_eq!(
@@ -73,8 +82,10 @@ fn a_face_that_fills_the_picture_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let frame = &person(5, 1)[0];
     let tight = {
-        let mut search = unmask_edge::search::FaceSearch::new(Default::default(), false).unwrap();
-        let face = search.find(frame).unwrap()[0].bbox;
+        let mut finder = builtin_finder(FinderConfig::default()).unwrap();
+        let mut faces = Vec::new();
+        finder.find(&frame.view().unwrap(), &mut faces).unwrap();
+        let face = faces[0].bbox;
         let whole = image::RgbImage::from_raw(640, 480, frame.rgb.clone()).unwrap();
         let (x, y) = (face.x.max(0.0) as u32, face.y.max(0.0) as u32);
         let crop = image::imageops::crop_imm(&whole, x, y, face.width as u32, face.height as u32);

@@ -16,7 +16,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
-use unmask_shared::{CropSpec, FaceFinder, FaceFinderConfig, Quality, RgbView, crop_planar};
+use unmask_shared::{
+    CropSpec, Face, Finder, FinderConfig, Quality, RgbView, builtin_finder, crop_planar,
+};
 
 /// Width that is added at each edge, as a fraction of the side.
 const PADDING: f32 = 0.25;
@@ -33,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect::<Result<_, _>>()?;
     paths.sort();
     let spec = CropSpec::default();
-    let mut finder = FaceFinder::new(FaceFinderConfig::default())?;
+    let mut finder = builtin_finder(FinderConfig::default())?;
     let mut tally = Tally::new(usize::from(spec.size));
     for path in paths {
         let Ok(picture) = image::open(&path) else {
@@ -44,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         } else {
             picture.to_rgb8()
         };
-        tally.add(&picture, &mut finder, &spec, eyes)?;
+        tally.add(&picture, &mut *finder, &spec, eyes)?;
     }
     tally.print();
     tally.mean_crop().save(out)?;
@@ -86,14 +88,15 @@ impl Tally {
     fn add(
         &mut self,
         picture: &RgbImage,
-        finder: &mut FaceFinder,
+        finder: &mut dyn Finder,
         spec: &CropSpec,
         eyes: Option<[f32; 3]>,
     ) -> Result<(), Box<dyn Error>> {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         let view = RgbView::new(width, height, picture.as_raw())?;
         let start = Instant::now();
-        let faces = finder.find(&view);
+        let mut faces: Vec<Face> = Vec::new();
+        finder.find(&view, &mut faces)?;
         self.time += start.elapsed();
         self.pictures += 1;
         let Some(face) = faces.first() else {
@@ -112,7 +115,7 @@ impl Tally {
         }
         let mut crop = vec![0.0; self.mean.len()];
         crop_planar(&view, &spec.from_box(&face.bbox), self.size, &mut crop)?;
-        let quality = Quality::of_crop(&crop, self.size, face.bbox.width);
+        let quality = Quality::of_crop(&crop, self.size, &face.landmarks);
         self.sharpness.push(quality.sharpness);
         self.luma.push(quality.luma);
         for (sum, value) in self.mean.iter_mut().zip(&crop) {

@@ -7,7 +7,7 @@
 use libm::{cosf, hypot, sinf};
 use serde::{Deserialize, Serialize};
 
-use crate::meanface::{MEAN_FACE, mean_face_eyes};
+use crate::meanface::{INTER_OCULAR, MEAN_FACE, mean_face_eyes, mean_face_five};
 
 /// Height of the point between the eyes in a face finder's box, as a fraction
 /// of the box height. Measured on aligned faces and seen to hold on unaligned
@@ -79,6 +79,32 @@ impl FaceBox {
         [x, y, width, height].iter().all(|value| value.is_finite())
     }
 
+    /// Where the eyes, nose tip and mouth corners of the mean face are if it fills this box as a
+    /// face does ([`EYE_Y`], [`EYE_D`]); undone by [`Self::from_landmarks`] for square boxes.
+    pub fn mean_landmarks(&self) -> [Point; 5] {
+        let eye_y = self.y + EYE_Y * self.height;
+        let (middle, half) = (self.x + 0.5 * self.width, 0.5 * EYE_D * self.width);
+        let eyes = [middle - half, middle + half].map(|x| Point::new(x, eye_y));
+        let to_frame = Similarity::fit(&mean_face_eyes(), &eyes).unwrap_or(Similarity::IDENTITY);
+        mean_face_five().map(|point| to_frame.apply(point))
+    }
+
+    /// The square box that the mean face fills ([`EYE_Y`], [`EYE_D`]) when it is fitted to these
+    /// landmarks. Its width measures a face whatever finder it comes from, and hardly changes
+    /// when the head is turned. `None` where the landmarks coincide or are not numbers.
+    pub fn from_landmarks(landmarks: &[Point; 5]) -> Option<Self> {
+        let to_frame = Similarity::fit(&mean_face_five(), landmarks)?;
+        let [left, right] = mean_face_eyes();
+        let between = to_frame.apply(left.midpoint(right));
+        let side = to_frame.scale() * INTER_OCULAR / EYE_D;
+        (side > 0.0).then_some(Self {
+            x: between.x - 0.5 * side,
+            y: between.y - EYE_Y * side,
+            width: side,
+            height: side,
+        })
+    }
+
     /// Overlap with `other`: intersection over union, 0 (apart) to 1 (equal).
     pub fn iou(&self, other: &Self) -> f32 {
         let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
@@ -95,6 +121,12 @@ impl FaceBox {
             0.0
         }
     }
+}
+
+/// Width of a face in pixels of the frame, measured alike whatever finder found it: that of
+/// [`FaceBox::from_landmarks`]; 0 where the landmarks coincide or are not numbers.
+pub fn face_px(landmarks: &[Point; 5]) -> f32 {
+    FaceBox::from_landmarks(landmarks).map_or(0.0, |face| face.width)
 }
 
 /// Rotation, uniform scale and shift:
@@ -230,6 +262,21 @@ pub struct CropSpec {
     pub eye_distance: f32,
     /// Distance of the line through the eyes from the top edge.
     pub eye_line: f32,
+    /// What brings a face there.
+    #[serde(default)]
+    pub align: Align,
+}
+
+/// What a crop is cut by. Networks see only crops that are cut as those that they were trained
+/// with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Align {
+    /// The face's box, upright also where the head is not; what manifests mean that do not say.
+    #[default]
+    Box,
+    /// Eyes, nose tip and mouth corners: moved, scaled and turned as they lie.
+    Landmarks,
 }
 
 impl Default for CropSpec {
@@ -238,6 +285,7 @@ impl Default for CropSpec {
             size: 112,
             eye_distance: 0.34,
             eye_line: 0.36,
+            align: Align::Landmarks,
         }
     }
 }
@@ -256,6 +304,16 @@ impl CropSpec {
         }
     }
 
+    /// Frame to crop, as [`Self::align`] says, for a face with these landmarks in the frame:
+    /// left eye, right eye (as seen in the picture), nose tip, left and right mouth corner.
+    /// Trainer and firmware cut by this alone. `None` where they coincide or are not numbers.
+    pub fn of_face(&self, landmarks: &[Point; 5]) -> Option<Similarity> {
+        match self.align {
+            Align::Landmarks => self.from_landmarks(landmarks),
+            Align::Box => FaceBox::from_landmarks(landmarks).map(|face| self.from_box(&face)),
+        }
+    }
+
     /// Frame to crop, from a box of the face finder ([`EYE_Y`], [`EYE_D`]).
     pub fn from_box(&self, face: &FaceBox) -> Similarity {
         let midpoint = Point::new(face.x + 0.5 * face.width, face.y + EYE_Y * face.height);
@@ -266,27 +324,29 @@ impl CropSpec {
     /// nose tip, left and right mouth corner. `None` where they coincide or
     /// are not numbers.
     pub fn from_landmarks(&self, landmarks: &[Point; 5]) -> Option<Similarity> {
-        let face = self.landmarks();
-        let eye = |first: usize| {
-            let (x, y) = mean(&face[first..first + 6]);
-            Point::new(x as f32, y as f32)
-        };
-        let template = [eye(36), eye(42), face[30], face[48], face[54]];
-        Similarity::fit(landmarks, &template)
+        let to_crop = self.of_mean_face();
+        Similarity::fit(
+            landmarks,
+            &mean_face_five().map(|point| to_crop.apply(point)),
+        )
     }
 
     /// The 68 points of the mean face in crop pixels, in the usual order: jaw
     /// 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
     pub fn landmarks(&self) -> [Point; 68] {
+        let to_crop = self.of_mean_face();
+        MEAN_FACE.map(|[x, y]| to_crop.apply(Point::new(x, y)))
+    }
+
+    /// From the pixels of [`MEAN_FACE`] to those of the crop.
+    fn of_mean_face(&self) -> Similarity {
         let side = f32::from(self.size);
-        let [left, right] = mean_face_eyes();
         let half = 0.5 * self.eye_distance * side;
         let eyes = [
             Point::new(0.5 * side - half, self.eye_line * side),
             Point::new(0.5 * side + half, self.eye_line * side),
         ];
-        let to_crop = Similarity::fit(&[left, right], &eyes).unwrap_or(Similarity::IDENTITY);
-        MEAN_FACE.map(|[x, y]| to_crop.apply(Point::new(x, y)))
+        Similarity::fit(&mean_face_eyes(), &eyes).unwrap_or(Similarity::IDENTITY)
     }
 
     /// The same face in a crop whose side covers `margin` times as much and
@@ -297,6 +357,7 @@ impl CropSpec {
             size,
             eye_distance: self.eye_distance / margin,
             eye_line: 0.5 + (self.eye_line - 0.5) / margin,
+            align: self.align,
         }
     }
 }
@@ -345,6 +406,59 @@ mod tests {
         assert!((fit.a - 1.0).abs() < 1e-4 && fit.b.abs() < 1e-4, "{fit:?}");
         assert_eq!(spec.from_landmarks(&[Point::default(); 5]), None);
         assert_eq!(spec.from_landmarks(&[Point::new(f32::NAN, 0.0); 5]), None);
+    }
+
+    #[test]
+    fn a_box_and_the_mean_face_in_it_say_the_same() {
+        let face = FaceBox {
+            x: 30.0,
+            y: 40.0,
+            width: 90.0,
+            height: 90.0,
+        };
+        let landmarks = face.mean_landmarks();
+        let again = FaceBox::from_landmarks(&landmarks).expect("distinct points");
+        assert!(again.iou(&face) > 0.9999, "{again:?}");
+        let spec = CropSpec::default();
+        let (one, other) = (spec.from_box(&face), spec.from_landmarks(&landmarks));
+        let other = other.expect("distinct points");
+        for corner in [Point::new(30.0, 40.0), Point::new(120.0, 130.0)] {
+            assert!(one.apply(corner).distance(other.apply(corner)) < 1e-2);
+        }
+        // A head on its side is as wide as before.
+        let turn = Similarity::about(face.centre(), 1.0, 1.2, 3.0, 4.0);
+        let turned = FaceBox::from_landmarks(&landmarks.map(|at| turn.apply(at)));
+        assert!((turned.expect("distinct points").width - 90.0).abs() < 1e-2);
+        assert_eq!(FaceBox::from_landmarks(&[Point::new(5.0, 5.0); 5]), None);
+    }
+
+    #[test]
+    fn a_tilted_head_is_set_upright_by_landmarks_only() {
+        let face = FaceBox {
+            x: 30.0,
+            y: 40.0,
+            width: 90.0,
+            height: 90.0,
+        };
+        let tilt = Similarity::about(face.centre(), 1.0, 0.3, 0.0, 0.0);
+        let landmarks = face.mean_landmarks().map(|at| tilt.apply(at));
+        let crop = |align| {
+            let spec = CropSpec {
+                align,
+                ..CropSpec::default()
+            };
+            spec.of_face(&landmarks).expect("distinct points")
+        };
+        let (upright, as_is) = (crop(Align::Landmarks), crop(Align::Box));
+        assert!((libm::atan2f(upright.b, upright.a) + 0.3).abs() < 1e-3);
+        assert_eq!(as_is.b, 0.0);
+        assert!((upright.scale() - as_is.scale()).abs() < 1e-4);
+        let between = tilt.apply(Point::new(75.0, 40.0 + EYE_Y * 90.0));
+        for transform in [upright, as_is] {
+            let eyes = transform.apply(between);
+            let wanted = Point::new(56.0, 0.36 * 112.0);
+            assert!(eyes.distance(wanted) < 0.05, "{eyes:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,14 @@ pub fn mean_face_eyes() -> [Point; 2] {
     [eye_centre(36), eye_centre(42)]
 }
 
+/// Left eye, right eye (as seen in the picture), nose tip, left and right mouth corner of
+/// [`MEAN_FACE`]: the landmarks that face finders give.
+pub fn mean_face_five() -> [Point; 5] {
+    let [left, right] = mean_face_eyes();
+    let point = |at: usize| Point::new(MEAN_FACE[at][0], MEAN_FACE[at][1]);
+    [left, right, point(30), point(48), point(54)]
+}
+
 fn eye_centre(first: usize) -> Point {
     let mut sum = Point::default();
     for [x, y] in &MEAN_FACE[first..first + 6] {

@@ -307,7 +307,11 @@ fn exported() -> Vec<(&'static str, NetworkConfig, Vec<f32>)> {
         ("xception", xception.clone(), vec![-4.896_764, -4.932_653]),
         ("lite", lite(2), vec![]),
         ("lite-even-mirror", even(true, lite(2)), vec![]),
-        ("lite-even-mirror-linear", linear(even(true, lite(3))), vec![]),
+        (
+            "lite-even-mirror-linear",
+            linear(even(true, lite(3))),
+            vec![],
+        ),
         ("csn-even-mirror", even(true, tiny_csn()), vec![]),
         ("lite-13", lite(13), vec![]),
         (
@@ -386,6 +390,7 @@ fn about() -> About {
     About {
         name: "tiny".into(),
         release: 1,
+        align: Default::default(),
         calibration: Calibration::default(),
         operating_point: OperatingPoint {
             threshold: 0.5,

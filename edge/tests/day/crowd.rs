@@ -8,9 +8,8 @@ use unmask_edge::network::{Judge, Network};
 use unmask_edge::search::FaceDetector;
 use unmask_edge::source::Frame;
 use unmask_shared::engine::{EngineError, Step};
-use unmask_shared::face::Face;
+use unmask_shared::face::{Face, FinderError};
 use unmask_shared::geometry::FaceBox;
-use unmask_shared::sample::ImageError;
 
 use crate::chance::Chance;
 
@@ -26,7 +25,7 @@ const CROP_PX: usize = 16;
 pub struct Watcher;
 
 impl FaceDetector for Watcher {
-    fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), ImageError> {
+    fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), FinderError> {
         faces.clear();
         let mut chance = Chance(frame.time_us);
         for place in 0..PLACES {
@@ -55,7 +54,11 @@ fn face(x: f32, y: f32) -> Face {
         width: FACE_PX,
         height: FACE_PX,
     };
-    Face { bbox, score: 5.0 }
+    Face {
+        bbox,
+        landmarks: bbox.mean_landmarks(),
+        score: 0.9,
+    }
 }
 
 /// What the made-up network was asked.

@@ -11,9 +11,8 @@ use unmask_edge::network::{Judge, Network};
 use unmask_edge::search::FaceDetector;
 use unmask_edge::source::Frame;
 use unmask_shared::engine::{EngineError, Step};
-use unmask_shared::face::Face;
+use unmask_shared::face::{Face, FinderError};
 use unmask_shared::geometry::FaceBox;
-use unmask_shared::sample::ImageError;
 
 /// A camera that delivers two pictures in turn.
 #[derive(Clone)]
@@ -63,17 +62,21 @@ impl Device for Pair {
 pub struct Four;
 
 impl FaceDetector for Four {
-    fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), ImageError> {
+    fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), FinderError> {
         faces.clear();
         let sway = (frame.index % 7) as f32;
-        faces.extend((0..4).map(|place| Face {
-            bbox: FaceBox {
+        faces.extend((0..4).map(|place| {
+            let bbox = FaceBox {
                 x: 100.0 + 250.0 * place as f32 + sway,
                 y: 200.0 - sway,
                 width: 150.0,
                 height: 150.0,
-            },
-            score: 5.0,
+            };
+            Face {
+                bbox,
+                landmarks: bbox.mean_landmarks(),
+                score: 0.9,
+            }
         }));
         Ok(())
     }

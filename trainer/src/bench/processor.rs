@@ -34,6 +34,9 @@ mod tests {
         }
         // Other tests run beside this one.
         let threads = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        assert!(began.elapsed().as_secs_f64() * 1e3 * threads >= 29.0, "{sum}");
+        assert!(
+            began.elapsed().as_secs_f64() * 1e3 * threads >= 29.0,
+            "{sum}"
+        );
     }
 }

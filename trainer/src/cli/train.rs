@@ -9,7 +9,7 @@ use unmask_shared::settings::{Layers, Settings};
 
 use super::stop::listen;
 use crate::config::{Epsilon, Method, RunConfig};
-use crate::dataset::read_shards;
+use crate::dataset::{LeaveOut, read_shards};
 use crate::device::DeviceArgs;
 use crate::network::{Detector, Size, read_weights};
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
@@ -58,6 +58,11 @@ pub struct Args {
     /// Network size: short for --set network.size=...
     #[arg(long, value_enum)]
     size: Option<Size>,
+    /// Leave a kind, source or method out entirely, with the people in it, such as kind=swap:
+    /// what the detector says of them then is what it says of something new. May be repeated;
+    /// short for --set data.leave_out=[...]
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    leave_out: Vec<LeaveOut>,
     /// Stop, with a checkpoint, after this epoch of the schedule
     #[arg(long, value_name = "EPOCH")]
     until: Option<f32>,
@@ -98,7 +103,9 @@ impl Args {
         let devices = self.device.open_all()?;
         let device = devices.first().context("no device")?;
         let init = self.init.as_deref();
-        let init = init.map(|path| weights(path, &config, device)).transpose()?;
+        let init = init
+            .map(|path| weights(path, &config, device))
+            .transpose()?;
         let records = read_shards(&data)?;
         let folder = match folder {
             Some(folder) => folder,
@@ -139,12 +146,14 @@ impl Args {
         for assignment in &self.set {
             layers = layers.set(assignment);
         }
+        let left_out = (!self.leave_out.is_empty()).then_some(&self.leave_out);
         let settings = layers
             .flag("--method", "train.method", self.method.as_ref())
             .flag("--epochs", "train.epochs", self.epochs.as_ref())
             .flag("--seed", "train.seed", self.seed.as_ref())
             .flag("--epsilon", "attack.epsilon", self.epsilon.as_ref())
             .flag("--size", "network.size", self.size.as_ref())
+            .flag("--leave-out", "data.leave_out", left_out)
             .build()?;
         settings.value.check()?;
         Ok(settings)

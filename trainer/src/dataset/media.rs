@@ -9,7 +9,7 @@ use unmask_shared::media::{
 
 /// How many frames a file says that it has: one for a picture; `None` for a video whose
 /// container does not tell.
-pub(super) fn length(path: &Path) -> Result<Option<u64>, SourceError> {
+pub(crate) fn length(path: &Path) -> Result<Option<u64>, SourceError> {
     match sniff(path)? {
         MediaKind::Image => Ok(Some(1)),
         MediaKind::Video => frame_count(path),
@@ -17,7 +17,7 @@ pub(super) fn length(path: &Path) -> Result<Option<u64>, SourceError> {
 }
 
 /// First frames of evenly spaced runs that do not overlap, within `length` frames.
-pub(super) fn window_starts(length: u64, windows: usize, frames: usize) -> Vec<u64> {
+pub(crate) fn window_starts(length: u64, windows: usize, frames: usize) -> Vec<u64> {
     let frames = frames.max(1) as u64;
     let room = length.saturating_sub(frames);
     let count = (windows as u64).min(length / frames).max(1);
@@ -39,7 +39,7 @@ pub(super) fn window_starts(length: u64, windows: usize, frames: usize) -> Vec<u
 /// # Errors
 /// [`SourceError`] when the file is damaged before the end of the last run, and those of
 /// `take`.
-pub(super) fn each_frame(
+pub(crate) fn each_frame(
     path: &Path,
     starts: &[u64],
     frames: usize,

@@ -14,7 +14,7 @@ const AHEAD: usize = 4;
 ///
 /// # Errors
 /// The first error of `start`, `make` or `keep`; work under way is then abandoned.
-pub(super) fn in_order<T: Sync, S, R: Send>(
+pub(crate) fn in_order<T: Sync, S, R: Send>(
     items: &[T],
     threads: usize,
     start: impl Fn() -> Result<S> + Sync,

@@ -151,10 +151,7 @@ impl NetworkConfig {
     /// Why trained weights of another network cannot be loaded: the first thing that differs.
     pub fn misfit(&self, other: &Self) -> Option<String> {
         if self.head != other.head {
-            return Some(format!(
-                "its head is {:?}, not {:?}",
-                other.head, self.head
-            ));
+            return Some(format!("its head is {:?}, not {:?}", other.head, self.head));
         }
         let (own, theirs) = (self.trained(), other.trained());
         let longest = own.len().max(theirs.len());
@@ -345,12 +342,18 @@ mod tests {
         let csn = of(Architecture::Csn, 112, HeadKind::Cosine);
         let meso4 = of(Architecture::Meso4, 112, HeadKind::Cosine);
         let fits = |a: &NetworkConfig, b: &NetworkConfig| a.misfit(b).is_none();
-        assert!(fits(&stream, &of(Architecture::Stream, 64, HeadKind::Cosine)));
+        assert!(fits(
+            &stream,
+            &of(Architecture::Stream, 64, HeadKind::Cosine)
+        ));
         assert!(fits(&csn, &of(Architecture::Csn, 64, HeadKind::Cosine)));
         assert!(!fits(&stream, &csn) && !fits(&csn, &meso4));
         assert!(!fits(&csn, &of(Architecture::Csn, 112, HeadKind::Linear)));
         // Its dense layer is as large as its last map.
-        assert!(!fits(&meso4, &of(Architecture::Meso4, 64, HeadKind::Cosine)));
+        assert!(!fits(
+            &meso4,
+            &of(Architecture::Meso4, 64, HeadKind::Cosine)
+        ));
     }
 
     #[test]
@@ -379,10 +382,34 @@ mod tests {
         };
         assert!(lite.misfit(&unfolded).unwrap().contains("weights 1 are"));
         for (bad, key) in [
-            (NetworkConfig { cut: 0, ..lite.clone() }, "network.cut"),
-            (NetworkConfig { cut: 17, ..lite.clone() }, "network.cut"),
-            (NetworkConfig { freeze_blocks: 12, ..lite }, "network.freeze_blocks"),
-            (NetworkConfig { mirror: true, ..Default::default() }, "network.mirror"),
+            (
+                NetworkConfig {
+                    cut: 0,
+                    ..lite.clone()
+                },
+                "network.cut",
+            ),
+            (
+                NetworkConfig {
+                    cut: 17,
+                    ..lite.clone()
+                },
+                "network.cut",
+            ),
+            (
+                NetworkConfig {
+                    freeze_blocks: 12,
+                    ..lite
+                },
+                "network.freeze_blocks",
+            ),
+            (
+                NetworkConfig {
+                    mirror: true,
+                    ..Default::default()
+                },
+                "network.mirror",
+            ),
         ] {
             assert!(bad.check().unwrap_err().to_string().contains(key));
         }

@@ -95,7 +95,13 @@ fn bottleneck(
     y = net.conv_norm(depthwise, y);
     y = net.push(Op::Relu, y);
     y = net.push(Op::Conv(ConvSpec::square(inner, output, 1, 1)), y);
-    y = net.push(Op::Norm(NormSpec { zero: true, ..NormSpec::default() }), y);
+    y = net.push(
+        Op::Norm(NormSpec {
+            zero: true,
+            ..NormSpec::default()
+        }),
+        y,
+    );
     let shortcut = if project {
         let spec = ConvSpec {
             stride,

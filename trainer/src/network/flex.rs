@@ -1,5 +1,5 @@
 //! The network on the `flex` device: whole blocks as single nodes of the autodiff graph,
-//! computed by [`crate::kernel`]. Other devices go the way of single tensor operations.
+//! computed by [`unmask_kernel`]. Other devices go the way of single tensor operations.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use burn::nn::BatchNorm;
 use burn::tensor::{DType, Tensor, TensorData};
 
 use super::fused::FusedConv;
-use crate::kernel::{
+use unmask_kernel::{
     Block, Branch, Folded, FoldedConv, Forward, Masks, Reached, Statistics, Weights, give,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn numbers<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Nu
 ///
 /// # Shapes
 /// - `weight`: `[outputs, 3, 6, 6]`, output: `[outputs, 12, 3, 3]`
-pub(super) fn shuffled_stem(weight: Tensor<4>) -> Tensor<4> {
+pub(crate) fn shuffled_stem(weight: Tensor<4>) -> Tensor<4> {
     let [outputs, colours, _, _] = weight.dims();
     weight
         .reshape([outputs, colours, 3, 2, 3, 2])
@@ -55,7 +55,7 @@ pub(super) fn shuffled_stem(weight: Tensor<4>) -> Tensor<4> {
 }
 
 /// One branch of a block: its kernel `[outputs, inputs, k, k]` and its normalisation.
-pub(super) type BranchModules<'a> = (Tensor<4>, &'a BatchNorm);
+pub(crate) type BranchModules<'a> = (Tensor<4>, &'a BatchNorm);
 
 /// Runs a block in training; updates the running statistics. `None` where a tensor is not
 /// on the autodiff graph of this device.
@@ -64,7 +64,7 @@ pub(super) type BranchModules<'a> = (Tensor<4>, &'a BatchNorm);
 /// - `input`: `[images, height, width, channels]` or, if the block reads pictures,
 ///   `[images, 3, 2 height, 2 width]`
 /// - output: `[images, height / stride, width / stride, outputs]`
-pub(super) fn train_block(
+pub(crate) fn train_block(
     block: Block,
     input: &Tensor<4>,
     wide: &BranchModules<'_>,

@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use super::blueprint::{Blueprint, ConvSpec, Op};
 use super::flex::{Numbers, OnGraph, numbers, off_graph, on_graph, slice};
 use super::plain::luminance;
-use crate::kernel::{Both, Chain, Colours, Keep, Kept, Kind, Link, Packs, Wanted};
+use unmask_kernel::{Both, Chain, Colours, Keep, Kept, Kind, Link, Packs, Wanted};
 
 /// Kernel [`ConvSpec::shape`] and bias `[out]` of a convolution.
 pub(super) type KernelAndBias = (Tensor<5>, Tensor<1>);
@@ -69,7 +69,11 @@ pub(super) fn embedding(
             let length = weight.dims().iter().product::<usize>();
             [weight.reshape([length]), bias]
         });
-        run(saved, [graph, on_graph(&Tensor::cat(flat.collect(), 0))?], pooled)
+        run(
+            saved,
+            [graph, on_graph(&Tensor::cat(flat.collect(), 0))?],
+            pooled,
+        )
     } else {
         run(saved, [graph], pooled)
     };

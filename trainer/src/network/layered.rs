@@ -382,8 +382,16 @@ mod tests {
         };
         let changed = [
             lite.clone(),
-            NetworkConfig { freeze_blocks: 2, ..lite.clone() },
-            NetworkConfig { luminance: true, mirror: true, cut: 13, ..lite.clone() },
+            NetworkConfig {
+                freeze_blocks: 2,
+                ..lite.clone()
+            },
+            NetworkConfig {
+                luminance: true,
+                mirror: true,
+                cut: 13,
+                ..lite.clone()
+            },
         ];
         for (at, config) in changed.into_iter().enumerate() {
             device.seed(5);

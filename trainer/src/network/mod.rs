@@ -37,11 +37,14 @@ pub use blueprint::{
 };
 pub use config::{Architecture, HeadKind, NetworkConfig, Size};
 pub use detector::{Detector, Differentiable, Frozen};
+#[cfg(feature = "flex")]
+pub(crate) use flex::{shuffled_stem, train_block};
 pub use fused::{FusedConv, FusedNet, StepOutput};
 pub use head::{Features, Head, PlainHead, cosine_similarity, l2_norm};
 pub use layered::LayeredNet;
 pub use plain::{Affine, Kernel, PlainNet};
 pub use pretrained::read_weights;
 pub use rep::RepBlock;
+pub(crate) use rep::{norm_affine, scale_rows};
 pub use stream::StreamNet;
 pub use stream_config::StreamLayer;

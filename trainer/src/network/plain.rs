@@ -138,7 +138,9 @@ impl PlainNet {
         {
             let convs = || {
                 let kernels = self.kernels.iter();
-                kernels.map(|k| (k.weight.clone(), k.bias.clone())).collect()
+                kernels
+                    .map(|k| (k.weight.clone(), k.bias.clone()))
+                    .collect()
             };
             let found = super::flex_chain::embedding(&self.blueprint, &images, convs, false);
             if let Some(found) = found {

@@ -194,7 +194,11 @@ mod tests {
         };
         let file = file();
         let missing = "state_dict._blocks.2._expand_conv.weight";
-        refuse(&file, &lite(BLOCKS + 1, true), &["lite-two-blocks.pth", missing]);
+        refuse(
+            &file,
+            &lite(BLOCKS + 1, true),
+            &["lite-two-blocks.pth", missing],
+        );
         let linear = NetworkConfig {
             architecture: Architecture::Xception,
             head: HeadKind::Linear,

@@ -11,7 +11,7 @@ use super::flex::train_block;
 use super::fused::FusedConv;
 use super::stream_config::StreamLayer;
 #[cfg(feature = "flex")]
-use crate::kernel::{Block, Map};
+use unmask_kernel::{Block, Map};
 
 /// `relu(norm(conv3x3([x, past])) + norm(conv1x1(x)) + x)`; the identity only
 /// where shapes agree (Ding et al., "RepVGG", CVPR 2021).
@@ -160,7 +160,7 @@ pub(super) fn shift_frames(x: Tensor<4>, frames: usize, channels: usize) -> Tens
 }
 
 /// `gamma / sqrt(var + eps)` and `beta - mean * that`, from the running statistics.
-pub(super) fn norm_affine(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
+pub(crate) fn norm_affine(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
     let mean = norm.running_mean.value_sync().inner();
     let var = norm.running_var.value_sync().inner();
     let scale = norm.gamma.val().inner() / (var + norm.epsilon).sqrt();
@@ -169,7 +169,7 @@ pub(super) fn norm_affine(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
 }
 
 /// Multiplies each output channel of a kernel `[out, in, h, w]` by its factor `[out]`.
-pub(super) fn scale_rows(weight: Tensor<4>, scale: Tensor<1>) -> Tensor<4> {
+pub(crate) fn scale_rows(weight: Tensor<4>, scale: Tensor<1>) -> Tensor<4> {
     let [out] = scale.dims();
     weight * scale.reshape([out, 1, 1, 1])
 }

@@ -13,7 +13,7 @@ use super::fused::{FusedConv, FusedNet, mean_of_map};
 use super::head::{Features, Head};
 use super::rep::{RepBlock, norm_affine, scale_rows};
 #[cfg(feature = "flex")]
-use crate::kernel::{Block, Map, SHUFFLED};
+use unmask_kernel::{Block, Map, SHUFFLED};
 
 /// Stem, RepVGG stages, average pooling, normalised embedding, head.
 ///

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use unmask_shared::face::{FaceFinder, FaceFinderConfig};
-use unmask_shared::geometry::{CropSpec, Point, Similarity};
+use unmask_shared::face::{Finder, FinderConfig, builtin_finder};
+use unmask_shared::geometry::{CropSpec, FaceBox, Point, Similarity};
 use unmask_shared::sample::RgbView;
 use unmask_shared::synthetic::{Component, FaceModel};
 
@@ -99,6 +99,7 @@ pub fn fit(
         size: options.side,
         eye_distance: EYE_DISTANCE,
         eye_line: EYE_LINE,
+        ..CropSpec::default()
     };
     let mut photos = load(&files, spec, options.aligned, progress)?;
     enough(photos.len(), input)?;
@@ -242,7 +243,7 @@ fn load(
         let found: Result<Vec<_>, SyntheticError> = part
             .par_iter()
             .map_init(
-                || FaceFinder::new(FaceFinderConfig::default()),
+                || builtin_finder(FinderConfig::default()),
                 |finder, path| {
                     let Ok(picture) = image::open(path) else {
                         return Ok(None);
@@ -256,7 +257,7 @@ fn load(
                         let finder = finder
                             .as_mut()
                             .map_err(|e| SyntheticError::Finder(e.to_string()))?;
-                        return Ok(searched(&view, spec, finder));
+                        return Ok(searched(&view, spec, &mut **finder));
                     };
                     let middle = Point {
                         x: eyes.x * width as f32,
@@ -283,9 +284,11 @@ fn load(
 }
 
 /// The largest face of a photograph, where there is one.
-fn searched(view: &RgbView, spec: CropSpec, finder: &mut FaceFinder) -> Option<Photo> {
-    let faces = finder.find(view);
-    let to_face = spec.from_box(&faces.first()?.bbox).inverse()?;
+fn searched(view: &RgbView, spec: CropSpec, finder: &mut dyn Finder) -> Option<Photo> {
+    let mut faces = Vec::new();
+    finder.find(view, &mut faces).ok()?;
+    let bbox = FaceBox::from_landmarks(&faces.first()?.landmarks)?;
+    let to_face = spec.from_box(&bbox).inverse()?;
     let side = f32::from(spec.size);
     let eyes = to_face.apply(Point {
         x: side / 2.0,

@@ -87,6 +87,13 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// A folder that holds, or will hold, a run of another kind.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+        }
+    }
+
     /// Opens the folder of an earlier run.
     ///
     /// # Errors
@@ -100,7 +107,7 @@ impl RunFolder {
             Self {
                 path: path.to_path_buf(),
             },
-            RunConfig::read(&config)?,
+            RunConfig::of_run(&config)?,
         ))
     }
 
@@ -152,7 +159,7 @@ impl RunFolder {
     }
 
     /// Writes `KIND-STEP` so that it appears whole, then removes others of its kind.
-    fn replace(&self, kind: &str, step: usize, files: &[(&str, Vec<u8>)]) -> Result<()> {
+    pub(crate) fn replace(&self, kind: &str, step: usize, files: &[(&str, Vec<u8>)]) -> Result<()> {
         let name = format!("{kind}{step:08}");
         let partial = self.path.join(format!("{name}.partial"));
         let _ = fs::remove_dir_all(&partial); // left by an interrupted save
@@ -259,7 +266,7 @@ impl RunFolder {
     }
 
     /// Complete folders of a kind, oldest first.
-    fn saved(&self, kind: &str) -> Result<Vec<PathBuf>> {
+    pub(crate) fn saved(&self, kind: &str) -> Result<Vec<PathBuf>> {
         let mut found: Vec<PathBuf> = fs::read_dir(&self.path)
             .with_context(|| format!("cannot read {}", self.path.display()))?
             .flatten()
@@ -272,7 +279,7 @@ impl RunFolder {
 }
 
 /// The step in the name of a complete folder.
-fn step_of(path: &Path, kind: &str) -> Option<usize> {
+pub(crate) fn step_of(path: &Path, kind: &str) -> Option<usize> {
     let name = path.file_name()?.to_str()?;
     name.strip_prefix(kind)?.parse().ok()
 }

@@ -16,6 +16,7 @@ mod together;
 
 pub use awp::{AwpConfig, perturb};
 pub use best::{Best, Trend, Weights};
+pub(crate) use checkpoint::step_of;
 pub use checkpoint::{Checkpoint, RunFolder, Trained, write_atomic};
 pub use curves::draw_curves;
 pub use ema::average;

@@ -1,0 +1,194 @@
+//! Finding faces, and where their eyes, nose and mouth are.
+
+mod choice;
+pub mod dense;
+mod heads;
+mod letterbox;
+mod nms;
+mod shrink;
+mod yunet;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::geometry::{FaceBox, Point, face_px};
+use crate::sample::{ImageError, RgbView};
+
+pub use choice::FinderChoice;
+pub use dense::DenseFinder;
+pub use nms::keep_surest;
+pub use yunet::{FINDER_BYTES_MAX, Yunet, YunetFinder};
+
+/// The released finder; `models/face-finder/CARD.md` tells about it.
+const MODEL: &[u8] = include_bytes!("../../../models/face-finder/model.onnx");
+
+/// Most faces that one search gives.
+pub const FACES_MAX: usize = 64;
+
+/// A face in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Face {
+    /// Where it is, in pixels of the frame; may reach out of it.
+    pub bbox: FaceBox,
+    /// Left eye, right eye (as seen in the picture), nose tip, left and right mouth corner, in
+    /// pixels of the frame.
+    pub landmarks: [Point; 5],
+    /// How sure the finder is, 0 to 1.
+    pub score: f32,
+}
+
+impl Face {
+    /// Width of the face; see [`face_px`].
+    pub fn face_px(&self) -> f32 {
+        face_px(&self.landmarks)
+    }
+}
+
+/// Finds faces in pictures. Holds buffers: make one per thread.
+pub trait Finder: Send {
+    /// Fills `faces` with the faces in `view`, largest first, at most [`FACES_MAX`]: the surest
+    /// where there are more.
+    ///
+    /// # Errors
+    /// When the network behind it fails; `faces` is empty then.
+    fn find(&mut self, view: &RgbView<'_>, faces: &mut Vec<Face>) -> Result<(), FinderError>;
+
+    /// Least [`Face::face_px`] that can be found in frames of this size.
+    fn smallest_face_px(&self, width: usize, height: usize) -> f32;
+}
+
+/// How to look for faces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FinderConfig {
+    /// Least [`Face::face_px`], at least 16. Smaller faces are left out.
+    pub min_face_px: u32,
+    /// Longest side of the shrunk copy that is searched, pixels, 32 to 4096. It bounds the time
+    /// for a frame; in large frames, small faces are not seen then (see
+    /// [`Finder::smallest_face_px`]).
+    pub longest_side_px: u32,
+    /// Least [`Face::score`], above 0, at most 1. Lower values find more faces and more things
+    /// that are none.
+    pub score_min: f32,
+}
+
+impl Default for FinderConfig {
+    fn default() -> Self {
+        Self {
+            min_face_px: 60,
+            longest_side_px: 320,
+            score_min: 0.6,
+        }
+    }
+}
+
+/// Why faces cannot be looked for.
+#[derive(Debug, Error)]
+pub enum FinderError {
+    /// A setting is out of its range.
+    #[error("face finder: {setting} is {value}, must be {range}")]
+    Config {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What it was set to.
+        value: f64,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// The model is not one that `unmask-trainer finder export` of this version wrote.
+    #[error("the model of the face finder cannot be read: {0}")]
+    Model(#[from] std::io::Error),
+    /// A file is no face finder.
+    #[error(
+        "the face finder {path} cannot be used: {problem}; name an ONNX file with the outputs of YuNet (cls_8 to kps_32)"
+    )]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The network failed on a frame; another finder may not.
+    #[error("the face finder failed on a frame: {0}")]
+    Failed(String),
+    /// The frame is no picture.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+impl FinderConfig {
+    /// Refuses values outside the documented ranges.
+    ///
+    /// # Errors
+    /// [`FinderError::Config`].
+    pub fn check(&self) -> Result<(), FinderError> {
+        let checks = [
+            (
+                "min_face_px",
+                f64::from(self.min_face_px),
+                16.0..=8192.0,
+                "16 to 8192",
+            ),
+            (
+                "longest_side_px",
+                f64::from(self.longest_side_px),
+                32.0..=4096.0,
+                "32 to 4096",
+            ),
+            (
+                "score_min",
+                f64::from(self.score_min),
+                1e-6..=1.0,
+                "above 0, at most 1",
+            ),
+        ];
+        for (setting, value, accepted, range) in checks {
+            if !accepted.contains(&value) {
+                return Err(FinderError::Config {
+                    setting,
+                    value,
+                    range,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The finder that is built into the program.
+///
+/// # Errors
+/// Settings out of range.
+pub fn builtin_finder(config: FinderConfig) -> Result<Box<dyn Finder>, FinderError> {
+    Ok(Box::new(DenseFinder::new(MODEL, config)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_any_shape_give_no_face_and_no_panic() {
+        let mut finder = builtin_finder(FinderConfig::default()).expect("defaults are valid");
+        let mut faces = Vec::new();
+        for (width, height) in [(1, 1), (3, 500), (39, 39), (40, 40), (61, 700), (640, 41)] {
+            let data: Vec<u8> = (0..width * height * 3)
+                .map(|i| (i * 31 % 251) as u8)
+                .collect();
+            let view = RgbView::new(width, height, &data).expect("sizes agree");
+            finder.find(&view, &mut faces).expect("it runs");
+            assert!(faces.len() <= FACES_MAX);
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let config = FinderConfig {
+            score_min: f32::NAN,
+            ..FinderConfig::default()
+        };
+        let error = builtin_finder(config).err().expect("not a number");
+        assert!(error.to_string().contains("score_min"), "{error}");
+    }
+}

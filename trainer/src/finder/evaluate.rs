@@ -1,0 +1,367 @@
+//! Finders side by side: the same pictures, the same run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use unmask_shared::face::Face;
+use unmask_shared::geometry::FaceBox;
+use unmask_shared::media::{Frame, list_media, read_picture};
+use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, Swap};
+
+use super::picture::{Pyramid, shrunk};
+use super::recall::{Known, Recall, Tally};
+use super::subject::Subject;
+
+/// Least sides of the groups of faces, pixels.
+const SIDES: [f32; 4] = [16.0, 32.0, 64.0, 128.0];
+/// From this score on the teacher's faces are taken for true.
+const TRUE_FROM: f32 = 0.9;
+/// Below this score, what the teacher sees is no face.
+const FALSE_BELOW: f32 = 0.3;
+/// Longest side at which the teacher is asked for the truth.
+const TRUTH_SIDE: usize = 1280;
+/// Frames of a still camera, and how much their pixels differ (deviation).
+const STILL_FRAMES: usize = 20;
+const STILL_NOISE: f32 = 3.0;
+const STILLS_MAX: usize = 24;
+/// Searches that are timed.
+const TIMED: usize = 100;
+
+/// What to measure on.
+#[derive(Clone, Debug)]
+pub struct EvaluateOptions {
+    /// Folder of the photographs: `dlib_gt` with `boxes_gt_dlib.tsv`, `crowd`, `noface`, and
+    /// `webfaces`, `celeba_raw` and `deepface` of people.
+    pub photos: PathBuf,
+    /// Longest side of the pictures.
+    pub longest_side: usize,
+    /// Synthetic people.
+    pub people: usize,
+}
+
+/// All figures of one finder.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Figures {
+    /// Recall at one false face in ten pictures, for each set and size.
+    pub recall: BTreeMap<&'static str, Vec<Recall>>,
+    /// False faces on pictures without any, at the default score, and pictures.
+    pub noface: (usize, usize),
+    /// Share of the frames of synthetic people in which they were found, and frames.
+    pub people: (f32, usize),
+    /// Mean distance of the landmarks from the teacher's, relative to the distance of the eyes,
+    /// and faces.
+    pub landmarks: (f32, usize),
+    /// Root mean square change of a box of a still face, relative to its side.
+    pub jitter: f32,
+    /// Median milliseconds for 320 x 240 pixels, one thread.
+    pub milliseconds: f64,
+}
+
+/// Measures all `subjects`; the last but one argument is asked for the truth on crowds and for
+/// landmarks.
+///
+/// # Errors
+/// When a picture cannot be read or a finder fails.
+pub fn evaluate(
+    options: &EvaluateOptions,
+    subjects: &mut [Subject],
+    teacher: &mut Subject,
+) -> Result<Vec<Figures>> {
+    let mut figures = vec![Figures::default(); subjects.len()];
+    for set in ["dlib_gt", "crowd"] {
+        tracing::info!("{set}");
+        let pictures = known(options, set, teacher)?;
+        for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
+            let mut tally = Tally::default();
+            for (frame, known) in &pictures {
+                tally.add(known, &subject.find(frame)?);
+            }
+            figures.recall.insert(set, tally.recall(&SIDES));
+        }
+    }
+    tracing::info!("noface");
+    let pictures = pictures(options, "noface")?;
+    for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
+        let mut tally = Tally::default();
+        for frame in &pictures {
+            tally.add(&Known::default(), &subject.find(frame)?);
+        }
+        figures.noface = (tally.wrong_from(subject.default_score()), pictures.len());
+    }
+    tracing::info!("synthetic people");
+    people(options, subjects, &mut figures)?;
+    tracing::info!("landmarks");
+    landmarks(options, subjects, teacher, &mut figures)?;
+    tracing::info!("jitter and time");
+    for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
+        figures.jitter = jitter(options, subject)?;
+        figures.milliseconds = milliseconds(subject)?;
+    }
+    Ok(figures)
+}
+
+/// The pictures of a set, shrunk.
+fn pictures(options: &EvaluateOptions, set: &str) -> Result<Vec<Frame>> {
+    let files = list_media(&options.photos.join(set))?;
+    files
+        .iter()
+        .map(|file| read_shrunk(file, options.longest_side))
+        .collect()
+}
+
+fn read_shrunk(file: &Path, longest: usize) -> Result<Frame> {
+    let mut frame = Frame::default();
+    read_picture(file, &mut frame)?;
+    Ok(shrink(frame, longest))
+}
+
+fn shrink(frame: Frame, longest: usize) -> Frame {
+    let scale = longest as f32 / frame.width.max(frame.height) as f32;
+    if scale >= 1.0 {
+        return frame;
+    }
+    let side = |side: usize| ((side as f32 * scale).round() as usize).max(1);
+    let (width, height) = (side(frame.width), side(frame.height));
+    let rgb = shrunk(
+        &Pyramid::new(frame.width, frame.height, frame.rgb),
+        width,
+        height,
+    );
+    Frame {
+        width,
+        height,
+        rgb,
+        ..Frame::default()
+    }
+}
+
+/// Pictures with their faces: drawn by hand where there is a table, else the teacher's.
+fn known(
+    options: &EvaluateOptions,
+    set: &str,
+    teacher: &mut Subject,
+) -> Result<Vec<(Frame, Known)>> {
+    let table = options
+        .photos
+        .join(format!("boxes_gt_{}.tsv", set.trim_end_matches("_gt")));
+    let by_hand = table.exists().then(|| read_boxes(&table)).transpose()?;
+    let files = list_media(&options.photos.join(set))?;
+    let one = |file: &PathBuf| {
+        let large = read_shrunk(file, TRUTH_SIDE)?;
+        let known = match &by_hand {
+            Some(boxes) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                let faces = boxes
+                    .get(&format!("{set}/{name}"))
+                    .cloned()
+                    .unwrap_or_default();
+                let mut whole = Frame::default();
+                read_picture(file, &mut whole)?;
+                let scale = large.width as f32 / whole.width as f32;
+                Known {
+                    faces: faces.iter().map(|bbox| scaled(bbox, scale)).collect(),
+                    unsure: Vec::new(),
+                }
+            }
+            None => {
+                let faces = teacher.find(&large)?;
+                let between = |low: f32, high: f32| -> Vec<FaceBox> {
+                    let inside = |face: &&Face| (low..high).contains(&face.score);
+                    faces.iter().filter(inside).map(|face| face.bbox).collect()
+                };
+                Known {
+                    faces: between(TRUE_FROM, f32::INFINITY),
+                    unsure: between(FALSE_BELOW, TRUE_FROM),
+                }
+            }
+        };
+        let width = large.width as f32;
+        let frame = shrink(large, options.longest_side);
+        let scale = frame.width as f32 / width;
+        let small = |boxes: Vec<FaceBox>| boxes.iter().map(|bbox| scaled(bbox, scale)).collect();
+        let mut known = Known {
+            faces: small(known.faces),
+            unsure: small(known.unsure),
+        };
+        let tiny = |bbox: &mut FaceBox| bbox.area().sqrt() < SIDES[0];
+        known.unsure.extend(known.faces.extract_if(.., tiny));
+        Ok((frame, known))
+    };
+    files.iter().map(one).collect()
+}
+
+fn scaled(bbox: &FaceBox, by: f32) -> FaceBox {
+    FaceBox {
+        x: bbox.x * by,
+        y: bbox.y * by,
+        width: bbox.width * by,
+        height: bbox.height * by,
+    }
+}
+
+/// Boxes by file: a table with the header `file x y w h`, tab-separated.
+fn read_boxes(path: &Path) -> Result<BTreeMap<String, Vec<FaceBox>>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut boxes = BTreeMap::<String, Vec<FaceBox>>::new();
+    for (number, line) in text.lines().enumerate().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let sides: Vec<f32> = fields
+            .iter()
+            .skip(1)
+            .filter_map(|f| f.parse().ok())
+            .collect();
+        ensure!(
+            fields.len() == 5 && sides.len() == 4,
+            "{} line {}: not a file and x, y, width and height",
+            path.display(),
+            number + 1
+        );
+        boxes.entry(fields[0].into()).or_default().push(FaceBox {
+            x: sides[0],
+            y: sides[1],
+            width: sides[2],
+            height: sides[3],
+        });
+    }
+    Ok(boxes)
+}
+
+/// A frame of a synthetic person, 640 x 480.
+fn person(model: &FaceModel, seed: u64, index: u32) -> Result<(Frame, FaceBox)> {
+    let swap = if seed.is_multiple_of(2) {
+        Swap::Never
+    } else {
+        Swap::Always
+    };
+    let config = SceneConfig {
+        seed,
+        swap,
+        ..SceneConfig::default()
+    };
+    let scene = Scene::new(model, config)?.frame(index);
+    let frame = Frame {
+        width: scene.width,
+        height: scene.height,
+        rgb: scene.rgb,
+        ..Frame::default()
+    };
+    Ok((frame, scene.truth.bbox))
+}
+
+fn people(
+    options: &EvaluateOptions,
+    subjects: &mut [Subject],
+    figures: &mut [Figures],
+) -> Result<()> {
+    let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
+    for seed in 0..options.people as u64 {
+        for index in [0, 200] {
+            let (large, truth) = person(&model, seed, index)?;
+            let frame = shrink(large, 320);
+            let truth = scaled(&truth, 0.5);
+            for (subject, figures) in subjects.iter_mut().zip(figures.iter_mut()) {
+                let least = subject.default_score();
+                let found = subject
+                    .find(&frame)?
+                    .iter()
+                    .any(|face| face.score >= least && face.bbox.iou(&truth) >= 0.5);
+                let (share, count) = &mut figures.people;
+                *share = (*share * *count as f32 + f32::from(found)) / (*count + 1) as f32;
+                *count += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn landmarks(
+    options: &EvaluateOptions,
+    subjects: &mut [Subject],
+    teacher: &mut Subject,
+    figures: &mut [Figures],
+) -> Result<()> {
+    for set in ["webfaces", "celeba_raw", "deepface"] {
+        for frame in pictures(options, set)? {
+            let truth: Vec<Face> = (teacher.find(&frame)?.into_iter())
+                .filter(|face| face.score >= TRUE_FROM && face.bbox.area() >= 32.0 * 32.0)
+                .collect();
+            for (subject, figures) in subjects.iter_mut().zip(figures.iter_mut()) {
+                let (least, found) = (subject.default_score(), subject.find(&frame)?);
+                for face in &truth {
+                    let same =
+                        |other: &&Face| other.score >= least && other.bbox.iou(&face.bbox) >= 0.5;
+                    let Some(other) = found.iter().find(same) else {
+                        continue;
+                    };
+                    let pairs = face.landmarks.iter().zip(other.landmarks);
+                    let apart = pairs.map(|(a, b)| a.distance(b)).sum::<f32>() / 5.0;
+                    let error = apart / face.landmarks[0].distance(face.landmarks[1]).max(1e-3);
+                    let (mean, count) = &mut figures.landmarks;
+                    *mean += (error - *mean) / (*count + 1) as f32;
+                    *count += 1;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Boxes of still pictures with the noise of a camera.
+fn jitter(options: &EvaluateOptions, subject: &mut Subject) -> Result<f32> {
+    let files = list_media(&options.photos.join("webfaces"))?;
+    let mut random = Random::new(7, 7);
+    let (mut sum, mut count) = (0.0, 0);
+    for file in files.iter().take(STILLS_MAX) {
+        let still = read_shrunk(file, 320)?;
+        let mut boxes = Vec::with_capacity(STILL_FRAMES);
+        for _ in 0..STILL_FRAMES {
+            let mut frame = still.clone();
+            for value in &mut frame.rgb {
+                let noisy = f32::from(*value) + STILL_NOISE * random.normal(3.0);
+                *value = (noisy + 0.5).clamp(0.0, 255.0) as u8;
+            }
+            let faces = subject.find(&frame)?;
+            let best = faces.into_iter().max_by(|a, b| a.score.total_cmp(&b.score));
+            boxes.extend(best.filter(|face| face.score >= subject.default_score()));
+        }
+        for pair in boxes
+            .windows(2)
+            .filter(|pair| pair[0].bbox.iou(&pair[1].bbox) > 0.5)
+        {
+            let [a, b] = [pair[0].bbox, pair[1].bbox];
+            let (from, to) = (a.centre(), b.centre());
+            let changes = [
+                to.x - from.x,
+                to.y - from.y,
+                b.width - a.width,
+                b.height - a.height,
+            ];
+            let side = a.area().sqrt();
+            sum += changes
+                .map(|change| (change / side).powi(2))
+                .iter()
+                .sum::<f32>()
+                / 4.0;
+            count += 1;
+        }
+    }
+    Ok((sum / count.max(1) as f32).sqrt())
+}
+
+fn milliseconds(subject: &mut Subject) -> Result<f64> {
+    let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
+    let (large, _) = person(&model, 3, 0)?;
+    let frame = shrink(large, 320);
+    let mut times = Vec::with_capacity(TIMED);
+    for _ in 0..TIMED {
+        let begun = Instant::now();
+        subject.find(&frame)?;
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[TIMED / 2])
+}

@@ -1,0 +1,40 @@
+//! A small network that finds faces, trained to say what a teacher says.
+//!
+//! A teacher (a YuNet file) is asked once about every picture and frame
+//! ([`prepare`]). Training then composes scenes on the fly from what it found ([`Composer`])
+//! and teaches a network of dense convolutions with the teacher's output heads ([`train`]).
+
+mod assign;
+mod compose;
+mod evaluate;
+mod loss;
+mod network;
+mod people;
+mod picture;
+mod pool;
+mod prepare;
+mod preview;
+mod progress;
+mod recall;
+mod store;
+mod subject;
+mod teacher;
+mod train;
+mod validate;
+mod weather;
+
+pub use assign::{Level, Responsible, Targets, assign, levels};
+pub use compose::{Composer, Scene};
+pub use evaluate::{EvaluateOptions, Figures, evaluate};
+pub use loss::{LossParts, finder_loss};
+pub use network::{FinderNet, onnx_bytes};
+pub use picture::{Canvas, Patch, Pyramid};
+pub use pool::{Loaded, Pool};
+pub use prepare::{PrepareOptions, prepare};
+pub use preview::preview;
+pub use recall::{Known, Recall, Tally};
+pub use store::{Meta, Picture, read_pictures};
+pub use subject::Subject;
+pub use teacher::{Heads, Teacher};
+pub use train::{FinderConfig, Outcome, train, trained};
+pub use validate::{Measured, Validation};

@@ -1,0 +1,297 @@
+//! Asks the teacher about every picture.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use unmask_shared::bundle::sha256_hex;
+use unmask_shared::geometry::{FaceBox, Similarity};
+use unmask_shared::media::{Frame, list_media};
+
+use super::people;
+use super::picture::{Canvas, Patch, Pyramid, map_ellipse, shrunk};
+use super::store::{Meta, Picture, write_part};
+use super::teacher::{Teacher, suppress};
+use crate::dataset::{each_frame, in_order, length, window_starts};
+use unmask_shared::face::Face;
+
+/// Longest side of a stored picture.
+const SIDE_MAX: f32 = 480.0;
+/// Longest sides at which the teacher sees a picture.
+const LOOKS: [f32; 3] = [480.0, 208.0, 96.0];
+/// Around it: a face that fills the picture is found only where there is something around it.
+const MARGIN: usize = 32;
+/// Sides of what the teacher sees are multiples of it, so that there are few sizes.
+const SIDE_STEP: usize = 64;
+/// Most that the teacher sees a picture enlarged.
+const ENLARGED_MAX: f32 = 1.6;
+/// Least score that is noted.
+const SCORE_MIN: f32 = 0.15;
+/// Files in a part of the prepared data.
+const PART_FILES: usize = 256;
+
+/// What to prepare, and how.
+#[derive(Clone, Debug)]
+pub struct PrepareOptions {
+    /// Folders of pictures and videos.
+    pub data: Vec<PathBuf>,
+    /// Folder to fill.
+    pub output: PathBuf,
+    /// The teacher's file.
+    pub teacher: PathBuf,
+    /// Frames of each video.
+    pub frames: usize,
+    /// Synthetic people.
+    pub people: usize,
+    /// Threads that work.
+    pub threads: usize,
+}
+
+/// What prepared data was made from; other settings do not go on with it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Stamp {
+    teacher: String,
+    frames: usize,
+    people: usize,
+    files: usize,
+}
+
+/// Prepares all pictures; parts that are there already are kept. Gives how many pictures
+/// there are, and how many files could not be read.
+///
+/// # Errors
+/// When a folder or the teacher cannot be read, the disk refuses, or the output folder holds
+/// data that was prepared in another way.
+pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
+    let mut files = Vec::new();
+    for folder in &options.data {
+        let found = list_media(folder)?;
+        files.extend(found.into_iter().map(|file| (folder.clone(), file)));
+    }
+    // Every part is a sample of everything, so that training can begin before the last one.
+    files.sort_by_cached_key(|(_, file)| sha256_hex(file.as_os_str().as_encoded_bytes()));
+    stamp(options, files.len())?;
+    let bar = ProgressBar::new((files.len() + options.people) as u64);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:24} {pos}/{len}  {msg}  {elapsed} gone, {eta} left",
+    )?);
+    let (mut pictures, mut skipped) = (0, 0);
+    let path = options.output.join("people.tar");
+    if options.people > 0 && !path.exists() {
+        let mut teacher = ready(&options.teacher)?;
+        let people = people::draw(options.people, &mut teacher, &bar)?;
+        pictures += people.len();
+        write_part(&path, &people)?;
+    }
+    for (number, files) in files.chunks(PART_FILES).enumerate() {
+        let path = options.output.join(format!("faces-{number:05}.tar"));
+        if !path.exists() {
+            let mut part = Vec::new();
+            in_order(
+                files,
+                options.threads,
+                || ready(&options.teacher),
+                |teacher, (folder, file)| Ok(read(teacher, folder, file, options.frames)),
+                |index, read| {
+                    match read {
+                        Ok(read) => part.extend(read),
+                        Err(error) => {
+                            skipped += 1;
+                            tracing::warn!("{}: {error:#}", files[index].1.display());
+                        }
+                    }
+                    bar.inc(1);
+                    Ok(())
+                },
+            )?;
+            pictures += part.len();
+            write_part(&path, &part)?;
+            tracing::info!("part {number}: {pictures} pictures");
+        }
+    }
+    bar.finish();
+    Ok((pictures, skipped))
+}
+
+/// A teacher that has looked at something, so that no picture is blamed for its file.
+fn ready(path: &Path) -> Result<Teacher> {
+    let mut teacher = Teacher::open(path)?;
+    teacher.find(&[0.0; 3 * 64 * 64], [64, 64], SCORE_MIN)?;
+    Ok(teacher)
+}
+
+fn stamp(options: &PrepareOptions, files: usize) -> Result<()> {
+    let teacher = fs::read(&options.teacher)
+        .with_context(|| format!("cannot read the teacher {}", options.teacher.display()))?;
+    let stamp = Stamp {
+        teacher: sha256_hex(&teacher),
+        frames: options.frames,
+        people: options.people,
+        files,
+    };
+    fs::create_dir_all(&options.output)
+        .with_context(|| format!("cannot create {}", options.output.display()))?;
+    let path = options.output.join("prepared.json");
+    if path.exists() {
+        let found: Stamp = serde_json::from_slice(&fs::read(&path)?)
+            .with_context(|| format!("{} is damaged: remove the folder", path.display()))?;
+        ensure!(
+            found == stamp,
+            "{} holds faces that were prepared in another way ({found:?}, now {stamp:?}): name another folder",
+            options.output.display()
+        );
+    }
+    crate::train::write_atomic(&path, &serde_json::to_vec_pretty(&stamp)?)
+}
+
+/// Some frames of a file, with what the teacher sees in them.
+fn read(teacher: &mut Teacher, folder: &Path, file: &Path, frames: usize) -> Result<Vec<Picture>> {
+    let length = length(file)?.unwrap_or(frames as u64);
+    let starts = window_starts(length, frames, 1);
+    let group = file.parent().unwrap_or(file);
+    let group = group.strip_prefix(folder).unwrap_or(group);
+    let mut pictures = Vec::new();
+    each_frame(file, &starts, 1, |_, _, frame| {
+        pictures.push(label(teacher, &group.to_string_lossy(), frame)?);
+        Ok(())
+    })?;
+    Ok(pictures)
+}
+
+/// A stored picture of a frame, not larger than needed.
+fn label(teacher: &mut Teacher, group: &str, frame: &Frame) -> Result<Picture> {
+    let (width, height) = (frame.width, frame.height);
+    let shrink = (SIDE_MAX / width.max(height) as f32).min(1.0);
+    let size = [width, height].map(|side| ((side as f32 * shrink).round() as usize).max(1));
+    let picture = Pyramid::new(width, height, frame.rgb.clone());
+    let small = if shrink < 1.0 {
+        shrunk(&picture, size[0], size[1])
+    } else {
+        frame.rgb.clone()
+    };
+    let small_picture = Pyramid::new(size[0], size[1], small.clone());
+    let faces = ask(teacher, &small_picture)?;
+    let group = group.to_owned();
+    Picture::new(Meta { group, faces }, size[0], size[1], &small)
+}
+
+/// Around pictures.
+const GREY: f32 = 112.0;
+
+fn whole(picture: &Pyramid, to_picture: Similarity) -> Patch {
+    Patch {
+        to_picture,
+        region: FaceBox {
+            x: 0.0,
+            y: 0.0,
+            width: picture.width() as f32,
+            height: picture.height() as f32,
+        },
+        round: false,
+        feather: 0.0,
+        mirrored: false,
+        gain: [1.0; 3],
+    }
+}
+
+/// What the teacher sees in a picture at several scales, joined.
+pub(super) fn ask(teacher: &mut Teacher, picture: &Pyramid) -> Result<Vec<Face>> {
+    let mut seen = Vec::new();
+    for look in LOOKS {
+        let longest = picture.width().max(picture.height()) as f32;
+        let scale = (look / longest).min(ENLARGED_MAX);
+        let side = |length: usize| {
+            let drawn = (scale * length as f32) as usize;
+            (drawn + MARGIN).next_multiple_of(SIDE_STEP)
+        };
+        let (width, height) = (side(picture.width()), side(picture.height()));
+        let margin = |side: usize, length: usize| 0.5 * (side as f32 - scale * length as f32);
+        let to_canvas = Similarity {
+            a: scale,
+            b: 0.0,
+            tx: margin(width, picture.width()),
+            ty: margin(height, picture.height()),
+        };
+        let Some(back) = to_canvas.inverse() else {
+            continue;
+        };
+        let mut canvas = Canvas::plain(width, height, [GREY; 3]);
+        canvas.paste(picture, &whole(picture, back));
+        let faces = teacher.find(&blob(&canvas), [height, width], SCORE_MIN)?;
+        seen.extend(faces.iter().map(|face| (map_face(face, &back), scale)));
+    }
+    Ok(join(&seen))
+}
+
+/// `[3, height, width]`, blue, green and red.
+pub(super) fn blob(canvas: &Canvas) -> Vec<f32> {
+    let plane = |colour: usize| canvas.rgb.iter().skip(colour).step_by(3);
+    plane(2).chain(plane(1)).chain(plane(0)).copied().collect()
+}
+
+/// A face seen through a transform.
+pub(super) fn map_face(face: &Face, by: &Similarity) -> Face {
+    Face {
+        bbox: map_ellipse(&face.bbox, by),
+        landmarks: face.landmarks.map(|point| by.apply(point)),
+        score: face.score,
+    }
+}
+
+/// Joins what was seen of the same face at several scales: the mean, in which sure and large
+/// sights count most, with the best score.
+fn join(seen: &[(Face, f32)]) -> Vec<Face> {
+    let best = suppress(seen.iter().map(|(face, _)| *face).collect());
+    let joined = best.iter().map(|best| {
+        let same = seen
+            .iter()
+            .filter(|(face, _)| face.bbox.iou(&best.bbox) > 0.6);
+        let mut sum = [0.0_f32; 14];
+        let mut total = 0.0;
+        for (face, scale) in same {
+            let weight = face.score.powi(4) * scale;
+            let numbers = numbers(face);
+            sum.iter_mut()
+                .zip(numbers)
+                .for_each(|(sum, n)| *sum += weight * n);
+            total += weight;
+        }
+        from_numbers(sum.map(|sum| sum / total), best.score)
+    });
+    joined.collect()
+}
+
+/// Box and landmarks in a row.
+pub(super) fn numbers(face: &Face) -> [f32; 14] {
+    let FaceBox {
+        x,
+        y,
+        width,
+        height,
+    } = face.bbox;
+    let mut numbers = [
+        x, y, width, height, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+    ];
+    for (pair, point) in numbers[4..].chunks_exact_mut(2).zip(&face.landmarks) {
+        pair.copy_from_slice(&[point.x, point.y]);
+    }
+    numbers
+}
+
+/// The reverse.
+pub(super) fn from_numbers(numbers: [f32; 14], score: f32) -> Face {
+    Face {
+        bbox: FaceBox {
+            x: numbers[0],
+            y: numbers[1],
+            width: numbers[2],
+            height: numbers[3],
+        },
+        landmarks: std::array::from_fn(|n| {
+            unmask_shared::geometry::Point::new(numbers[4 + 2 * n], numbers[5 + 2 * n])
+        }),
+        score,
+    }
+}

@@ -1,0 +1,96 @@
+//! How well a network does on scenes of pictures that it does not learn from.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::compose::{Composer, Scene};
+use super::network::{FinderNet, onnx_bytes};
+use super::picture::overlap;
+use super::pool::Pool;
+use super::teacher::Teacher;
+use unmask_shared::face::Face;
+
+const SCENES: usize = 160;
+const SIZE: [usize; 2] = [320, 256];
+const SEED: u64 = 0x5eed;
+/// From this score on something counts as found.
+const SCORE_MIN: f32 = 0.5;
+
+/// The same scenes every time.
+#[derive(Debug)]
+pub struct Validation {
+    scenes: Vec<Scene>,
+}
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Share of the faces that were found, with an overlap of a half.
+    pub recall: f32,
+    /// The same for faces of at least 32 pixels.
+    pub recall_32: f32,
+    /// Things found that are no face, per scene.
+    pub false_faces: f32,
+    /// Mean distance of the landmarks of found faces, relative to the distance of the eyes.
+    pub landmarks: f32,
+}
+
+impl Validation {
+    /// Composes the scenes.
+    ///
+    /// # Errors
+    /// When a stored picture is damaged.
+    pub fn new(pool: Pool<'_>) -> Result<Self> {
+        let mut composer = Composer::new(pool, SEED);
+        let scenes: Result<_> = (0..SCENES)
+            .map(|_| composer.scene(SIZE[0], SIZE[1]))
+            .collect();
+        Ok(Self { scenes: scenes? })
+    }
+
+    /// Runs a network as it would be shipped.
+    ///
+    /// # Errors
+    /// When a weight is not finite, or tract fails.
+    pub fn measure(&self, net: &FinderNet) -> Result<Measured> {
+        let mut finder = Teacher::from_bytes(&onnx_bytes(net, "validation")?)?;
+        let (mut faces, mut found, mut large, mut found_large) = (0, 0, 0, 0);
+        let (mut wrong, mut distance) = (0, 0.0);
+        for scene in &self.scenes {
+            let plane = scene.planes.len() / 3;
+            let planes = scene.planes.chunks_exact(plane).rev();
+            let blob: Vec<f32> = planes.flatten().map(|value| value * 255.0).collect();
+            let seen = finder.find(&blob, [SIZE[1], SIZE[0]], SCORE_MIN)?;
+            for face in &scene.faces {
+                let is_large = face.bbox.area() >= 32.0 * 32.0;
+                let best = seen.iter().find(|seen| seen.bbox.iou(&face.bbox) >= 0.5);
+                faces += 1;
+                large += usize::from(is_large);
+                let Some(best) = best else {
+                    continue;
+                };
+                found += 1;
+                found_large += usize::from(is_large);
+                let eyes = face.landmarks[0].distance(face.landmarks[1]).max(1e-3);
+                let pairs = best.landmarks.iter().zip(face.landmarks);
+                distance += pairs.map(|(a, b)| a.distance(b)).sum::<f32>() / 5.0 / eyes;
+            }
+            let is_wrong = |seen: &&Face| {
+                let on = |bbox| overlap(&seen.bbox, bbox) > 0.3 * seen.bbox.area();
+                let known = scene
+                    .faces
+                    .iter()
+                    .any(|face| seen.bbox.iou(&face.bbox) > 0.3);
+                !known && !scene.unsure.iter().any(on)
+            };
+            wrong += seen.iter().filter(is_wrong).count();
+        }
+        let share = |part: usize, of: usize| part as f32 / of.max(1) as f32;
+        Ok(Measured {
+            recall: share(found, faces),
+            recall_32: share(found_large, large),
+            false_faces: share(wrong, self.scenes.len()),
+            landmarks: distance / found.max(1) as f32,
+        })
+    }
+}
