@@ -33,7 +33,7 @@ pub enum Finish<'a> {
     },
     /// The same, from notes of what lay between them.
     Open {
-        /// A word for each vector, as [`super::relu::note`] writes them.
+        /// A word for each vector, lowest bit first.
         passed: &'a [Word],
         /// Where the words of the pixels lie.
         grid: Grid,

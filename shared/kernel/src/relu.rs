@@ -54,6 +54,7 @@ fn add_bias_with<S: Simd>(
 ///
 /// # Shapes
 /// - `passed`: [`words`] of the numbers
+#[cfg(feature = "train")]
 pub fn note(numbers: &[f32], limit: f32, passed: &mut [Word]) {
     #[inline(always)]
     fn with<S: Simd>(simd: S, numbers: &[f32], limit: f32, passed: &mut [Word]) {
