@@ -108,7 +108,7 @@ fn blocks<S: Simd, const K: usize, const T: usize, const P: usize>(
                 for (p, to) in to.iter_mut().enumerate() {
                     *to = (
                         conv.output.at(y, first + p) + channel,
-                        beside.at(y, first + p) + channel,
+                        beside.at(y, first + p),
                     );
                 }
                 finish.store(simd, &sums, &to, P, channel, output);

@@ -1,8 +1,9 @@
 //! What becomes of sums that are still in registers.
 
-use fearless_simd::{Select, Simd, SimdBase};
+use fearless_simd::{Select, Simd, SimdBase, SimdMask};
 
 use super::place::Grid;
+use super::relu::Word;
 
 /// What is done to the sums of a convolution before they are written.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,13 @@ pub enum Finish<'a> {
         /// Upper limit.
         limit: f32,
     },
+    /// The same, from notes of what lay between them.
+    Open {
+        /// A word for each vector, lowest bit first.
+        passed: &'a [Word],
+        /// Where the words of the pixels lie.
+        grid: Grid,
+    },
 }
 
 impl Finish<'_> {
@@ -37,7 +45,7 @@ impl Finish<'_> {
     #[inline(always)]
     pub(super) fn grid(&self) -> Grid {
         match self {
-            Self::Gate { grid, .. } => *grid,
+            Self::Gate { grid, .. } | Self::Open { grid, .. } => *grid,
             _ => Grid {
                 origin: 0,
                 row: 0,
@@ -46,8 +54,9 @@ impl Finish<'_> {
         }
     }
 
-    /// Writes the vectors of the first `count` pixels; `to` are their places in the output
-    /// and in what is looked at, `first` is the channel that they begin with.
+    /// Writes the vectors of the first `count` pixels. `to` are the places of these vectors in
+    /// the output, and of their pixels in what is looked at; `first` is the channel that the
+    /// vectors begin with.
     #[inline(always)]
     pub(super) fn store<S: Simd, const P: usize, const V: usize>(
         &self,
@@ -86,11 +95,15 @@ impl Finish<'_> {
             Self::Gate { outputs, limit, .. } => {
                 let limit = S::f32s::splat(simd, limit);
                 each(simd, sums, to, count, output, |sum, _, look, v| {
-                    let out = load(&outputs[look + v * lanes..][..lanes]);
+                    let out = load(&outputs[look + first + v * lanes..][..lanes]);
                     let open = out.simd_gt(zero) & out.simd_lt(limit);
                     open.select(sum, zero)
                 });
             }
+            Self::Open { passed, .. } => each(simd, sums, to, count, output, |sum, _, look, v| {
+                let word = passed[look + first / lanes + v];
+                S::mask32s::from_bitmask(simd, u64::from(word)).select(sum, zero)
+            }),
         }
     }
 }

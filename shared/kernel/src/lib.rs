@@ -21,7 +21,6 @@ mod chain;
 mod conv;
 #[cfg(feature = "train")]
 mod depthwise;
-#[cfg(feature = "train")]
 mod finish;
 #[cfg(feature = "train")]
 mod frozen;
@@ -44,8 +43,9 @@ mod train;
 #[cfg(feature = "train")]
 pub use backward::{BranchGradients, Gradients, Reached};
 #[cfg(feature = "train")]
-pub use chain::{Both, Chain, Colours, Kept, Kind, Link, Packs, Wanted};
+pub use chain::{Both, Chain, Colours, Keep, Kept, Kind, Link, Packs, Wanted};
 pub use conv::{Conv, Transposed};
+pub use finish::Finish;
 #[cfg(feature = "train")]
 pub use frozen::{Folded, Masks};
 #[cfg(feature = "train")]

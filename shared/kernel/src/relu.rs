@@ -50,6 +50,29 @@ fn add_bias_with<S: Simd>(
     );
 }
 
+/// Notes which numbers lie between zero and a limit.
+///
+/// # Shapes
+/// - `passed`: [`words`] of the numbers
+#[cfg(feature = "train")]
+pub fn note(numbers: &[f32], limit: f32, passed: &mut [Word]) {
+    #[inline(always)]
+    fn with<S: Simd>(simd: S, numbers: &[f32], limit: f32, passed: &mut [Word]) {
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                let zero = S::f32s::splat(simd, 0.0);
+                let limit = S::f32s::splat(simd, limit);
+                for (at, word) in numbers.chunks_exact(S::f32s::LEN).zip(passed) {
+                    let x = S::f32s::from_slice(simd, at);
+                    *word = (x.simd_gt(zero) & x.simd_lt(limit)).to_bitmask() as Word;
+                }
+            },
+        );
+    }
+    dispatch!(level(), simd => with(simd, numbers, limit, passed));
+}
+
 /// Sets to zero what was not let through.
 pub fn apply(row: &mut [f32], passed: &[Word]) {
     dispatch!(level(), simd => apply_with(simd, row, passed));

@@ -105,7 +105,7 @@ fn correlate_block<S: Simd, const P: usize, const V: usize>(
     let beside = finish.grid();
     let (mut y, mut x) = (0, 0);
     let (mut read, mut write) = (window.input.at(0, 0), window.output.at(0, 0) + first);
-    let mut look = beside.at(0, 0) + first;
+    let mut look = beside.at(0, 0);
     while y < height {
         let mut from = [read; P];
         let mut to = [(write, look); P];
@@ -120,7 +120,7 @@ fn correlate_block<S: Simd, const P: usize, const V: usize>(
             if x == width {
                 (x, y) = (0, y + 1);
                 (read, write) = (window.input.at(y, 0), window.output.at(y, 0) + first);
-                look = beside.at(y, 0) + first;
+                look = beside.at(y, 0);
             }
         }
         let sums = tile::<S, P, V>(simd, input, from, window.runs, weights);

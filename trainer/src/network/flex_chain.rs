@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use super::blueprint::{Blueprint, ConvSpec, Op};
 use super::flex::{Numbers, OnGraph, numbers, off_graph, on_graph, slice};
 use super::plain::luminance;
-use unmask_kernel::{Both, Chain, Colours, Kept, Kind, Link, Packs, Wanted};
+use unmask_kernel::{Both, Chain, Colours, Keep, Kept, Kind, Link, Packs, Wanted};
 
 /// Kernel [`ConvSpec::shape`] and bias `[out]` of a convolution.
 pub(super) type KernelAndBias = (Tensor<5>, Tensor<1>);
@@ -41,13 +41,14 @@ pub(super) fn embedding(
     };
     let first = blueprint.frozen_convs();
     let graph = on_graph(&images);
-    let kept_from = match &graph {
-        None => links.len(),
-        Some(graph) if is_tracked(graph) => 0,
-        Some(_) if trained => first.saturating_sub(1),
-        Some(_) => links.len(),
+    let tracked = graph.as_ref().is_some_and(is_tracked);
+    let keep = match (trained && graph.is_some(), tracked) {
+        (true, true) => Keep::From(0),
+        (true, false) => Keep::From(first.saturating_sub(1)),
+        (false, true) => Keep::Limits,
+        (false, false) => Keep::Nothing,
     };
-    let chain = Chain::new(&links, moved, [height, width], kept_from)?;
+    let chain = Chain::new(&links, moved, [height, width], keep)?;
     let convs = convs();
     let packs = pack(&chain, &convs)?;
     let pictures = off_graph(images.inner())?;

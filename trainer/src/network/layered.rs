@@ -22,10 +22,12 @@ pub struct ConvWeights {
 
 impl ConvWeights {
     /// Normal with variance `2 / (out * kernel)` (He et al., ICCV 2015, fan out, ReLU), offsets
-    /// zero.
+    /// zero. Without a normalisation behind it, a depthwise kernel counts its own taps alone:
+    /// else hardly anything would come through.
     fn new(spec: &ConvSpec, device: &Device) -> Self {
         let shape = spec.shape();
-        let fan_out = spec.output * spec.kernel.iter().product::<usize>();
+        let groups = if spec.bias { spec.groups } else { 1 };
+        let fan_out = spec.output / groups * spec.kernel.iter().product::<usize>();
         let normal = Distribution::Normal(0.0, (2.0 / fan_out as f64).sqrt());
         let zeros = || Param::from_tensor(Tensor::zeros([spec.output], device));
         Self {

@@ -6,6 +6,7 @@ use super::super::aligned::Aligned;
 use super::super::depthwise::Depthwise;
 use super::super::finish::Finish;
 use super::super::place::Grid;
+use super::super::relu::Word;
 use super::super::sums::{add_pixels, add_up};
 use super::super::tile::{Run, Window, correlate, correlate_weights};
 use super::forward::{Kept, Outputs, Room};
@@ -21,7 +22,8 @@ const PARTS: usize = 8;
 pub struct Wanted {
     /// Those of the weights of this link and of all behind it.
     pub weights_from: Option<usize>,
-    /// Those of the pictures; then all outputs must have been kept.
+    /// Those of the pictures; then all outputs must have been kept, or alone the notes of
+    /// their limits if no weights are asked for.
     pub pictures: bool,
 }
 
@@ -74,10 +76,7 @@ impl Chain {
                 let mut back = self.back_room();
                 for at in 0..per_part.min(count - part * per_part) {
                     let index = part * per_part + at;
-                    let outputs = Outputs {
-                        room: &[],
-                        kept: &kept.numbers()[index * self.kept..][..self.kept],
-                    };
+                    let (kept, notes) = kept.of(self, index);
                     let gradient = match wanted.pictures {
                         true => &mut gradient[at * length..][..length],
                         false => &mut [][..],
@@ -87,7 +86,8 @@ impl Chain {
                     let one = One {
                         chain: self,
                         packs,
-                        outputs,
+                        outputs: Outputs { room: &[], kept },
+                        notes,
                         wanted,
                     };
                     one.run(picture, pooled, &mut back, &mut sums, gradient);
@@ -150,6 +150,7 @@ struct One<'a> {
     chain: &'a Chain,
     packs: &'a Packs,
     outputs: Outputs<'a>,
+    notes: &'a [Word],
     wanted: Wanted,
 }
 
@@ -189,13 +190,9 @@ impl One<'_> {
         let last = self.chain.steps.len() - 1;
         let step = &self.chain.steps[last];
         let area = (step.output.height * step.output.width) as f32;
-        let map = self.outputs.of(self.chain, last);
-        let pixels = slopes.chunks_exact_mut(step.output.channels);
-        for (pixel, out) in pixels.zip(map.chunks_exact(step.output.channels)) {
-            for ((slope, pooled), out) in pixel.iter_mut().zip(pooled).zip(out) {
-                let open = step.link.limit.is_none_or(|high| *out > 0.0 && *out < high);
-                *slope = if open { pooled / area } else { 0.0 };
-            }
+        for pixel in slopes.chunks_exact_mut(step.output.channels) {
+            let pairs = pixel.iter_mut().zip(pooled);
+            pairs.for_each(|(slope, pooled)| *slope = pooled / area);
         }
     }
 
@@ -236,10 +233,13 @@ impl One<'_> {
             .steps
             .iter()
             .position(|s| s.link.plus == Some(index - 1));
-        let outputs = self.outputs.of(self.chain, index - 1);
         let finish = match (before.link.limit, waiting) {
+            (Some(_), _) if !self.notes.is_empty() => Finish::Open {
+                passed: self.notes,
+                grid: before.note_place(),
+            },
             (Some(limit), _) => Finish::Gate {
-                outputs,
+                outputs: self.outputs.of(self.chain, index - 1),
                 grid: before.place(),
                 limit,
             },

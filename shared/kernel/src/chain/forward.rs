@@ -5,25 +5,45 @@ use rayon::prelude::*;
 use super::super::aligned::{Aligned, SLACK, aligned, aligned_mut};
 use super::super::finish::Finish;
 use super::super::recycle::{give, take};
+use super::super::relu::{Word, note};
 use super::super::tile::{Window, correlate};
 use super::weights::{Form, Packs};
 use super::{COLOURS, Chain, Kind, PICTURE_PIXEL, Step, shifted};
 
-/// Outputs of a batch that the way back needs.
+/// What the way back needs of a batch.
 #[derive(Debug)]
-pub struct Kept(Vec<f32>);
+pub struct Kept {
+    /// Outputs, `[pictures, numbers]`.
+    numbers: Vec<f32>,
+    /// Notes of the limits, `[pictures, words]`.
+    notes: Vec<Word>,
+}
 
 impl Kept {
-    /// `[pictures, numbers]`
-    pub(super) fn numbers(&self) -> &[f32] {
-        aligned(&self.0)
+    /// Of one picture.
+    pub(super) fn of(&self, chain: &Chain, picture: usize) -> (&[f32], &[Word]) {
+        (
+            &aligned(&self.numbers)[picture * chain.kept..][..chain.kept],
+            &self.notes[picture * chain.notes..][..chain.notes],
+        )
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        give(std::mem::take(&mut self.0));
+        give(std::mem::take(&mut self.numbers));
     }
+}
+
+/// Cuts a buffer into one piece for each picture.
+fn pieces<T>(buffer: &mut [T], count: usize, length: usize) -> Vec<&mut [T]> {
+    let mut rest = buffer;
+    let piece = |_| {
+        let (piece, after) = std::mem::take(&mut rest).split_at_mut(length);
+        rest = after;
+        piece
+    };
+    (0..count).map(piece).collect()
 }
 
 /// Buffers of one thread.
@@ -62,25 +82,21 @@ impl Chain {
     pub fn forward(&self, packs: &Packs, pictures: &[f32]) -> (Vec<f32>, Kept) {
         let count = pictures.len() / self.picture_len();
         let mut pooled = vec![0.0; count * self.features()];
-        let mut kept = Kept(take(match self.kept {
-            0 => 0,
-            length => count * length + SLACK,
-        }));
-        let mut pieces: Vec<&mut [f32]> = match self.kept {
-            0 => (0..count).map(|_| &mut [][..]).collect(),
-            length => aligned_mut(&mut kept.0)
-                .chunks_exact_mut(length)
-                .take(count)
-                .collect(),
+        let mut kept = Kept {
+            numbers: take(count * self.kept + SLACK),
+            notes: vec![0; count * self.notes],
         };
-        pieces
+        let mut numbers = pieces(aligned_mut(&mut kept.numbers), count, self.kept);
+        let mut notes = pieces(&mut kept.notes, count, self.notes);
+        numbers
             .par_iter_mut()
+            .zip(&mut notes)
             .zip(pooled.par_chunks_exact_mut(self.features()))
             .zip(pictures.par_chunks_exact(self.picture_len()))
             .for_each_init(
                 || self.thread_room(),
-                |room, ((kept, pooled), picture)| {
-                    self.run(packs, picture, room, kept);
+                |room, (((kept, notes), pooled), picture)| {
+                    self.run(packs, picture, room, kept, notes);
                     let outputs = Outputs {
                         room: &room.maps,
                         kept,
@@ -99,7 +115,14 @@ impl Chain {
     }
 
     /// All links for one picture.
-    fn run(&self, packs: &Packs, picture: &[f32], room: &mut Room, kept: &mut [f32]) {
+    fn run(
+        &self,
+        packs: &Packs,
+        picture: &[f32],
+        room: &mut Room,
+        kept: &mut [f32],
+        notes: &mut [Word],
+    ) {
         self.fill(picture, &mut room.picture);
         for (index, step) in self.steps.iter().enumerate() {
             let (earlier, output) = if index < self.kept_from {
@@ -113,6 +136,9 @@ impl Chain {
             };
             let output = &mut output[..step.len()];
             self.link(packs, index, &room.picture, earlier, output);
+            if let (Some(limit), false) = (step.link.limit, notes.is_empty()) {
+                note_limits(step, limit, output, notes);
+            }
         }
     }
 
@@ -190,6 +216,14 @@ impl Step {
             Kind::Picture => shifted(self.from, self.link.before).strided(0, 0, self.link.stride),
             _ => self.from,
         }
+    }
+}
+
+fn note_limits(step: &Step, limit: f32, output: &[f32], notes: &mut [Word]) {
+    let (place, notes_place) = (step.place(), step.note_place());
+    for y in 0..step.output.height {
+        let row = &output[place.at(y, 0)..][..step.output.width * step.output.channels];
+        note(row, limit, &mut notes[notes_place.at(y, 0)..][..notes_place.row]);
     }
 }
 

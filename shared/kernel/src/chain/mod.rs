@@ -20,6 +20,7 @@ pub use weights::{Both, Packs};
 use super::depthwise::Depthwise;
 use super::pack::LANES_MAX;
 use super::place::{Grid, Map};
+use super::relu::words;
 use super::tile::Run;
 
 /// Colours of a picture, and numbers in a pixel of its map.
@@ -68,6 +69,17 @@ pub struct Colours {
     pub bias: [f32; COLOURS],
 }
 
+/// What of a forward pass is kept for the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing.
+    Nothing,
+    /// Outputs of this link and of all behind it: for gradients of the weights behind it.
+    From(usize),
+    /// Which outputs lay between their limits: enough for gradients of the pictures alone.
+    Limits,
+}
+
 /// A link and where its numbers lie.
 #[derive(Clone, Debug)]
 struct Step {
@@ -84,6 +96,8 @@ struct Step {
     at: usize,
     /// Place of its sums among those of all weights: kernel, then bias.
     sums: usize,
+    /// Place of the notes of its limits.
+    notes: usize,
 }
 
 /// A chain for pictures of one size.
@@ -98,6 +112,8 @@ pub struct Chain {
     /// Numbers of a picture in the buffer of a thread, and in that of the batch.
     room: usize,
     kept: usize,
+    /// Words of a picture in the notes of the batch.
+    notes: usize,
 }
 
 impl Step {
@@ -120,6 +136,16 @@ impl Step {
             channels: self.output.channels,
             input: shifted(self.from, self.link.before),
             output: self.place(),
+        }
+    }
+
+    /// Where the notes of its limits lie.
+    fn note_place(&self) -> Grid {
+        let pixel = words(self.output.channels);
+        Grid {
+            origin: self.notes,
+            row: self.output.width * pixel,
+            pixel,
         }
     }
 
@@ -215,21 +241,19 @@ impl Step {
 }
 
 impl Chain {
-    /// For pictures of a height and width; outputs from link `kept_from` on are kept for the
-    /// way back. `None` for links that the loops do not know.
-    pub fn new(
-        links: &[Link],
-        colours: Colours,
-        picture: [usize; 2],
-        kept_from: usize,
-    ) -> Option<Self> {
+    /// For pictures of a height and width. `None` for links that the loops do not know.
+    pub fn new(links: &[Link], colours: Colours, picture: [usize; 2], keep: Keep) -> Option<Self> {
         let mut chain = Self {
             steps: Vec::with_capacity(links.len()),
             colours,
             picture,
-            kept_from,
+            kept_from: match keep {
+                Keep::From(link) => link,
+                Keep::Nothing | Keep::Limits => links.len(),
+            },
             room: 0,
             kept: 0,
+            notes: 0,
         };
         let mut map = chain.picture_map();
         let mut from = map.inside_of(1);
@@ -254,22 +278,28 @@ impl Chain {
                 border,
                 at: 0,
                 sums,
+                notes: chain.notes,
             };
             if !step.is_known(index, &chain.steps) {
                 return None;
             }
-            let place = if index < kept_from {
+            let place = if index < chain.kept_from {
                 &mut chain.room
             } else {
                 &mut chain.kept
             };
             step.at = *place;
             *place += step.len();
+            if keep == Keep::Limits && link.limit.is_some() {
+                chain.notes += words(output.len());
+            }
             sums += (step.taps() + 1) * output.channels;
             (map, inputs, from) = (output, link.outputs, step.place());
             chain.steps.push(step);
         }
-        (!chain.steps.is_empty()).then_some(chain)
+        // The mean over the last map is taken of sums without a limit.
+        let open = chain.steps.last().is_some_and(|s| s.link.limit.is_none());
+        open.then_some(chain)
     }
 
     /// Length of the pooled features.

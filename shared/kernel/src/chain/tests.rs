@@ -153,13 +153,13 @@ fn features_are_as_defined() {
             .map(|n| n.each_ref().map(|n| doubled(n)))
             .collect();
         let pictures = [picture(1), picture(2)];
-        for kept_from in [0, 5, links().len()] {
-            let chain = Chain::new(&links(), colours(), PICTURE, kept_from).unwrap();
+        for keep in [Keep::From(0), Keep::From(5), Keep::Nothing, Keep::Limits] {
+            let chain = Chain::new(&links(), colours(), PICTURE, keep).unwrap();
             let (found, _) = chain.forward(&packed(&chain, &numbers), &pictures.concat());
             let want = pictures.iter().flat_map(|p| define(&weights, &doubled(p)));
             for (at, (got, want)) in found.iter().zip(want).enumerate() {
                 let off = (f64::from(*got) - want).abs();
-                assert!(off < 1e-4, "kept from {kept_from}, {at}: {got}, not {want}");
+                assert!(off < 1e-4, "{keep:?}, {at}: {got}, not {want}");
             }
         }
     });
@@ -170,7 +170,7 @@ fn gradients_are_those_of_finite_differences() {
     at_all_levels_here(|| {
         let numbers = numbers();
         let (pictures, goal) = ([picture(3), picture(4)], goal());
-        let chain = Chain::new(&links(), colours(), PICTURE, 0).unwrap();
+        let chain = Chain::new(&links(), colours(), PICTURE, Keep::From(0)).unwrap();
         let packs = packed(&chain, &numbers);
         let wanted = Wanted {
             weights_from: Some(0),
@@ -235,11 +235,30 @@ fn gradients_are_those_of_finite_differences() {
 }
 
 #[test]
+fn notes_of_the_limits_are_enough_for_the_pictures() {
+    at_all_levels_here(|| {
+        let (numbers, pictures) = (numbers(), [picture(7), picture(8)].concat());
+        let slopes = goal().repeat(2);
+        let gradients = |keep| {
+            let chain = Chain::new(&links(), colours(), PICTURE, keep).unwrap();
+            let packs = packed(&chain, &numbers);
+            let (_, kept) = chain.forward(&packs, &pictures);
+            let wanted = Wanted {
+                weights_from: None,
+                pictures: true,
+            };
+            chain.backward(&packs, &pictures, &kept, &slopes, wanted).1
+        };
+        assert_eq!(gradients(Keep::Limits), gradients(Keep::From(0)));
+    });
+}
+
+#[test]
 fn what_is_held_costs_nothing_and_changes_nothing() {
     let (numbers, pictures) = (numbers(), [picture(5), picture(6)].concat());
     let slopes = goal().repeat(2);
     let gradients = |kept_from, weights_from| {
-        let chain = Chain::new(&links(), colours(), PICTURE, kept_from).unwrap();
+        let chain = Chain::new(&links(), colours(), PICTURE, Keep::From(kept_from)).unwrap();
         let packs = packed(&chain, &numbers);
         let (_, kept) = chain.forward(&packs, &pictures);
         let wanted = Wanted {
@@ -260,7 +279,7 @@ fn links_that_the_loops_do_not_know_are_refused() {
     let known = |change: fn(&mut Vec<Link>)| {
         let mut links = links();
         change(&mut links);
-        Chain::new(&links, colours(), PICTURE, 0).is_some()
+        Chain::new(&links, colours(), PICTURE, Keep::From(0)).is_some()
     };
     assert!(known(|_| {}));
     assert!(!known(Vec::clear));
@@ -270,4 +289,5 @@ fn links_that_the_loops_do_not_know_are_refused() {
     assert!(!known(|links| links[8].plus = Some(2)));
     assert!(!known(|links| links[8].limit = Some(6.0)));
     assert!(!known(|links| links[5].limit = Some(6.0)));
+    assert!(!known(|links| links[11].limit = Some(6.0)));
 }
