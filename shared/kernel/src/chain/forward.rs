@@ -223,7 +223,11 @@ fn note_limits(step: &Step, limit: f32, output: &[f32], notes: &mut [Word]) {
     let (place, notes_place) = (step.place(), step.note_place());
     for y in 0..step.output.height {
         let row = &output[place.at(y, 0)..][..step.output.width * step.output.channels];
-        note(row, limit, &mut notes[notes_place.at(y, 0)..][..notes_place.row]);
+        note(
+            row,
+            limit,
+            &mut notes[notes_place.at(y, 0)..][..notes_place.row],
+        );
     }
 }
 
