@@ -312,15 +312,6 @@ fn exported() -> Vec<(&'static str, NetworkConfig, Vec<f32>)> {
             vec![0.061_798_5, 0.060_853_93],
         ),
         ("xception", xception.clone(), vec![-4.896_764, -4.932_653]),
-        ("lite", lite(2), vec![]),
-        ("lite-even-mirror", even(true, lite(2)), vec![]),
-        (
-            "lite-even-mirror-linear",
-            linear(even(true, lite(3))),
-            vec![],
-        ),
-        ("csn-even-mirror", even(true, tiny_csn()), vec![]),
-        ("lite-13", lite(13), vec![]),
         (
             "xception-linear",
             linear(xception),

@@ -330,7 +330,8 @@ mod tests {
         device.seed(3);
         let mut net = FinderNet::new(&device.clone().autodiff());
         for output in &mut net.outputs {
-            output.weight = Param::from_tensor(output.weight.val().detach() * 10.0);
+            let weight = output.weight.val().inner() * 10.0;
+            output.weight = Param::from_tensor(weight.autodiff());
         }
         for _ in 0..30 {
             net.forward(pictures(4, device).autodiff());

@@ -355,6 +355,8 @@ fn chapters_without_content_are_left_out() {
     let mut report = example();
     report.samples.clear();
     report.distortions.clear();
+    report.filters.clear();
+    report.unseen = None;
     report.comparison.clear();
     report.attacks = None;
     report.checks.clear();
