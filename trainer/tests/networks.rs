@@ -277,12 +277,15 @@ fn input_gradients_of_the_folded_networks_are_right() {
         let count = frames * 3 * SIDE * SIDE;
         let mut judged = 0;
         for at in (0..count).step_by(count / 12 + 1) {
-            let slope_of = |step: f32| (value(at, step) - value(at, -step)) / f64::from(2.0 * step);
-            let (slope, nearer) = (slope_of(2e-3), slope_of(1e-3));
-            if (slope - nearer).abs() > f64::from(0.02 * largest) {
-                // A limit lies within the step: there is no slope to compare with.
+            let step = 2e-3;
+            let [before, here, after] = [-step, 0.0, step].map(|by| value(at, by));
+            let (left, right) = (here - before, after - here);
+            let step = f64::from(step);
+            if (right - left).abs() > step * f64::from(0.05 * largest) {
+                // A limit of some value lies here: there is no slope to compare with.
                 continue;
             }
+            let slope = (left + right) / (2.0 * step);
             judged += 1;
             let apart = (slope as f32 - gradient[at]).abs();
             assert!(
@@ -293,7 +296,7 @@ fn input_gradients_of_the_folded_networks_are_right() {
             );
         }
         assert!(largest > 0.0);
-        assert!(judged >= 8, "{:?}: {judged} pixels", config.architecture);
+        assert!(judged >= 6, "{:?}: {judged} pixels", config.architecture);
     }
 }
 
@@ -312,6 +315,19 @@ fn exported() -> Vec<(&'static str, NetworkConfig, Vec<f32>)> {
             vec![0.061_798_5, 0.060_853_93],
         ),
         ("xception", xception.clone(), vec![-4.896_764, -4.932_653]),
+        ("lite", lite(2), vec![0.380_212_63, 0.368_119_78]),
+        (
+            "lite-even-mirror",
+            even(true, lite(2)),
+            vec![0.383_221_9, 0.375_415_12],
+        ),
+        (
+            "lite-even-mirror-linear",
+            linear(even(true, lite(3))),
+            vec![0.203_337_68, 0.203_091_83],
+        ),
+        ("csn-even-mirror", even(true, tiny_csn()), vec![5.152_193]),
+        ("lite-13", lite(13), vec![1.335_058_9, 1.335_057_9]),
         (
             "xception-linear",
             linear(xception),
