@@ -18,6 +18,7 @@ size = \"tiny\"
 input = 48
 [data]
 validation_share = 0.3
+held_out_share = 0.0
 [train]
 epochs = 4.0
 batch_pairs = 8

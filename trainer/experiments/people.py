@@ -74,7 +74,8 @@ def method(source_method, name):
         return name.split("__")[1]
     told = source_method.split(":")
     if len(told) > 1:
-        return "-" if "," in told[1] else told[1].split("(")[0].strip()
+        name = told[1].split("(")[0].strip()
+        return "-" if "," in name else name
     inner = re.search(r"\(([^,;)+]+)", source_method)
     return (inner.group(1) if inner else source_method).strip()
 
@@ -92,8 +93,8 @@ def main(data, out):
                 name = stem(file)
                 who = person(os.path.basename(folder), name) or "-"
                 how = method(source["method"], name) if source["label"] == "fake" else "-"
-                if (who, how) != ("-", "-"):
-                    kind_of = kind if source["label"] == "fake" else "-"
+                kind_of = kind if source["label"] == "fake" else "-"
+                if (who, kind_of, how) != ("-", "-", "-"):
                     print(f"{folder}/{file}", who, kind_of, how, sep="\t", file=table)
     with open(os.path.join(out, "pairs.tsv"), "w", encoding="utf-8") as table:
         print("fake", "real", "group", "aligned", sep="\t", file=table)
