@@ -9,7 +9,7 @@ use super::stop::listen;
 use crate::device::DeviceArgs;
 use crate::finder::{
     Composer, EvaluateOptions, Figures, FinderConfig, Outcome, Pool, PrepareOptions, Subject,
-    evaluate, onnx_bytes, prepare, preview, read_pictures, train, trained,
+    evaluate, onnx_bytes, prepare, preview, read_empty, read_pictures, train, trained,
 };
 
 /// The firmware's face finder: a small network that learns from a teacher in the file format
@@ -77,6 +77,9 @@ struct Train {
     /// Folder that `finder prepare` has filled
     #[arg(long)]
     data: PathBuf,
+    /// Folder of pictures that show no face, such as animals, plants and rooms; may be repeated
+    #[arg(long)]
+    empty: Vec<PathBuf>,
     /// Run folder; where it holds a checkpoint, the run goes on from it
     #[arg(long)]
     run: PathBuf,
@@ -179,7 +182,10 @@ impl Preview {
 impl Train {
     fn run(self) -> anyhow::Result<()> {
         let device = self.device.open()?;
-        let pictures = read_pictures(&self.data)?;
+        let mut pictures = read_pictures(&self.data)?;
+        for folder in &self.empty {
+            pictures.extend(read_empty(folder)?);
+        }
         let config = FinderConfig {
             steps: self.steps,
             batch: self.batch,

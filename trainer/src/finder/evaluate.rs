@@ -289,7 +289,8 @@ fn landmarks(
             let truth: Vec<Face> = (teacher.find(&frame)?.into_iter())
                 .filter(|face| face.score >= TRUE_FROM && face.bbox.area() >= 32.0 * 32.0)
                 .collect();
-            for (subject, figures) in subjects.iter_mut().zip(figures.iter_mut()) {
+            let told = subjects.iter_mut().zip(figures.iter_mut());
+            for (subject, figures) in told.filter(|(subject, _)| subject.has_landmarks()) {
                 let (least, found) = (subject.default_score(), subject.find(&frame)?);
                 for face in &truth {
                     let same =

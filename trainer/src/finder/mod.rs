@@ -30,7 +30,7 @@ pub use loss::{LossParts, finder_loss};
 pub use network::{FinderNet, onnx_bytes};
 pub use picture::{Canvas, Patch, Pyramid};
 pub use pool::{Loaded, Pool};
-pub use prepare::{PrepareOptions, prepare};
+pub use prepare::{PrepareOptions, prepare, read_empty};
 pub use preview::preview;
 pub use recall::{Known, Recall, Tally};
 pub use store::{Meta, Picture, read_pictures};

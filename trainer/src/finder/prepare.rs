@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unmask_shared::bundle::sha256_hex;
 use unmask_shared::geometry::{FaceBox, Similarity};
-use unmask_shared::media::{Frame, list_media};
+use unmask_shared::media::{Frame, list_media, read_picture};
 
 use super::people;
 use super::picture::{Canvas, Patch, Pyramid, map_ellipse, shrunk};
@@ -160,21 +161,51 @@ fn read(teacher: &mut Teacher, folder: &Path, file: &Path, frames: usize) -> Res
     Ok(pictures)
 }
 
-/// A stored picture of a frame, not larger than needed.
+/// Pictures that are known to show no face: whatever a finder sees there is wrong, and no
+/// teacher is asked.
+///
+/// # Errors
+/// When the folder holds none, or one cannot be read.
+pub fn read_empty(folder: &Path) -> Result<Vec<Picture>> {
+    let files = list_media(folder)?;
+    let read = files.par_iter().map(|file| {
+        let mut frame = Frame::default();
+        read_picture(file, &mut frame)?;
+        let group = file.parent().unwrap_or(file).to_string_lossy().into_owned();
+        let (small, [width, height]) = stored(&frame);
+        Picture::new(
+            Meta {
+                group,
+                faces: Vec::new(),
+            },
+            width,
+            height,
+            &small,
+        )
+    });
+    read.collect()
+}
+
+/// A stored picture of a frame.
 fn label(teacher: &mut Teacher, group: &str, frame: &Frame) -> Result<Picture> {
-    let (width, height) = (frame.width, frame.height);
-    let shrink = (SIDE_MAX / width.max(height) as f32).min(1.0);
-    let size = [width, height].map(|side| ((side as f32 * shrink).round() as usize).max(1));
-    let picture = Pyramid::new(width, height, frame.rgb.clone());
-    let small = if shrink < 1.0 {
-        shrunk(&picture, size[0], size[1])
-    } else {
-        frame.rgb.clone()
-    };
+    let (small, size) = stored(frame);
     let small_picture = Pyramid::new(size[0], size[1], small.clone());
     let faces = ask(teacher, &small_picture)?;
     let group = group.to_owned();
     Picture::new(Meta { group, faces }, size[0], size[1], &small)
+}
+
+/// A frame, not larger than needed, and its width and height.
+fn stored(frame: &Frame) -> (Vec<u8>, [usize; 2]) {
+    let (width, height) = (frame.width, frame.height);
+    let shrink = (SIDE_MAX / width.max(height) as f32).min(1.0);
+    let size = [width, height].map(|side| ((side as f32 * shrink).round() as usize).max(1));
+    if shrink < 1.0 {
+        let picture = Pyramid::new(width, height, frame.rgb.clone());
+        (shrunk(&picture, size[0], size[1]), size)
+    } else {
+        (frame.rgb.clone(), size)
+    }
 }
 
 /// Around pictures.

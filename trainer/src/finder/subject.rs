@@ -82,6 +82,11 @@ impl Subject {
         }
     }
 
+    /// Whether it tells where eyes, nose and mouth are.
+    pub fn has_landmarks(&self) -> bool {
+        !matches!(self.kind, Kind::Cascade(_))
+    }
+
     /// Every face that it may see in a frame, as it is.
     ///
     /// # Errors
