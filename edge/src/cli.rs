@@ -16,6 +16,7 @@ use crate::log::LogCommand;
 use crate::model::{ModelArgs, ModelCommand};
 use crate::report::ExitStatus;
 use crate::review::ReviewCommand;
+use crate::search::FinderArgs;
 use crate::service::RunArgs;
 use crate::source::SourceError;
 
@@ -113,12 +114,18 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     /// The model.
     pub model: ModelArgs,
+    #[command(flatten)]
+    /// What finds the faces.
+    pub finder: FinderArgs,
     /// text for people, jsonl for one JSON object per file
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Look for faces in every so many frames of a video
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub every: u32,
+    /// Tell the network's raw score of every decision, too (jsonl)
+    #[arg(long)]
+    pub logits: bool,
 }
 
 /// Arguments of `bench`.
@@ -127,6 +134,9 @@ pub struct BenchArgs {
     #[command(flatten)]
     /// The model.
     pub model: ModelArgs,
+    #[command(flatten)]
+    /// What finds the faces.
+    pub finder: FinderArgs,
     /// text for people, json for one object
     #[arg(long, value_enum, default_value_t)]
     pub format: BenchFormat,
@@ -141,6 +151,9 @@ pub struct DemoArgs {
     #[command(flatten)]
     /// The model.
     pub model: ModelArgs,
+    #[command(flatten)]
+    /// What finds the faces.
+    pub finder: FinderArgs,
     /// Makes the people and decides whose face is swapped
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -173,12 +186,15 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
                 paths: args.paths,
                 format: args.format,
                 every: args.every,
+                finder: args.finder.open()?,
+                logits: args.logits,
             };
             analyze(&bundle, &options, out)
         }
         Command::Bench(args) => {
             let bundle = args.model.open()?.0;
-            let report = bench::measure(&bundle, f64::from(args.seconds))?;
+            let finder = args.finder.open()?;
+            let report = bench::measure(&bundle, &finder, f64::from(args.seconds))?;
             bench::write(&report, args.format, out)?;
             Ok(ExitStatus::Nothing)
         }
@@ -190,6 +206,7 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
                 seeds: args.seeds,
                 format: args.format,
                 picture: Some(args.picture),
+                finder: args.finder.open()?,
             };
             demo(&bundle, &options, out)
         }

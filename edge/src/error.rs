@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use unmask_shared::bundle::BundleError;
 use unmask_shared::engine::EngineError;
+use unmask_shared::face::FinderError;
 use unmask_shared::settings::SettingsError;
 use unmask_shared::verdict::VerdictError;
 
@@ -29,6 +30,9 @@ pub enum EdgeError {
     /// The network cannot be loaded or run.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The face finder cannot be used.
+    #[error(transparent)]
+    Finder(#[from] FinderError),
     /// Events cannot be logged, or a log cannot be read.
     #[error(transparent)]
     Log(#[from] RecordError),

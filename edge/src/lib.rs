@@ -1,7 +1,7 @@
 //! Watches video for manipulated faces, on the device that has the camera.
 //!
 //! The way of a frame: [`source`] delivers it, from cameras through [`capture`],
-//! [`search`] finds faces, [`track`]
+//! [`scene`] sees where the picture is cut, [`search`] finds faces, [`track`]
 //! follows them, [`pipeline`] crops each face and shows it to the [`network`], and
 //! each [`person`] collects a verdict, which [`alarm`], [`serial`] and [`service`]
 //! show to others. [`run`], [`analyze`], [`mod@bench`] and
@@ -35,6 +35,7 @@ pub mod pipeline;
 pub mod report;
 pub mod review;
 pub mod run;
+pub mod scene;
 pub mod search;
 pub mod serial;
 pub mod service;

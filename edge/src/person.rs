@@ -2,12 +2,13 @@
 
 use unmask_shared::calibration::sigmoid;
 use unmask_shared::engine::{EngineError, Step};
-use unmask_shared::geometry::FaceBox;
+use unmask_shared::geometry::{FaceBox, Point};
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::verdict::{Reason, SequentialTest, Verdict, VerdictConfig, VerdictError};
 
 use crate::network::{Judge, Network};
+use crate::track::Track;
 
 /// A verdict of "manipulated" that was later taken back still counts for the
 /// whole track if it was held for this many judged frames.
@@ -26,6 +27,9 @@ pub struct Person {
     pub frames: u32,
     /// Where the face is, in pixels of the frame.
     pub bbox: FaceBox,
+    /// Where its eyes, nose and mouth are, in the order of
+    /// [`unmask_shared::face::Face::landmarks`].
+    pub landmarks: [Point; 5],
     /// Raw score of the latest decision: of the latest frame, or of the latest
     /// clip for a network that judges clips.
     pub logit: f32,
@@ -34,6 +38,8 @@ pub struct Person {
     pub(crate) key: u64,
     judge: Box<dyn Judge>,
     test: SequentialTest,
+    /// Whether it is a face at all; see [`Track::is_face`].
+    is_face: bool,
     /// Whether the latest look gave a decision.
     is_decided: bool,
     /// Of the frames since the last decision.
@@ -43,6 +49,8 @@ pub struct Person {
     /// Sum of their evidence, whatever the quality of their frames.
     llr_sum: f64,
     frames_manipulated: u32,
+    /// The verdict that others were told last.
+    told: Verdict,
 }
 
 /// Why a face cannot be judged.
@@ -59,9 +67,8 @@ pub enum JudgeError {
 impl Person {
     /// Somebody new, seen first in `frame`.
     pub(crate) fn new(
-        key: u64,
+        track: &Track,
         frame: u64,
-        bbox: FaceBox,
         network: &dyn Network,
         manifest: &Manifest,
     ) -> Result<Self, JudgeError> {
@@ -70,18 +77,28 @@ impl Person {
             first_frame: frame,
             last_frame: frame,
             frames: 0,
-            bbox,
+            bbox: track.bbox,
+            landmarks: track.landmarks,
             logit: f32::NAN,
             evidence: Vec::new(),
-            key,
+            key: track.key,
             judge: network.begin()?,
             test: SequentialTest::new(manifest.verdict, manifest.calibration)?,
+            is_face: track.is_face(),
             is_decided: false,
             quality: QualityMean::default(),
             decisions: 0,
             llr_sum: 0.0,
             frames_manipulated: 0,
+            told: Verdict::Undecided,
         })
+    }
+
+    /// Takes over where the face is believed to be, and whether it is one.
+    pub(crate) fn follow(&mut self, track: &Track) {
+        self.bbox = track.bbox;
+        self.landmarks = track.landmarks;
+        self.is_face = track.is_face();
     }
 
     /// Shows the network the next crop of the face; tells whether it decided on
@@ -96,14 +113,18 @@ impl Person {
     }
 
     /// Adds the latest look to the case.
-    pub(crate) fn judge(&mut self, quality: &Quality, manifest: &Manifest) -> Verdict {
+    pub(crate) fn judge(&mut self, quality: &Quality, manifest: &Manifest) {
         self.quality.add(quality);
         self.count(manifest);
-        let verdict = self.verdict();
-        if verdict == Verdict::Manipulated {
+        if self.verdict() == Verdict::Manipulated {
             self.frames_manipulated = self.frames_manipulated.saturating_add(1);
         }
-        verdict
+    }
+
+    /// Whether there is another verdict than when this was asked last.
+    pub(crate) fn has_news(&mut self) -> bool {
+        let verdict = self.verdict();
+        std::mem::replace(&mut self.told, verdict) != verdict
     }
 
     /// Ends the case: somebody who left before a clip was full is judged by
@@ -134,7 +155,11 @@ impl Person {
         let Some(quality) = std::mem::take(&mut self.quality).mean() else {
             return;
         };
-        self.test.push(self.logit, &quality);
+        if self.is_face {
+            self.test.push(self.logit, &quality);
+        } else {
+            self.test.skip(Reason::NotAFace);
+        }
         if self.logit.is_finite() {
             self.decisions = self.decisions.saturating_add(1);
             self.llr_sum += f64::from(manifest.calibration.llr(self.logit));
@@ -146,15 +171,19 @@ impl Person {
         self.test.configure(verdict)
     }
 
-    /// The verdict as of the latest frame.
+    /// The verdict as of the latest frame. There is none on what is not a face.
     pub fn verdict(&self) -> Verdict {
-        self.test.verdict()
+        if self.is_face {
+            self.test.verdict()
+        } else {
+            Verdict::Undecided
+        }
     }
 
     /// The verdict on the whole track: manipulated also where that was said for
     /// [`HELD_FRAMES_MIN`] frames and taken back later.
     pub fn overall_verdict(&self) -> Verdict {
-        if self.frames_manipulated >= HELD_FRAMES_MIN {
+        if self.is_face && self.frames_manipulated >= HELD_FRAMES_MIN {
             return Verdict::Manipulated;
         }
         self.verdict()
@@ -163,10 +192,17 @@ impl Person {
     /// Why there is no verdict; `None` where there is one.
     pub fn reason(&self) -> Option<Reason> {
         match self.test.reason() {
+            _ if !self.is_face => Some(Reason::NotAFace),
             // The face is seen, its first clip is not full yet.
             Some(Reason::NoFace) if self.frames > 0 => Some(Reason::TooShort),
             reason => reason,
         }
+    }
+
+    /// Decisions that count for the verdict, and those that do not: for the quality of
+    /// their frames, or because it was no face. Together, the frames that were judged.
+    pub fn decisions(&self) -> (u32, u32) {
+        (self.test.frames(), self.test.frames_skipped())
     }
 
     /// Evidence collected for the verdict, nats.
@@ -176,9 +212,9 @@ impl Person {
 
     /// Calibrated score, 0 (genuine) to 1 (manipulated), from the mean evidence
     /// of the frames that were good enough, or of all frames where none was.
-    /// `None` before the first decision.
+    /// `None` before the first decision, and for what is not a face.
     pub fn score(&self) -> Option<f32> {
-        if self.decisions == 0 {
+        if self.decisions == 0 || !self.is_face {
             return None;
         }
         if self.test.frames() > 0 {
@@ -201,6 +237,7 @@ struct QualityMean {
     luma: f32,
     face_px: f32,
     turn_deg: f32,
+    pitch_deg: f32,
 }
 
 impl QualityMean {
@@ -211,6 +248,7 @@ impl QualityMean {
         self.luma += share * (quality.luma - self.luma);
         self.face_px += share * (quality.face_px - self.face_px);
         self.turn_deg += share * (quality.turn_deg - self.turn_deg);
+        self.pitch_deg += share * (quality.pitch_deg - self.pitch_deg);
     }
 
     /// `None` without a frame.
@@ -220,6 +258,7 @@ impl QualityMean {
             luma: self.luma,
             face_px: self.face_px,
             turn_deg: self.turn_deg,
+            pitch_deg: self.pitch_deg,
         })
     }
 }

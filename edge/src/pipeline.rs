@@ -1,34 +1,32 @@
-//! The way of a frame: faces, tracks, crop, network, verdict.
+//! The way of a frame: cuts, faces, tracks, crop, network, verdict.
 
 use std::time::Instant;
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::{Engine, EngineError};
 use unmask_shared::event::EventKind;
-use unmask_shared::face::{Face, FinderConfig, FinderError, builtin_finder};
+use unmask_shared::face::{Face, FinderChoice, FinderError};
 use unmask_shared::geometry::CropSpec;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
-use unmask_shared::verdict::{Verdict, VerdictConfig, VerdictError};
+use unmask_shared::verdict::{VerdictConfig, VerdictError};
 
 use crate::network::Network;
 use crate::person::{JudgeError, Person};
-use crate::search::{FaceDetector, FaceSearch};
+use crate::scene::{Change, SceneWatch};
+use crate::search::{FaceDetector, FaceSearch, SearchConfig};
 use crate::source::Frame;
 use crate::stopwatch::{Stage, Stopwatch};
-use crate::track::{Tracker, TrackerConfig};
+use crate::track::{Track, Tracker, TrackerConfig};
 
 /// How a stream is watched.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PipelineConfig {
-    /// Faces are looked for in every so many frames, at least 1.
+    /// Faces are looked for in every so many frames, at least 1, and after a cut.
     pub detect_every: u32,
-    /// Whether frames that seem to hold no face are searched a second time with
-    /// a margin around them.
-    pub padded_search: bool,
-    /// How faces are found.
-    pub finder: FinderConfig,
+    /// How they are looked for.
+    pub search: SearchConfig,
     /// How they are followed.
     pub tracker: TrackerConfig,
 }
@@ -37,12 +35,14 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             detect_every: 5,
-            padded_search: false,
-            finder: FinderConfig::default(),
+            search: SearchConfig::default(),
             tracker: TrackerConfig::default(),
         }
     }
 }
+
+/// Time between frames that do not tell it, seconds.
+const UNTIMED_S: f32 = 0.04;
 
 /// Why a frame could not be judged.
 #[derive(Debug, thiserror::Error)]
@@ -71,35 +71,40 @@ pub struct Pipeline {
     manifest: Manifest,
     search: Box<dyn FaceDetector>,
     faces: Vec<Face>,
+    scene: SceneWatch,
     tracker: Tracker,
     people: Vec<Person>,
     next_id: u32,
     frames_since_search: u32,
     size: (usize, usize),
+    /// Time stamp of the last frame.
+    time_us: Option<u64>,
     crop: Vec<f32>,
     /// How long the stages take.
     pub stopwatch: Stopwatch,
 }
 
 impl Pipeline {
-    /// A pipeline with a model of its own.
+    /// A pipeline with a model of its own and the built-in face finder.
     pub fn open(bundle: &Bundle, config: PipelineConfig) -> Result<Self, PipelineError> {
-        Self::new(Engine::load(bundle)?, bundle.manifest.clone(), config)
+        let (engine, manifest) = (Engine::load(bundle)?, bundle.manifest.clone());
+        Self::new(engine, &FinderChoice::BuiltIn, manifest, config)
     }
 
     /// A pipeline with a model that others may be using too.
     pub fn new(
         engine: Engine,
+        finder: &FinderChoice,
         manifest: Manifest,
         config: PipelineConfig,
     ) -> Result<Self, PipelineError> {
-        let search = FaceSearch::new(builtin_finder(config.finder)?, config.padded_search);
+        let search = FaceSearch::new(finder, config.search)?;
         let (network, search) = (Box::new(engine), Box::new(search));
         Ok(Self::with_parts(network, search, manifest, config))
     }
 
-    /// A pipeline with something else in place of network or face finder; `config.finder`
-    /// and `config.padded_search` say nothing then.
+    /// A pipeline with something else in place of network or face finder; `config.search`
+    /// says nothing then.
     pub fn with_parts(
         network: Box<dyn Network>,
         search: Box<dyn FaceDetector>,
@@ -113,11 +118,13 @@ impl Pipeline {
             manifest,
             search,
             faces: Vec::new(),
+            scene: SceneWatch::default(),
             tracker: Tracker::new(config.tracker),
             people: Vec::with_capacity(config.tracker.tracks_max),
             next_id: 1,
             frames_since_search: u32::MAX,
             size: (0, 0),
+            time_us: None,
             crop: vec![0.0; 3 * side * side],
             stopwatch: Stopwatch::default(),
         }
@@ -130,15 +137,29 @@ impl Pipeline {
             self.size = (frame.width, frame.height);
         }
         self.frames_since_search = self.frames_since_search.saturating_add(1);
+        let start = Instant::now();
+        let change = self.scene.look(&frame.view()?);
+        if change == Change::Cut {
+            self.end_all(on_event)?;
+            self.search.reset();
+        }
+        let seconds = self.seconds_since_last(frame.time_us);
+        self.tracker.advance(seconds);
+        let mut took_ms = start.elapsed().as_secs_f32() * 1e3;
+        if change == Change::Flash {
+            // It may turn out to be a cut: then it was somebody else.
+            return self.meet_and_part(frame.index, on_event);
+        }
         if self.frames_since_search >= self.config.detect_every {
             self.frames_since_search = 0;
             let (search, faces) = (&mut self.search, &mut self.faces);
             self.stopwatch
                 .time(Stage::Detect, || search.detect(frame, faces))?;
-            self.follow(true);
-        } else {
-            self.follow(false);
+            let start = Instant::now();
+            self.tracker.correct(faces);
+            took_ms += start.elapsed().as_secs_f32() * 1e3;
         }
+        self.stopwatch.note(Stage::Track, took_ms);
         self.meet_and_part(frame.index, on_event)?;
         self.judge_all(frame, on_event)
     }
@@ -179,9 +200,8 @@ impl Pipeline {
             }
         }
         let ended = self.end_all(on_event);
-        self.search.reset();
         self.next_id = 1;
-        self.size = (0, 0);
+        self.forget();
         ended
     }
 
@@ -192,20 +212,25 @@ impl Pipeline {
     /// When the network fails on a last clip; everybody has left all the same.
     pub fn lose_sight(&mut self, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
         let left = self.end_all(on_event);
-        self.search.reset();
-        self.size = (0, 0);
+        self.forget();
         left
     }
 
-    /// Moves the tracks on, by the faces that were found if there was a search.
-    fn follow(&mut self, was_searched: bool) {
-        let (tracker, faces) = (&mut self.tracker, &self.faces);
-        self.stopwatch.time(Stage::Track, || {
-            tracker.advance();
-            if was_searched {
-                tracker.correct(faces);
-            }
-        });
+    /// The next frame is a first one.
+    fn forget(&mut self) {
+        self.search.reset();
+        self.scene.reset();
+        (self.size, self.time_us) = ((0, 0), None);
+    }
+
+    /// From the last frame to this one.
+    fn seconds_since_last(&mut self, time_us: u64) -> f32 {
+        match self.time_us.replace(time_us) {
+            None => 0.0,
+            Some(last) if last < time_us => (time_us - last) as f32 * 1e-6,
+            // Stamps that stand still or go back tell nothing.
+            Some(_) => UNTIMED_S,
+        }
     }
 
     /// Brings the people in line with the tracks.
@@ -214,11 +239,10 @@ impl Pipeline {
         frame: u64,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(), PipelineError> {
-        let tracks = self.tracker.tracks();
-        let manifest = &self.manifest;
+        let (tracker, manifest) = (&self.tracker, &self.manifest);
         let mut left = Ok(());
         self.people.retain_mut(|person| {
-            let stays = tracks.iter().any(|track| track.key == person.key);
+            let stays = tracker.get(person.key).is_some();
             if !stays && person.is_announced() {
                 let judged = part(person, manifest, on_event);
                 if left.is_ok() {
@@ -228,19 +252,15 @@ impl Pipeline {
             stays
         });
         left?;
-        for track in tracks {
-            if !self.people.iter().any(|person| person.key == track.key) {
-                let person =
-                    Person::new(track.key, frame, track.bbox, &*self.network, &self.manifest)?;
+        // People and tracks are in the order of their keys, and new ones come last.
+        for (at, track) in tracker.tracks().iter().enumerate() {
+            if at == self.people.len() {
+                let person = Person::new(track, frame, &*self.network, manifest)?;
                 self.people.push(person);
             }
-            let known = self
-                .people
-                .iter_mut()
-                .find(|person| person.key == track.key);
-            if let Some(person) = known {
-                person.bbox = track.bbox;
-                if self.tracker.is_confirmed(track) && !person.is_announced() {
+            if let Some(person) = self.people.get_mut(at) {
+                person.follow(track);
+                if tracker.is_confirmed(track) && !person.is_announced() {
                     announce(person, &mut self.next_id, on_event);
                 }
             }
@@ -257,23 +277,22 @@ impl Pipeline {
         let side = self.network.crop_side();
         let (watch, crop) = (&mut self.stopwatch, &mut self.crop);
         for person in &mut self.people {
-            let in_view = |t: &&crate::track::Track| t.key == person.key && t.is_in_view();
-            if self.tracker.tracks().iter().find(in_view).is_none() {
+            if !self.tracker.get(person.key).is_some_and(Track::is_in_view) {
                 continue;
             }
             person.last_frame = frame.index;
-            let to_crop = self.manifest.crop.from_box(&person.bbox);
+            let to_crop = self.manifest.crop.of_face(&person.landmarks);
+            let to_crop = to_crop.ok_or(ImageError::Transform)?;
             watch.time(Stage::Crop, || crop_planar(&view, &to_crop, side, crop))?;
             let start = Instant::now();
             if person.look(crop)? {
                 watch.note(Stage::Network, start.elapsed().as_secs_f32() * 1e3);
             }
-            let before = person.verdict();
-            let verdict = watch.time(Stage::Verdict, || {
-                let quality = Quality::of_crop(crop, side, person.bbox.width);
-                person.judge(&quality, &self.manifest)
+            watch.time(Stage::Verdict, || {
+                let quality = Quality::of_crop(crop, side, &person.landmarks);
+                person.judge(&quality, &self.manifest);
             });
-            if verdict != before && person.is_announced() {
+            if person.is_announced() && person.has_news() {
                 on_event(EventKind::VerdictChanged, person);
             }
         }
@@ -307,7 +326,7 @@ fn announce(person: &mut Person, next_id: &mut u32, on_event: &mut OnEvent<'_>) 
     person.id = *next_id;
     *next_id = next_id.saturating_add(1);
     on_event(EventKind::TrackStarted, person);
-    if person.verdict() != Verdict::Undecided {
+    if person.has_news() {
         on_event(EventKind::VerdictChanged, person);
     }
 }

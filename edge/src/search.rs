@@ -1,7 +1,10 @@
 //! Finding faces, also those that fill the whole picture.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use unmask_arena::within;
-use unmask_shared::face::{Face, Finder, FinderError};
+use unmask_shared::face::{Face, Finder, FinderChoice, FinderConfig, FinderError, keep_surest};
 use unmask_shared::geometry::Point;
 use unmask_shared::sample::RgbView;
 
@@ -14,6 +17,64 @@ const MARGIN: f32 = 0.4;
 const PADDED_SIDE_MAX: usize = 1280;
 /// Frames in which a search with a margin is tried in vain before it is given up.
 const PADDED_TRIES_MAX: u32 = 6;
+/// Of searches in a row that find nothing, the first few are repeated more finely ...
+const FINE_FIRST: u32 = 3;
+/// ... and then one in so many.
+const FINE_EVERY: u32 = 6;
+/// Faces so many times as wide as the smallest that a coarse search sees do not need a fine one.
+const COARSE_AGAIN: f32 = 1.5;
+
+/// How thoroughly faces are looked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SearchConfig {
+    /// The first look.
+    pub finder: FinderConfig,
+    /// Longest side of the copy in a finer look, pixels; `None` for none.
+    pub fine_side_px: Option<u32>,
+    /// When there is a finer look.
+    pub fine: Fine,
+    /// Whether frames that seem to hold no face are searched once more with a margin of repeated
+    /// edge pixels.
+    pub padded: bool,
+}
+
+/// When a finer look follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fine {
+    /// At times where nothing is found, and as long as it finds small faces only.
+    WhereNothing,
+    /// Always, as in pictures, which are not seen again.
+    Always,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self {
+            finder: FinderConfig::default(),
+            fine_side_px: Some(640),
+            fine: Fine::WhereNothing,
+            padded: false,
+        }
+    }
+}
+
+/// Which face finder to use.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FinderArgs {
+    /// ONNX file of a face finder with the outputs of YuNet, instead of the one that is built in
+    #[arg(long, value_name = "FILE")]
+    pub finder: Option<PathBuf>,
+}
+
+impl FinderArgs {
+    /// The face finder.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn open(&self) -> Result<FinderChoice, FinderError> {
+        FinderChoice::open(self.finder.as_deref())
+    }
+}
 
 /// Finds faces in the frames of a stream: the seam at which something else takes the place of
 /// the face finder, as in a simulation of a day.
@@ -28,28 +89,92 @@ pub trait FaceDetector {
     fn reset(&mut self);
 }
 
-/// Looks for faces; where there seem to be none, once more in a frame with a
-/// margin of repeated edge pixels.
+/// Looks for faces, more than once where it is worth it.
 pub struct FaceSearch {
-    finder: Box<dyn Finder>,
-    /// Width and height of the last picture, without a margin and with one.
-    sizes: [(usize, usize); 2],
+    config: SearchConfig,
+    coarse: Look,
+    fine: Option<Look>,
+    /// The coarse finder on a frame with a margin: another size of picture.
     padded: Frame,
+    padded_size: (usize, usize),
     padded_tries_left: u32,
-    padding: bool,
+    /// Whether the fine look is the first one, since the last faces were small.
+    is_fine: bool,
+    /// Searches in a row that found nothing.
+    empty: u32,
+    more: Vec<Face>,
 }
 
 impl FaceSearch {
-    /// `padding` allows the second look, which doubles the time for frames
-    /// without faces.
-    pub fn new(finder: Box<dyn Finder>, padding: bool) -> Self {
-        Self {
+    /// Takes finders from `choice`.
+    ///
+    /// # Errors
+    /// Settings out of range.
+    pub fn new(choice: &FinderChoice, config: SearchConfig) -> Result<Self, FinderError> {
+        let finder = |longest_side_px| {
+            choice.finder(FinderConfig {
+                longest_side_px,
+                ..config.finder
+            })
+        };
+        let coarse = finder(config.finder.longest_side_px)?;
+        let fine = config.fine_side_px.map(finder).transpose()?;
+        Ok(Self::with_finders(config, coarse, fine))
+    }
+
+    fn with_finders(
+        config: SearchConfig,
+        coarse: Box<dyn Finder>,
+        fine: Option<Box<dyn Finder>>,
+    ) -> Self {
+        let look = |finder| Look {
             finder,
-            sizes: [(0, 0); 2],
+            size: (0, 0),
+        };
+        Self {
+            config,
+            coarse: look(coarse),
+            fine: fine.map(look),
             padded: Frame::default(),
+            padded_size: (0, 0),
             padded_tries_left: PADDED_TRIES_MAX,
-            padding,
+            is_fine: false,
+            empty: 0,
+            more: Vec::new(),
         }
+    }
+
+    /// Looks at the frame as it is, finely where it is worth it.
+    fn look(&mut self, view: &RgbView<'_>, faces: &mut Vec<Face>) -> Result<(), FinderError> {
+        let Some(fine) = self.fine.as_mut() else {
+            return self.coarse.find(view, faces);
+        };
+        if self.config.fine == Fine::Always {
+            self.coarse.find(view, faces)?;
+            fine.find(view, &mut self.more)?;
+            faces.append(&mut self.more);
+            keep_surest(faces);
+            return Ok(());
+        }
+        let least = self
+            .coarse
+            .finder
+            .smallest_face_px(view.width(), view.height());
+        if fine.finder.smallest_face_px(view.width(), view.height()) >= least {
+            return self.coarse.find(view, faces);
+        }
+        match self.is_fine {
+            true => fine.find(view, faces)?,
+            false => self.coarse.find(view, faces)?,
+        }
+        let is_due = self.empty < FINE_FIRST || self.empty.is_multiple_of(FINE_EVERY);
+        if !self.is_fine && faces.is_empty() && is_due {
+            fine.find(view, faces)?;
+        }
+        self.is_fine = faces
+            .iter()
+            .any(|face| face.face_px() < COARSE_AGAIN * least);
+        Ok(())
     }
 
     /// Looks at a frame with a margin around it.
@@ -58,8 +183,10 @@ impl FaceSearch {
         let step = longest.div_ceil(PADDED_SIDE_MAX).max(1);
         let margin = (MARGIN * longest as f32) as usize / step;
         pad_edges(frame, step, margin, &mut self.padded);
-        let view = self.padded.view()?;
-        look(&mut *self.finder, &view, &mut self.sizes[1], faces)?;
+        std::mem::swap(&mut self.coarse.size, &mut self.padded_size);
+        let found = self.coarse.find(&self.padded.view()?, faces);
+        std::mem::swap(&mut self.coarse.size, &mut self.padded_size);
+        found?;
         faces.retain_mut(|face| {
             *face = unpadded(face, step as f32, margin as f32);
             let centre = face.bbox.centre();
@@ -72,11 +199,14 @@ impl FaceSearch {
 
 impl FaceDetector for FaceSearch {
     fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), FinderError> {
-        look(&mut *self.finder, &frame.view()?, &mut self.sizes[0], faces)?;
+        self.look(&frame.view()?, faces)?;
         if !faces.is_empty() {
             // A face with surroundings: its stream needs no margin.
-            self.padded_tries_left = 0;
-        } else if self.padding && self.padded_tries_left > 0 {
+            (self.padded_tries_left, self.empty) = (0, 0);
+            return Ok(());
+        }
+        self.empty = self.empty.saturating_add(1);
+        if self.config.padded && self.padded_tries_left > 0 {
             self.look_padded(frame, faces)?;
             self.padded_tries_left = match faces.is_empty() {
                 true => self.padded_tries_left - 1,
@@ -88,22 +218,26 @@ impl FaceDetector for FaceSearch {
 
     fn reset(&mut self) {
         self.padded_tries_left = PADDED_TRIES_MAX;
+        (self.is_fine, self.empty) = (false, 0);
     }
 }
 
-/// Searches one picture. The finder makes its lists anew for each, a few thousand small ones,
-/// which the arena holds; what it keeps, it makes for the first picture of a size.
-fn look(
-    finder: &mut dyn Finder,
-    view: &RgbView<'_>,
-    last: &mut (usize, usize),
-    faces: &mut Vec<Face>,
-) -> Result<(), FinderError> {
-    let size = (view.width(), view.height());
-    if std::mem::replace(last, size) == size {
-        within(|| finder.find(view, faces))
-    } else {
-        finder.find(view, faces)
+/// A finder, and width and height of the last picture that it saw.
+struct Look {
+    finder: Box<dyn Finder>,
+    size: (usize, usize),
+}
+
+impl Look {
+    /// Searches one picture. The finder may make its lists anew for each, small ones, which the
+    /// arena holds; what it keeps, it makes for the first picture of a size.
+    fn find(&mut self, view: &RgbView<'_>, faces: &mut Vec<Face>) -> Result<(), FinderError> {
+        let size = (view.width(), view.height());
+        if std::mem::replace(&mut self.size, size) == size {
+            within(|| self.finder.find(view, faces))
+        } else {
+            self.finder.find(view, faces)
+        }
     }
 }
 
@@ -117,5 +251,133 @@ fn unpadded(face: &Face, step: f32, margin: f32) -> Face {
         bbox,
         landmarks: (face.landmarks).map(|point| Point::new(place(point.x), place(point.y))),
         score: face.score,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use unmask_shared::geometry::FaceBox;
+
+    use super::*;
+
+    /// Sees a face where it is wide enough, and counts its looks.
+    struct Eye {
+        least: f32,
+        width: Arc<AtomicU32>,
+        looks: Arc<AtomicU32>,
+    }
+
+    impl Finder for Eye {
+        fn find(&mut self, view: &RgbView<'_>, faces: &mut Vec<Face>) -> Result<(), FinderError> {
+            self.looks.fetch_add(1, Relaxed);
+            faces.clear();
+            let width = self.width.load(Relaxed) as f32;
+            let bbox = FaceBox {
+                x: 0.5 * (view.width() as f32 - width),
+                y: 0.5 * (view.height() as f32 - width),
+                width,
+                height: width,
+            };
+            if width >= self.least {
+                faces.push(Face {
+                    bbox,
+                    landmarks: bbox.mean_landmarks(),
+                    score: 0.9,
+                });
+            }
+            Ok(())
+        }
+
+        fn smallest_face_px(&self, _: usize, _: usize) -> f32 {
+            self.least
+        }
+    }
+
+    /// A search among faces of one width that can be set, and the looks of its finders.
+    fn search(config: SearchConfig) -> (FaceSearch, Arc<AtomicU32>, [Arc<AtomicU32>; 2]) {
+        let width = Arc::new(AtomicU32::new(0));
+        let looks = [0, 0].map(|count| Arc::new(AtomicU32::new(count)));
+        let eye = |least, looks: &Arc<AtomicU32>| {
+            Box::new(Eye {
+                least,
+                width: Arc::clone(&width),
+                looks: Arc::clone(looks),
+            })
+        };
+        let (coarse, fine) = (eye(60.0, &looks[0]), eye(30.0, &looks[1]));
+        let search = FaceSearch::with_finders(config, coarse, Some(fine));
+        (search, width, looks)
+    }
+
+    fn frame() -> Frame {
+        Frame {
+            width: 320,
+            height: 240,
+            rgb: vec![9; 320 * 240 * 3],
+            ..Frame::default()
+        }
+    }
+
+    #[test]
+    fn small_faces_are_followed_finely_and_large_ones_coarsely() {
+        let (mut search, width, looks) = search(SearchConfig::default());
+        let mut faces = Vec::new();
+        let mut look = |count: u32| {
+            let before = looks.each_ref().map(|looks| looks.load(Relaxed));
+            for _ in 0..count {
+                search.detect(&frame(), &mut faces).unwrap();
+            }
+            let after = looks.each_ref().map(|looks| looks.load(Relaxed));
+            (faces.len(), after[0] - before[0], after[1] - before[1])
+        };
+        // Nobody: the first three times, and every sixth.
+        assert_eq!(look(30), (0, 30, 3 + 4));
+        width.store(40, Relaxed);
+        assert_eq!(look(1), (1, 1, 1));
+        assert_eq!(look(10), (1, 0, 10));
+        // Coming closer: one more fine look shows that it is not needed.
+        width.store(200, Relaxed);
+        assert_eq!(look(10), (1, 9, 1));
+        width.store(0, Relaxed);
+        assert_eq!(look(2), (0, 2, 2));
+    }
+
+    #[test]
+    fn pictures_are_seen_both_ways_and_each_face_once() {
+        let config = SearchConfig {
+            fine: Fine::Always,
+            ..SearchConfig::default()
+        };
+        let (mut search, width, looks) = search(config);
+        let mut faces = Vec::new();
+        for (px, count) in [(0, 0), (40, 1), (200, 1)] {
+            width.store(px, Relaxed);
+            search.detect(&frame(), &mut faces).unwrap();
+            assert_eq!(faces.len(), count, "{px} px");
+        }
+        assert_eq!(looks.map(|looks| looks.load(Relaxed)), [3, 3]);
+    }
+
+    #[test]
+    fn a_margin_moves_the_faces_that_are_found_in_it_back() {
+        let config = SearchConfig {
+            padded: true,
+            fine_side_px: None,
+            ..SearchConfig::default()
+        };
+        let (mut search, width, _) = search(config);
+        search.fine = None;
+        let mut faces = Vec::new();
+        width.store(20, Relaxed);
+        search.detect(&frame(), &mut faces).unwrap();
+        assert!(faces.is_empty());
+        width.store(100, Relaxed);
+        search.detect(&frame(), &mut faces).unwrap();
+        let plain = faces.clone();
+        search.look_padded(&frame(), &mut faces).unwrap();
+        assert_eq!(faces, plain, "the middle stays the middle");
     }
 }

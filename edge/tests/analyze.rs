@@ -46,7 +46,15 @@ fn one_object_per_path_in_order_with_exactly_the_documented_fields() {
     );
     for line in lines.iter().filter(|line| line.get("error").is_none()) {
         let wanted = [
-            "faces", "frames", "kind", "path", "reason", "score", "tracks", "verdict",
+            "decided_by",
+            "faces",
+            "frames",
+            "kind",
+            "path",
+            "reason",
+            "score",
+            "tracks",
+            "verdict",
         ];
         assert_eq!(keys(line), wanted);
         assert_eq!(

@@ -19,6 +19,7 @@ const GOOD: Quality = Quality {
     luma: 0.5,
     face_px: 200.0,
     turn_deg: 0.0,
+    pitch_deg: 0.0,
 };
 /// So often is a golden clip watched: once alone is too short for a verdict.
 const ROUNDS: usize = 10;

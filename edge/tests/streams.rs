@@ -31,6 +31,7 @@ fn watch(source: &mut dyn WatchedSource, frames_max: u64) -> String {
     };
     let options = RunOptions {
         source: SourceSpec::Synthetic(3),
+        finder: Default::default(),
         config,
     };
     let mut out = Vec::new();

@@ -1,10 +1,10 @@
 //! The followed box against the truth of synthetic people.
 
-use unmask_edge::search::{FaceDetector, FaceSearch};
+use unmask_edge::search::{FaceDetector, FaceSearch, SearchConfig};
 use unmask_edge::source::Frame;
 use unmask_edge::track::{Tracker, TrackerConfig};
-use unmask_shared::face::{FinderConfig, builtin_finder};
-use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+use unmask_shared::face::FinderChoice;
+use unmask_shared::synthetic::{FRAMES_PER_SECOND, FaceModel, Scene, SceneConfig};
 
 const FRAMES: u32 = 60;
 
@@ -19,8 +19,8 @@ fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
         },
     )
     .unwrap();
-    let finder = builtin_finder(FinderConfig::default()).unwrap();
-    let (mut search, mut faces) = (FaceSearch::new(finder, false), Vec::new());
+    let mut search = FaceSearch::new(&FinderChoice::BuiltIn, SearchConfig::default()).unwrap();
+    let mut faces = Vec::new();
     let mut tracker = Tracker::new(TrackerConfig::default());
     let mut errors = Vec::new();
     for index in 0..FRAMES {
@@ -32,7 +32,7 @@ fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
             rgb: shot.rgb,
             ..Frame::default()
         };
-        tracker.advance();
+        tracker.advance(1.0 / FRAMES_PER_SECOND as f32);
         if index % every == 0 {
             search.detect(&frame, &mut faces).unwrap();
             tracker.correct(&faces);

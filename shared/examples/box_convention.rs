@@ -115,7 +115,7 @@ impl Tally {
         }
         let mut crop = vec![0.0; self.mean.len()];
         crop_planar(&view, &spec.from_box(&face.bbox), self.size, &mut crop)?;
-        let quality = Quality::of_crop(&crop, self.size, face.bbox.width);
+        let quality = Quality::of_crop(&crop, self.size, &face.landmarks);
         self.sharpness.push(quality.sharpness);
         self.luma.push(quality.luma);
         for (sum, value) in self.mean.iter_mut().zip(&crop) {

@@ -17,7 +17,8 @@ pub const MODEL_BYTES_MAX: u64 = 256 << 20;
 pub const TEXT_BYTES_MAX: u64 = 1 << 20;
 
 const MANIFEST_FILE: &str = "manifest.json";
-const CARD_FILE: &str = "CARD.md";
+/// Its card, for people.
+pub const CARD_FILE: &str = "CARD.md";
 /// The checksums, which are what is signed.
 pub const SUMS_FILE: &str = "SHA256SUMS";
 /// The signature of [`SUMS_FILE`].

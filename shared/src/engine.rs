@@ -16,6 +16,7 @@ use tract_onnx::prelude::*;
 
 use crate::bundle::Bundle;
 use crate::manifest::Manifest;
+pub(crate) use inspect::inspect;
 use layout::Layout;
 pub use session::Session;
 
@@ -74,11 +75,11 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Refused`].
     pub fn inspect(model: &[u8]) -> Result<(), EngineError> {
-        inspect::inspect(&decode(model)?).map(drop)
+        inspect(&decode(model)?, &[]).map(drop)
     }
 
     fn from_proto(proto: &pb::ModelProto, manifest: &Manifest) -> Result<Self, EngineError> {
-        let graph = inspect::inspect(proto)?;
+        let graph = inspect(proto, &[])?;
         let layout = Layout::new(graph, manifest)?;
         let plan = guarded(|| {
             onnx()
@@ -113,7 +114,7 @@ pub(crate) fn decode(model: &[u8]) -> Result<pb::ModelProto, EngineError> {
 }
 
 /// Refuses networks that need more memory than any detector when they are run.
-fn check_sizes(plan: &TypedRunnableModel) -> Result<(), EngineError> {
+pub(crate) fn check_sizes(plan: &TypedRunnableModel) -> Result<(), EngineError> {
     let most = inspect::ELEMENTS_MAX.unsigned_abs();
     for outlet in plan.model().nodes().iter().flat_map(|node| &node.outputs) {
         let sides = outlet.fact.shape.as_concrete().unwrap_or_default();
@@ -129,7 +130,7 @@ fn check_sizes(plan: &TypedRunnableModel) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn values(outputs: &TVec<TValue>, at: usize) -> Result<&[f32], EngineError> {
+pub(crate) fn values(outputs: &TVec<TValue>, at: usize) -> Result<&[f32], EngineError> {
     let view = outputs[at]
         .try_as_plain_ram()
         .and_then(|view| view.as_slice::<f32>());
@@ -137,7 +138,7 @@ fn values(outputs: &TVec<TValue>, at: usize) -> Result<&[f32], EngineError> {
 }
 
 /// Runs tract and turns both its errors and its panics into an error.
-fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, EngineError> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, EngineError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(tract_error(&error)),
@@ -151,7 +152,7 @@ fn panic_text(panic: Box<dyn core::any::Any + Send>) -> String {
         .unwrap_or_else(|| "it panicked".into())
 }
 
-fn tract_error(error: &TractError) -> EngineError {
+pub(crate) fn tract_error(error: &TractError) -> EngineError {
     EngineError::Tract(format!("{error:#}"))
 }
 

@@ -123,6 +123,12 @@ impl FaceBox {
     }
 }
 
+/// Width of a face in pixels of the frame, measured alike whatever finder found it: that of
+/// [`FaceBox::from_landmarks`]; 0 where the landmarks coincide or are not numbers.
+pub fn face_px(landmarks: &[Point; 5]) -> f32 {
+    FaceBox::from_landmarks(landmarks).map_or(0.0, |face| face.width)
+}
+
 /// Rotation, uniform scale and shift:
 /// `x' = a*x - b*y + tx`, `y' = b*x + a*y + ty`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -256,6 +262,21 @@ pub struct CropSpec {
     pub eye_distance: f32,
     /// Distance of the line through the eyes from the top edge.
     pub eye_line: f32,
+    /// What brings a face there.
+    #[serde(default)]
+    pub align: Align,
+}
+
+/// What a crop is cut by. Networks see only crops that are cut as those that they were trained
+/// with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Align {
+    /// The face's box, upright also where the head is not; what manifests mean that do not say.
+    #[default]
+    Box,
+    /// Eyes, nose tip and mouth corners: moved, scaled and turned as they lie.
+    Landmarks,
 }
 
 impl Default for CropSpec {
@@ -264,6 +285,7 @@ impl Default for CropSpec {
             size: 112,
             eye_distance: 0.34,
             eye_line: 0.36,
+            align: Align::Landmarks,
         }
     }
 }
@@ -279,6 +301,16 @@ impl CropSpec {
             b: 0.0,
             tx: 0.5 * side - scale * midpoint.x,
             ty: self.eye_line * side - scale * midpoint.y,
+        }
+    }
+
+    /// Frame to crop, as [`Self::align`] says, for a face with these landmarks in the frame:
+    /// left eye, right eye (as seen in the picture), nose tip, left and right mouth corner.
+    /// Trainer and firmware cut by this alone. `None` where they coincide or are not numbers.
+    pub fn of_face(&self, landmarks: &[Point; 5]) -> Option<Similarity> {
+        match self.align {
+            Align::Landmarks => self.from_landmarks(landmarks),
+            Align::Box => FaceBox::from_landmarks(landmarks).map(|face| self.from_box(&face)),
         }
     }
 
@@ -325,6 +357,7 @@ impl CropSpec {
             size,
             eye_distance: self.eye_distance / margin,
             eye_line: 0.5 + (self.eye_line - 0.5) / margin,
+            align: self.align,
         }
     }
 }
@@ -397,6 +430,35 @@ mod tests {
         let turned = FaceBox::from_landmarks(&landmarks.map(|at| turn.apply(at)));
         assert!((turned.expect("distinct points").width - 90.0).abs() < 1e-2);
         assert_eq!(FaceBox::from_landmarks(&[Point::new(5.0, 5.0); 5]), None);
+    }
+
+    #[test]
+    fn a_tilted_head_is_set_upright_by_landmarks_only() {
+        let face = FaceBox {
+            x: 30.0,
+            y: 40.0,
+            width: 90.0,
+            height: 90.0,
+        };
+        let tilt = Similarity::about(face.centre(), 1.0, 0.3, 0.0, 0.0);
+        let landmarks = face.mean_landmarks().map(|at| tilt.apply(at));
+        let crop = |align| {
+            let spec = CropSpec {
+                align,
+                ..CropSpec::default()
+            };
+            spec.of_face(&landmarks).expect("distinct points")
+        };
+        let (upright, as_is) = (crop(Align::Landmarks), crop(Align::Box));
+        assert!((libm::atan2f(upright.b, upright.a) + 0.3).abs() < 1e-3);
+        assert_eq!(as_is.b, 0.0);
+        assert!((upright.scale() - as_is.scale()).abs() < 1e-4);
+        let between = tilt.apply(Point::new(75.0, 40.0 + EYE_Y * 90.0));
+        for transform in [upright, as_is] {
+            let eyes = transform.apply(between);
+            let wanted = Point::new(56.0, 0.36 * 112.0);
+            assert!(eyes.distance(wanted) < 0.05, "{eyes:?}");
+        }
     }
 
     #[test]

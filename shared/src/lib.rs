@@ -3,12 +3,12 @@
 //! reached, and how events and models are written down.
 //!
 //! Without features the crate is `no_std` and never allocates. The feature
-//! `std` adds the face finder and bundles on disk; `media` reads pictures and
-//! videos; `tract` adds the engine that runs a bundle; `settings` reads settings in
-//! layers.
+//! `std` adds synthetic people and bundles on disk; `media` reads pictures and
+//! videos; `tract` adds the engine that runs a bundle, and the face finder;
+//! `settings` reads settings in layers.
 //!
-//! The way of a frame: [`face`] finds boxes, [`geometry`] turns a box into a
-//! similarity transform, [`sample`] draws the crop, the network returns a
+//! The way of a frame: [`face`] finds eyes, nose and mouth, [`geometry`] turns them
+//! into a similarity transform, [`sample`] draws the crop, the network returns a
 //! logit, [`calibration`] gives it a meaning, [`verdict`] adds up the evidence
 //! of a track, [`event`] records what changed, [`signal`] says what the device
 //! shows, and [`wire`] tells both to a microcontroller.
@@ -29,13 +29,15 @@ pub mod calibration;
 #[cfg(feature = "tract")]
 pub mod engine;
 pub mod event;
-#[cfg(feature = "std")]
+pub mod evidence;
+#[cfg(feature = "tract")]
 pub mod face;
 pub mod geometry;
 pub mod manifest;
 pub mod meanface;
 #[cfg(feature = "media")]
 pub mod media;
+pub mod pose;
 pub mod quality;
 pub mod review;
 pub mod sample;
@@ -46,7 +48,6 @@ pub mod signal;
 pub mod signature;
 #[cfg(feature = "std")]
 pub mod synthetic;
-pub mod turn;
 pub mod verdict;
 pub mod wire;
 
@@ -54,9 +55,10 @@ pub mod wire;
 pub use bundle::{Bundle, BundleError};
 pub use calibration::{Calibration, CalibrationError};
 pub use event::{Event, EventError, EventKind};
-#[cfg(feature = "std")]
+pub use evidence::TrackModel;
+#[cfg(feature = "tract")]
 pub use face::{Face, Finder, FinderConfig, FinderError, builtin_finder};
-pub use geometry::{CropSpec, FaceBox, Point, Similarity};
+pub use geometry::{Align, CropSpec, FaceBox, Point, Similarity};
 pub use manifest::{Manifest, ManifestError};
 pub use quality::{Quality, QualityLimits};
 pub use sample::{ImageError, RgbView, crop_planar, crop_rgb};

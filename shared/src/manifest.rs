@@ -172,6 +172,9 @@ pub struct Figure {
     pub value: f32,
     /// On how many pictures or clips.
     pub count: u32,
+    /// Bounds at 95 %, where they are known.
+    #[serde(default)]
+    pub bounds: Option<[f32; 2]>,
 }
 
 /// Why a manifest is refused.
@@ -294,7 +297,7 @@ impl Manifest {
             "must be at least 0",
         )?;
         require(
-            self.figures.iter().all(|figure| figure.value.is_finite()),
+            self.figures.iter().all(Figure::is_finite),
             "figures",
             "must be finite numbers",
         )
@@ -355,6 +358,13 @@ impl GraphSpec {
             "graph",
             "must name every input and every output, each once",
         )
+    }
+}
+
+impl Figure {
+    fn is_finite(&self) -> bool {
+        let bounds = self.bounds.iter().flatten();
+        self.value.is_finite() && bounds.copied().all(f32::is_finite)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::turn::turn_degrees;
+use crate::geometry::{Point, face_px};
+use crate::pose::Pose;
 use crate::verdict::Reason;
 
 /// What was measured on a face and its crop.
@@ -15,54 +16,59 @@ pub struct Quality {
     pub sharpness: f32,
     /// Mean luma over the middle of the crop, 0 (black) to 1 (white).
     pub luma: f32,
-    /// Width of the face finder's box in pixels of the frame.
+    /// Width of the face in pixels of the frame; see [`face_px`].
     pub face_px: f32,
-    /// How far the head is turned to a side, degrees; see [`turn_degrees`].
+    /// How far the head is turned to a side, degrees; see [`Pose::yaw_deg`].
     pub turn_deg: f32,
+    /// How far it is turned up or down, degrees; see [`Pose::pitch_deg`].
+    pub pitch_deg: f32,
 }
 
 impl Quality {
-    /// Measures the middle of a crop (a quarter of the side is left out at
-    /// each edge, where hair and background are). A crop that is not
-    /// `[3, size, size]` or smaller than 8 x 8 measures as black.
+    /// Measures a face with these landmarks in the frame, and the middle of its crop (a quarter
+    /// of the side is left out at each edge, where hair and background are). A crop that is not
+    /// `[3, size, size]` or smaller than 8 x 8 measures as black; where landmarks tell no
+    /// angles, these are not numbers.
     ///
     /// # Shapes
     /// - `planar`: `[3, size, size]`, RGB in [0, 1]
-    pub fn of_crop(planar: &[f32], size: usize, face_px: f32) -> Self {
-        let plane = size.saturating_mul(size);
-        if size < 8 || planar.len() != plane.saturating_mul(3) {
-            return Self {
-                sharpness: 0.0,
-                luma: 0.0,
-                face_px,
-                turn_deg: 0.0,
-            };
-        }
-        let luma = |index: usize| {
-            0.299 * planar[index]
-                + 0.587 * planar[plane + index]
-                + 0.114 * planar[2 * plane + index]
-        };
-        let middle = size / 4..size - size / 4;
-        let (mut light, mut detail, mut count) = (0.0_f64, 0.0_f64, 0.0_f64);
-        for row in middle.clone() {
-            for column in middle.clone() {
-                let at = row * size + column;
-                let here = luma(at);
-                let around = luma(at - 1) + luma(at + 1) + luma(at - size) + luma(at + size);
-                let laplacian = f64::from(around - 4.0 * here);
-                light += f64::from(here);
-                detail += laplacian * laplacian;
-                count += 1.0;
-            }
-        }
+    pub fn of_crop(planar: &[f32], size: usize, landmarks: &[Point; 5]) -> Self {
+        let pose = Pose::from_landmarks(landmarks);
+        let (sharpness, luma) = sharpness_and_luma(planar, size);
         Self {
-            sharpness: (255.0 * libm::sqrt(detail / count)) as f32,
-            luma: (light / count) as f32,
-            face_px,
-            turn_deg: turn_degrees(planar, size),
+            sharpness,
+            luma,
+            face_px: face_px(landmarks),
+            turn_deg: pose.map_or(f32::NAN, |pose| pose.yaw_deg),
+            pitch_deg: pose.map_or(f32::NAN, |pose| pose.pitch_deg),
         }
     }
+}
+
+/// [`Quality::sharpness`] and [`Quality::luma`] of a crop.
+fn sharpness_and_luma(planar: &[f32], size: usize) -> (f32, f32) {
+    let plane = size.saturating_mul(size);
+    if size < 8 || planar.len() != plane.saturating_mul(3) {
+        return (0.0, 0.0);
+    }
+    let luma = |index: usize| {
+        0.299 * planar[index] + 0.587 * planar[plane + index] + 0.114 * planar[2 * plane + index]
+    };
+    let middle = size / 4..size - size / 4;
+    let (mut light, mut detail, mut count) = (0.0_f64, 0.0_f64, 0.0_f64);
+    for row in middle.clone() {
+        for column in middle.clone() {
+            let at = row * size + column;
+            let here = luma(at);
+            let around = luma(at - 1) + luma(at + 1) + luma(at - size) + luma(at + size);
+            let laplacian = f64::from(around - 4.0 * here);
+            light += f64::from(here);
+            detail += laplacian * laplacian;
+            count += 1.0;
+        }
+    }
+    let sharpness = 255.0 * libm::sqrt(detail / count);
+    (sharpness as f32, (light / count) as f32)
 }
 
 /// The least that a frame must offer to count towards a verdict.
@@ -77,10 +83,17 @@ pub struct QualityLimits {
     /// Most [`Quality::turn_deg`] to either side. No network's own: manifests do not hold it.
     #[serde(skip, default = "turn_deg_max")]
     pub turn_deg_max: f32,
+    /// Most [`Quality::pitch_deg`] up or down. No network's own either.
+    #[serde(skip, default = "pitch_deg_max")]
+    pub pitch_deg_max: f32,
 }
 
 fn turn_deg_max() -> f32 {
     QualityLimits::default().turn_deg_max
+}
+
+fn pitch_deg_max() -> f32 {
+    QualityLimits::default().pitch_deg_max
 }
 
 impl Default for QualityLimits {
@@ -90,6 +103,7 @@ impl Default for QualityLimits {
             luma_min: 0.06,
             face_px_min: 48.0,
             turn_deg_max: 25.0,
+            pitch_deg_max: 25.0,
         }
     }
 }
@@ -105,7 +119,9 @@ impl QualityLimits {
             Some(Reason::Dark)
         } else if below(quality.sharpness, self.sharpness_min) {
             Some(Reason::Blurred)
-        } else if quality.turn_deg.abs() <= self.turn_deg_max {
+        } else if quality.turn_deg.abs() <= self.turn_deg_max
+            && quality.pitch_deg.abs() <= self.pitch_deg_max
+        {
             None
         } else {
             Some(Reason::Turned)
@@ -119,6 +135,7 @@ impl QualityLimits {
             self.luma_min,
             self.face_px_min,
             self.turn_deg_max,
+            self.pitch_deg_max,
         ];
         limits
             .iter()
@@ -132,6 +149,18 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::geometry::FaceBox;
+
+    /// The landmarks of a face so wide that looks straight ahead.
+    fn ahead(width: f32) -> [Point; 5] {
+        let face = FaceBox {
+            x: 30.0,
+            y: 40.0,
+            width,
+            height: width,
+        };
+        face.mean_landmarks()
+    }
 
     fn crop(pixel: impl Fn(usize, usize) -> f32) -> Vec<f32> {
         (0..3 * 32 * 32)
@@ -143,44 +172,55 @@ mod tests {
     fn a_checkerboard_has_the_sharpness_of_its_contrast() {
         // Each pixel differs from its four neighbours by 0.1: |4 * 0.1| * 255.
         let board = crop(|x, y| if (x + y) % 2 == 0 { 0.5 } else { 0.6 });
-        let quality = Quality::of_crop(&board, 32, 100.0);
+        let quality = Quality::of_crop(&board, 32, &ahead(100.0));
         assert!((quality.sharpness - 102.0).abs() < 0.1, "{quality:?}");
         assert!((quality.luma - 0.55).abs() < 1e-3, "{quality:?}");
         assert_eq!(QualityLimits::default().check(&quality), None);
     }
 
     #[test]
-    fn the_turn_is_that_of_the_crop() {
-        let size = 112;
-        let slanted: Vec<f32> = (0..3 * size * size)
-            .map(|i| {
-                let (x, y) = ((i % size) as f32, (i / size % size) as f32);
-                0.5 + 0.4 * libm::sinf(0.004 * x * x + 0.1 * y)
-            })
-            .collect();
-        let turn = Quality::of_crop(&slanted, size, 100.0).turn_deg;
-        assert_eq!(turn, turn_degrees(&slanted, size));
-        assert_ne!(turn, 0.0);
+    fn size_and_angles_are_those_of_the_landmarks() {
+        let board = crop(|x, y| if (x + y) % 2 == 0 { 0.5 } else { 0.6 });
+        let straight = Quality::of_crop(&board, 32, &ahead(70.0));
+        assert!((straight.face_px - 70.0).abs() < 1e-2, "{straight:?}");
+        assert!(straight.turn_deg.abs() < 2.5 && straight.pitch_deg.abs() < 2.0);
+        // The nose of somebody who looks to the right.
+        let mut aside = ahead(70.0);
+        aside[2].x += 10.0;
+        let pose = Pose::from_landmarks(&aside).expect("a face");
+        let quality = Quality::of_crop(&board, 32, &aside);
+        assert_eq!(
+            (quality.turn_deg, quality.pitch_deg),
+            (pose.yaw_deg, pose.pitch_deg)
+        );
+        assert!(quality.turn_deg > 20.0, "{quality:?}");
+        let nowhere = Quality::of_crop(&board, 32, &[Point::default(); 5]);
+        assert!(nowhere.face_px == 0.0 && nowhere.turn_deg.is_nan());
     }
 
     #[test]
     fn each_lack_has_its_reason() {
         let limits = QualityLimits::default();
         let board = crop(|x, y| if (x + y) % 2 == 0 { 0.5 } else { 0.6 });
-        let small = Quality::of_crop(&board, 32, 20.0);
+        let small = Quality::of_crop(&board, 32, &ahead(20.0));
         assert_eq!(limits.check(&small), Some(Reason::TooSmall));
-        let flat = Quality::of_crop(&crop(|_, _| 0.5), 32, 100.0);
+        let flat = Quality::of_crop(&crop(|_, _| 0.5), 32, &ahead(100.0));
         assert_eq!(limits.check(&flat), Some(Reason::Blurred));
-        let dark = Quality::of_crop(&vec![0.01; 3 * 32 * 32], 32, 100.0);
+        let dark = Quality::of_crop(&vec![0.01; 3 * 32 * 32], 32, &ahead(100.0));
         assert_eq!(limits.check(&dark), Some(Reason::Dark));
-        let broken = Quality::of_crop(&vec![f32::NAN; 3 * 32 * 32], 32, 100.0);
+        let broken = Quality::of_crop(&vec![f32::NAN; 3 * 32 * 32], 32, &ahead(100.0));
         assert_eq!(limits.check(&broken), Some(Reason::Dark));
+        let fine = Quality::of_crop(&board, 32, &ahead(100.0));
         let away = Quality {
             turn_deg: -30.0,
-            ..Quality::of_crop(&board, 32, 100.0)
+            ..fine
         };
         assert_eq!(limits.check(&away), Some(Reason::Turned));
-        let short = Quality::of_crop(&[0.5; 10], 32, 100.0);
+        for pitch_deg in [30.0, f32::NAN] {
+            let down = Quality { pitch_deg, ..fine };
+            assert_eq!(limits.check(&down), Some(Reason::Turned));
+        }
+        let short = Quality::of_crop(&[0.5; 10], 32, &ahead(100.0));
         assert_eq!(limits.check(&short), Some(Reason::Dark));
     }
 }

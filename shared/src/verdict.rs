@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::calibration::{Calibration, CalibrationError, sigmoid};
+use crate::evidence::{TrackEvidence, TrackModel};
 use crate::quality::{Quality, QualityLimits};
 
 /// What is said about a track.
@@ -51,11 +52,13 @@ pub enum Reason {
     Turned,
     /// Enough frames were seen, but they do not agree enough.
     Inconclusive,
+    /// The finder took it for a face, but was never sure of it: a pattern, an animal.
+    NotAFace,
 }
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFace,
         Self::TooShort,
         Self::TooSmall,
@@ -63,6 +66,7 @@ impl Reason {
         Self::Dark,
         Self::Turned,
         Self::Inconclusive,
+        Self::NotAFace,
     ];
 }
 
@@ -76,6 +80,7 @@ impl fmt::Display for Reason {
             Self::Dark => "dark",
             Self::Turned => "turned away",
             Self::Inconclusive => "inconclusive",
+            Self::NotAFace => "not a face",
         })
     }
 }
@@ -114,13 +119,17 @@ pub struct VerdictConfig {
     pub miss: f32,
     /// How much of a frame's evidence counts, above 0, at most 1. Neighbouring
     /// frames resemble each other, so that ten of them say less than ten
-    /// independent ones would.
+    /// independent ones would. Unused where there are [`Self::tracks`].
     pub frame_weight: f32,
     /// Fewest frames before a verdict, at least 1. To a network that judges
     /// clips, a clip is one frame here and below.
     pub frames_min: u16,
     /// What a frame must offer to count.
     pub quality: QualityLimits,
+    /// What a track says as a whole; without it, as in bundles of earlier
+    /// versions, the weighted evidence of frames adds up.
+    #[serde(default)]
+    pub tracks: Option<TrackModel>,
 }
 
 impl Default for VerdictConfig {
@@ -131,6 +140,7 @@ impl Default for VerdictConfig {
             frame_weight: 0.25,
             frames_min: 5,
             quality: QualityLimits::default(),
+            tracks: None,
         }
     }
 }
@@ -155,6 +165,11 @@ pub enum VerdictError {
     /// A quality limit is negative or not a number.
     #[error("verdict: quality limits must be numbers of at least 0")]
     Quality,
+    /// The model of tracks means nothing.
+    #[error(
+        "verdict: tracks must hold numbers with spreads above 0, manipulated_mean above genuine_mean, and counts of at least 1"
+    )]
+    Tracks,
     /// The calibration means nothing.
     #[error(transparent)]
     Calibration(#[from] CalibrationError),
@@ -177,6 +192,9 @@ impl VerdictConfig {
         if !self.quality.is_valid() {
             return Err(VerdictError::Quality);
         }
+        if self.tracks.is_some_and(|model| !model.is_valid()) {
+            return Err(VerdictError::Tracks);
+        }
         Ok(())
     }
 
@@ -192,17 +210,22 @@ impl VerdictConfig {
     }
 }
 
-/// Adds up the evidence of one track until it reaches a bound.
+/// Weighs the evidence of one track until it reaches a bound.
 ///
-/// With independent frames, the chance that a genuine face is ever called
-/// manipulated before any other verdict is at most `false_alarm / (1 - miss)`,
-/// and the other way round `miss / (1 - false_alarm)`.
+/// The chance that a genuine face is ever called manipulated before any other
+/// verdict is at most `false_alarm / (1 - miss)`, and the other way round
+/// `miss / (1 - false_alarm)`: with a [`TrackModel`] among videos that vary as
+/// it says, without one where frames are independent. A verdict stays until
+/// the opposite bound is reached.
 ///
-/// The sum is held at the bounds, so that a person who changes later is seen
-/// after the evidence of one bound to the other instead of after everything
-/// that was collected before. A verdict stays until the opposite bound is
-/// reached. The rates above are those of the first verdict; a track that runs
-/// for hours gets a new chance with every excursion.
+/// With a [`TrackModel`] the evidence is that of the whole track. A person who
+/// changes later is seen when the latest frames, a window at least, reach the
+/// opposite bound by themselves; the track then starts anew with them.
+///
+/// Without one, the sum of the frames' evidence is held at the bounds, so that
+/// a person who changes later is seen after the evidence of one bound to the
+/// other. The rates above are those of the first verdict; a track that runs
+/// for hours gets a new chance with every window or excursion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SequentialTest {
     config: VerdictConfig,
@@ -210,6 +233,7 @@ pub struct SequentialTest {
     genuine_at: f32,
     manipulated_at: f32,
     evidence: f32,
+    track: TrackEvidence,
     llr_sum: f64,
     frames: u32,
     skipped: [u32; Reason::ALL.len()],
@@ -229,6 +253,7 @@ impl SequentialTest {
             genuine_at,
             manipulated_at,
             evidence: 0.0,
+            track: TrackEvidence::default(),
             llr_sum: 0.0,
             frames: 0,
             skipped: [0; Reason::ALL.len()],
@@ -251,16 +276,42 @@ impl SequentialTest {
         let llr = self.calibration.llr(logit);
         self.frames = self.frames.saturating_add(1);
         self.llr_sum += f64::from(llr);
-        self.evidence += self.config.frame_weight * llr;
-        if self.frames >= u32::from(self.config.frames_min) {
-            self.evidence = self.evidence.clamp(self.genuine_at, self.manipulated_at);
-            if self.evidence >= self.manipulated_at {
-                self.verdict = Verdict::Manipulated;
-            } else if self.evidence <= self.genuine_at {
-                self.verdict = Verdict::Genuine;
+        self.evidence = match &self.config.tracks {
+            Some(model) => {
+                self.track.push(llr, model);
+                self.track.whole(model)
             }
+            None => self.evidence + self.config.frame_weight * llr,
+        };
+        if self.frames >= u32::from(self.config.frames_min) {
+            self.decide();
         }
         self.verdict
+    }
+
+    fn decide(&mut self) {
+        if let Some(model) = &self.config.tracks
+            && let Some(recent) = self.track.recent(model)
+            && self
+                .reached(recent)
+                .is_some_and(|verdict| verdict != self.verdict)
+        {
+            self.track.forget_the_past();
+            self.evidence = recent;
+        }
+        self.evidence = self.evidence.clamp(self.genuine_at, self.manipulated_at);
+        self.verdict = self.reached(self.evidence).unwrap_or(self.verdict);
+    }
+
+    /// The verdict whose bound some evidence has reached.
+    fn reached(&self, evidence: f32) -> Option<Verdict> {
+        if evidence >= self.manipulated_at {
+            Some(Verdict::Manipulated)
+        } else if evidence <= self.genuine_at {
+            Some(Verdict::Genuine)
+        } else {
+            None
+        }
     }
 
     /// Counts a frame of the track that could not be judged.
@@ -284,6 +335,7 @@ impl SequentialTest {
     /// Forgets every frame, for a new track with the same settings.
     pub fn reset(&mut self) {
         self.evidence = 0.0;
+        self.track = TrackEvidence::default();
         self.llr_sum = 0.0;
         self.frames = 0;
         self.skipped = [0; Reason::ALL.len()];
@@ -324,7 +376,7 @@ impl SequentialTest {
         Score(sigmoid(mean as f32))
     }
 
-    /// The evidence collected, in nats; from `frames_min` frames on it lies
+    /// The evidence for the verdict, in nats; from `frames_min` frames on it lies
     /// within the bounds.
     pub fn llr(&self) -> f32 {
         self.evidence
@@ -358,6 +410,7 @@ mod tests {
         luma: 0.5,
         face_px: 120.0,
         turn_deg: 0.0,
+        pitch_deg: 0.0,
     };
 
     fn test() -> SequentialTest {
@@ -470,6 +523,30 @@ mod tests {
         };
         assert_eq!(test.configure(wrong), Err(VerdictError::FramesMin));
         assert_eq!(test, before);
+    }
+
+    #[test]
+    fn a_model_that_means_nothing_is_refused() {
+        let model = TrackModel {
+            genuine_mean: 0.0,
+            genuine_spread: 1.0,
+            manipulated_mean: 2.0,
+            manipulated_spread: 1.0,
+            frame_spread: 1.0,
+            correlation_frames: 5.0,
+            effective_max: 10.0,
+            window_frames: 100,
+        };
+        let with = |tracks| VerdictConfig {
+            tracks: Some(tracks),
+            ..VerdictConfig::default()
+        };
+        assert_eq!(with(model).check(), Ok(()));
+        let wrong = TrackModel {
+            manipulated_mean: -1.0,
+            ..model
+        };
+        assert_eq!(with(wrong).check(), Err(VerdictError::Tracks));
     }
 
     #[test]

@@ -8,6 +8,7 @@ const SHARP: Quality = Quality {
     luma: 0.5,
     face_px: 120.0,
     turn_deg: 0.0,
+    pitch_deg: 0.0,
 };
 
 /// Normal deviates from a counter: reproducible, and no crate is needed.

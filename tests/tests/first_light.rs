@@ -98,6 +98,7 @@ fn export_uncalibrated(run: &Path, bundle: &Path) {
     let about = About {
         name: "tiny".into(),
         release: 1,
+        align: Default::default(),
         calibration: Calibration {
             scale: 1.0,
             bias: 0.0,

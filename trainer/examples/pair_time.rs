@@ -1,7 +1,8 @@
 //! Times making pairs in one thread, by kind, each pair by the fastest of some runs, so
 //! that other work on the machine counts little:
-//! `cargo run --release -p unmask-trainer --example pair_time [SHARDS]`, without a folder
-//! of shards on synthetic people.
+//! `cargo run --release -p unmask-trainer --example pair_time [SHARDS [BANK]]`, without a
+//! folder of shards on synthetic people; with a bank also of faces that it draws anew.
+//! Codec and photometry are left out, then added.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,14 +21,28 @@ fn main() -> anyhow::Result<()> {
         Some(folder) => read_shards(&PathBuf::from(folder))?,
         None => people()?,
     };
-    let config = PairConfig {
+    let bank = std::env::args_os().nth(2).map(PathBuf::from);
+    let plain = PairConfig {
         paired_only: vec![],
         fake_share: 0.0,
         xray_share: 0.3,
         temporal_share: 0.3,
+        reconstruct_share: if bank.is_some() { 0.3 } else { 0.0 },
+        reconstruct_bank: bank,
+        h264_share: 0.0,
+        photometry_share: 0.0,
         ..Default::default()
     };
-    let pairs = Pairs::new(&records, &config, false)?;
+    let passed = PairConfig {
+        h264_share: PairConfig::default().h264_share,
+        photometry_share: PairConfig::default().photometry_share,
+        ..plain.clone()
+    };
+    time("plain", &Pairs::new(&records, &plain, false)?)?;
+    time("passed", &Pairs::new(&records, &passed, false)?)
+}
+
+fn time(name: &str, pairs: &Pairs<'_>) -> anyhow::Result<()> {
     for (frames, side) in [(1, 64), (1, 112), (4, 112)] {
         let plan = MakePlan {
             frames,
@@ -56,7 +71,7 @@ fn main() -> anyhow::Result<()> {
         }
         for (kind, times) in spent {
             println!(
-                "{frames} x {side} px  {kind:20} {:6.2} ms a pair ({})",
+                "{name:6} {frames} x {side} px  {kind:20} {:6.2} ms a pair ({})",
                 times.iter().sum::<f64>() / times.len() as f64,
                 times.len()
             );

@@ -90,6 +90,23 @@ fn tiny_csn() -> NetworkConfig {
     }
 }
 
+fn lite(cut: usize) -> NetworkConfig {
+    NetworkConfig {
+        cut,
+        fold: false,
+        ..config(Architecture::Lite)
+    }
+}
+
+/// Even light, and with the mirror image if wanted.
+fn even(mirror: bool, config: NetworkConfig) -> NetworkConfig {
+    NetworkConfig {
+        luminance: true,
+        mirror,
+        ..config
+    }
+}
+
 fn csn(depth: usize) -> NetworkConfig {
     NetworkConfig {
         depth,
@@ -199,6 +216,38 @@ fn frame_detectors_equal_pytorch() {
     );
 }
 
+#[test]
+fn lite_equals_pytorch() {
+    against_pytorch(
+        lite(2),
+        2,
+        &[0.371_123_67, 0.360_028_98],
+        &[0.083_130_48, 0.082_751_03],
+        [0.053_340_38, 0.003_005_815, 0.004_360_169],
+    );
+    against_pytorch(
+        even(false, lite(2)),
+        2,
+        &[0.375_512_0, 0.364_644_17],
+        &[0.083_299_175, 0.082_929_01],
+        [0.053_852_36, 0.002_176_777_5, 0.005_146_021_5],
+    );
+    against_pytorch(
+        even(true, lite(2)),
+        2,
+        &[0.373_850_1, 0.366_770_83],
+        &[0.083_270_594, 0.083_022_11],
+        [0.054_493_41, 0.001_010_238_2, 0.006_143_143_4],
+    );
+    against_pytorch(
+        lite(13),
+        2,
+        &[1.334_326_4, 1.334_325_1],
+        &[1.358_709_3, 1.358_708_9],
+        [0.111_281_35, 0.137_097_84, 0.044_272_166],
+    );
+}
+
 /// Central differences of the logit's sum in some pixels.
 #[test]
 fn input_gradients_of_the_folded_networks_are_right() {
@@ -208,6 +257,8 @@ fn input_gradients_of_the_folded_networks_are_right() {
         linear(config(Architecture::Csn)),
         config(Architecture::Meso4),
         config(Architecture::Xception),
+        lite(2),
+        even(true, lite(2)),
     ] {
         let frames = 3;
         let net = filled(&config).fold();
@@ -254,6 +305,15 @@ fn exported() -> Vec<(&'static str, NetworkConfig, Vec<f32>)> {
             vec![0.061_798_5, 0.060_853_93],
         ),
         ("xception", xception.clone(), vec![-4.896_764, -4.932_653]),
+        ("lite", lite(2), vec![]),
+        ("lite-even-mirror", even(true, lite(2)), vec![]),
+        (
+            "lite-even-mirror-linear",
+            linear(even(true, lite(3))),
+            vec![],
+        ),
+        ("csn-even-mirror", even(true, tiny_csn()), vec![]),
+        ("lite-13", lite(13), vec![]),
         (
             "xception-linear",
             linear(xception),
@@ -297,6 +357,10 @@ fn tract_agrees_with_burn_on_bundles_of_frame_and_clip_networks() {
         linear(config(Architecture::Csn)),
         linear(config(Architecture::Meso4)),
         config(Architecture::Xception),
+        lite(11),
+        even(true, lite(3)),
+        linear(even(true, lite(3))),
+        even(true, tiny_csn()),
     ];
     for (at, config) in configs.into_iter().enumerate() {
         let net = shipped(&config);
@@ -326,6 +390,7 @@ fn about() -> About {
     About {
         name: "tiny".into(),
         release: 1,
+        align: Default::default(),
         calibration: Calibration::default(),
         operating_point: OperatingPoint {
             threshold: 0.5,

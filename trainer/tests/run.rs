@@ -10,7 +10,7 @@ use unmask_trainer::config::Method;
 use unmask_trainer::dataset::{Label, Pairs};
 use unmask_trainer::evaluation::{Validation, validate};
 use unmask_trainer::export::{
-    About, CardText, Caution, calibrate, quantise, write_bundle, write_card,
+    About, CardText, Caution, FigureText, calibrate, quantise, write_bundle, write_card,
 };
 use unmask_trainer::report::{
     Asked, Conditions, Context, Level, Material, Report, assemble, data_tested, detector_tested,
@@ -75,19 +75,25 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     assert!(scores.one_sided_auc(true).unwrap() >= attacked);
 
     // Three epochs teach too little for a calibration: turn the labels round if need be.
-    let (calibration, operating_point) =
-        calibrate(&scores, &Caution::default()).unwrap_or_else(|_| {
+    let (calibration, operating_point) = calibrate(&scores, &scores, &Caution::default())
+        .unwrap_or_else(|_| {
             scores.fake.iter_mut().for_each(|fake| *fake = !*fake);
-            calibrate(&scores, &Caution::default()).unwrap()
+            calibrate(&scores, &scores, &Caution::default()).unwrap()
         });
     let about = About {
         name: "tiny".into(),
         release: 1,
+        align: Default::default(),
         calibration,
         operating_point,
         verdict: Default::default(),
         provenance: Default::default(),
-        figures: vec![("auc clean".into(), clean as f32, 16)],
+        figures: vec![FigureText {
+            name: "auc clean".into(),
+            value: clean as f32,
+            count: 16,
+            bounds: None,
+        }],
     };
     let card = write_card(&CardText {
         about: &about,
@@ -95,6 +101,9 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
         scores: &scores,
         epsilon: config.attack.epsilon,
         parameters: net.parameters(),
+        people: [4, 3],
+        unseen: false,
+        rates: Default::default(),
     });
     let bundle = folder.path().join("tiny");
     write_bundle(&bundle, &net, &config.network, &about, &card, &device).unwrap();
@@ -158,6 +167,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
         epsilon: 1.0 / 255.0,
         clips: 100,
         distortion_pairs: 0,
+        filter_pairs: 4,
         samples: 1,
     };
     let shipped = net.dequantise(&device);
@@ -169,7 +179,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
 
     let about = Context {
         detector: detector_tested(&path, &config, &trained, net.parameters(), true).unwrap(),
-        data: data_tested(folder.path(), people(), config.data.validation_share).unwrap(),
+        data: data_tested(folder.path(), people(), config.data.shares()).unwrap(),
         conditions: Conditions {
             pairs: 8,
             pair_frames: 1,
@@ -186,6 +196,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
         bpcer_limit: 0.1,
         attacks: None,
         comparison: Vec::new(),
+        unseen: None,
     };
     let report = assemble(&measured, about);
     report.write(&folder.path().join("report")).unwrap();

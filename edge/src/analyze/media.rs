@@ -1,57 +1,72 @@
 //! What is kept between files: the model, the face finders, the buffers.
 
 use unmask_shared::engine::Engine;
-use unmask_shared::face::{FinderConfig, builtin_finder};
+use unmask_shared::face::{FinderChoice, FinderConfig};
 use unmask_shared::manifest::Manifest;
 
 use crate::error::EdgeError;
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
-use crate::search::FaceSearch;
+use crate::pipeline::{Pipeline, PipelineConfig};
+use crate::search::{FaceSearch, Fine, SearchConfig};
 use crate::source::Frame;
 
 use super::picture::PictureJudge;
 
-/// Smallest face looked for in pictures, and longest side at which they are
-/// searched, in pixels.
-const PICTURE_FACE_PX: u32 = 40;
-const PICTURE_SIDE_PX: u32 = 854;
-/// The same for videos.
-const VIDEO_FACE_PX: u32 = 50;
-const VIDEO_SIDE_PX: u32 = 427;
+/// Least width of a face that is looked for, pixels.
+const FACE_PX_MIN: u32 = 40;
+/// Longest side of the copies that are searched, pixels: of a video, and of a picture, coarsely
+/// for large faces and finely for small ones.
+const VIDEO_SIDE_PX: u32 = 640;
+const PICTURE_SIDES_PX: [u32; 2] = [320, 1280];
 
 /// Analyses one file after the other.
 pub struct Analyzer {
     pub(super) pipeline: Pipeline,
     pub(super) judge: PictureJudge,
     pub(super) frame: Frame,
+    pub(super) keep_logits: bool,
 }
 
 impl Analyzer {
-    /// `every`: faces are looked for in every so many frames of a video.
-    pub fn new(engine: Engine, manifest: &Manifest, every: u32) -> Result<Self, EdgeError> {
+    /// `every`: faces are looked for in every so many frames of a video. `keep_logits`: the
+    /// report tells the raw score of every decision.
+    pub fn new(
+        engine: Engine,
+        choice: &FinderChoice,
+        manifest: &Manifest,
+        every: u32,
+        keep_logits: bool,
+    ) -> Result<Self, EdgeError> {
+        let finder = |longest_side_px| FinderConfig {
+            min_face_px: FACE_PX_MIN,
+            longest_side_px,
+            ..FinderConfig::default()
+        };
+        let [coarse, fine] = PICTURE_SIDES_PX;
+        let in_pictures = SearchConfig {
+            finder: finder(coarse),
+            fine_side_px: Some(fine),
+            fine: Fine::Always,
+            padded: true,
+        };
+        let in_videos = SearchConfig {
+            finder: finder(VIDEO_SIDE_PX),
+            fine_side_px: None,
+            padded: true,
+            ..SearchConfig::default()
+        };
         let config = PipelineConfig {
             detect_every: every,
-            padded_search: true,
-            finder: finder(VIDEO_FACE_PX, VIDEO_SIDE_PX),
+            search: in_videos,
             ..PipelineConfig::default()
         };
-        let finder = builtin_finder(finder(PICTURE_FACE_PX, PICTURE_SIDE_PX))
-            .map_err(PipelineError::from)?;
-        let search = FaceSearch::new(finder, true);
-        let judge = PictureJudge::new(&engine, manifest.clone(), search)?;
-        let pipeline = Pipeline::new(engine, manifest.clone(), config)?;
+        let search = FaceSearch::new(choice, in_pictures)?;
+        let judge = PictureJudge::new(&engine, manifest.clone(), search, keep_logits)?;
+        let pipeline = Pipeline::new(engine, choice, manifest.clone(), config)?;
         Ok(Self {
             pipeline,
             judge,
             frame: Frame::default(),
+            keep_logits,
         })
-    }
-}
-
-fn finder(min_face_px: u32, longest_side_px: u32) -> FinderConfig {
-    FinderConfig {
-        min_face_px,
-        longest_side_px,
-        ..FinderConfig::default()
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 use unmask_shared::verdict::Verdict;
 
 use crate::error::EdgeError;
@@ -39,6 +40,10 @@ pub struct AnalyzeOptions {
     pub format: Format,
     /// Faces are looked for in every so many frames of a video, at least 1.
     pub every: u32,
+    /// What finds the faces.
+    pub finder: FinderChoice,
+    /// Whether reports tell the raw score of every decision.
+    pub logits: bool,
 }
 
 /// Analyses every path in turn and writes a report for each as soon as it is
@@ -49,7 +54,13 @@ pub fn analyze(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let engine = Engine::load(bundle)?;
-    let mut analyzer = Analyzer::new(engine, &bundle.manifest, options.every.max(1))?;
+    let mut analyzer = Analyzer::new(
+        engine,
+        &options.finder,
+        &bundle.manifest,
+        options.every.max(1),
+        options.logits,
+    )?;
     let mut worst = ExitStatus::Nothing;
     let mut text = text::TextReport::default();
     for path in &options.paths {

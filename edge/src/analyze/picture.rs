@@ -5,7 +5,7 @@ use std::path::Path;
 use unmask_shared::engine::{Engine, Session};
 use unmask_shared::face::Face;
 use unmask_shared::manifest::{Manifest, OperatingPoint};
-use unmask_shared::quality::Quality;
+use unmask_shared::quality::{Quality, QualityLimits};
 use unmask_shared::sample::{ImageError, crop_planar};
 use unmask_shared::verdict::{Reason, Verdict};
 
@@ -14,6 +14,7 @@ use crate::pipeline::PipelineError;
 use crate::search::{FaceDetector, FaceSearch};
 use crate::source::read_picture;
 use crate::source::{Frame, MediaKind};
+use crate::track::FACE_SCORE_MIN;
 
 use super::{Analyzer, MediaReport, TrackReport};
 
@@ -39,6 +40,7 @@ pub(super) struct PictureJudge {
     search: FaceSearch,
     faces: Vec<Face>,
     crop: Vec<f32>,
+    keep_logits: bool,
 }
 
 impl PictureJudge {
@@ -46,6 +48,7 @@ impl PictureJudge {
         engine: &Engine,
         manifest: Manifest,
         search: FaceSearch,
+        keep_logits: bool,
     ) -> Result<Self, EdgeError> {
         let side = engine.crop_side();
         let crop = vec![0.0; 3 * side * side];
@@ -55,6 +58,7 @@ impl PictureJudge {
             search,
             faces: Vec::new(),
             crop,
+            keep_logits,
         })
     }
 
@@ -74,14 +78,18 @@ impl PictureJudge {
         let quality = self.cut(frame, face).map_err(PipelineError::from)?;
         let logit = self.session.picture(&self.crop)?.logit;
         let score = self.manifest.calibration.probability(logit);
-        let unfit = self.manifest.verdict.quality.check(&quality);
+        let unfit = unfit(face, &quality, &self.manifest.verdict.quality);
         let (verdict, reason) = judge(score, unfit, &self.manifest.operating_point);
         Ok(TrackReport {
             id,
             first_frame: 0,
             last_frame: 0,
             frames: 1,
-            score: score.is_finite().then_some(score),
+            score: (score.is_finite() && reason != Some(Reason::NotAFace)).then_some(score),
+            face_px: face.bbox.width,
+            logits: self
+                .keep_logits
+                .then(|| unfit.is_none().then_some(logit).into_iter().collect()),
             verdict,
             reason,
         })
@@ -89,10 +97,19 @@ impl PictureJudge {
 
     fn cut(&mut self, frame: &Frame, face: &Face) -> Result<Quality, ImageError> {
         let side = usize::from(self.manifest.crop.size);
-        let to_crop = self.manifest.crop.from_box(&face.bbox);
+        let to_crop = self.manifest.crop.of_face(&face.landmarks);
+        let to_crop = to_crop.ok_or(ImageError::Transform)?;
         crop_planar(&frame.view()?, &to_crop, side, &mut self.crop)?;
-        Ok(Quality::of_crop(&self.crop, side, face.bbox.width))
+        Ok(Quality::of_crop(&self.crop, side, &face.landmarks))
     }
+}
+
+/// Why a face cannot be judged. That it does not move says nothing in a picture.
+fn unfit(face: &Face, quality: &Quality, limits: &QualityLimits) -> Option<Reason> {
+    let is_none = face.score < FACE_SCORE_MIN;
+    limits
+        .check(quality)
+        .or(is_none.then_some(Reason::NotAFace))
 }
 
 fn judge(score: f32, unfit: Option<Reason>, at: &OperatingPoint) -> (Verdict, Option<Reason>) {
@@ -110,6 +127,29 @@ fn judge(score: f32, unfit: Option<Reason>, at: &OperatingPoint) -> (Verdict, Op
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_photograph_of_a_face_is_one_though_it_does_not_move() {
+        let quality = |face_px| Quality {
+            sharpness: 20.0,
+            luma: 0.5,
+            face_px,
+            turn_deg: 0.0,
+        };
+        let limits = QualityLimits::default();
+        let why = |score, face_px| {
+            let face = Face {
+                bbox: Default::default(),
+                landmarks: Default::default(),
+                score,
+            };
+            unfit(&face, &quality(face_px), &limits)
+        };
+        assert_eq!(why(0.9, 120.0), None);
+        assert_eq!(why(0.72, 120.0), None);
+        assert_eq!(why(0.65, 120.0), Some(Reason::NotAFace));
+        assert_eq!(why(0.65, 10.0), Some(Reason::TooSmall));
+    }
 
     #[test]
     fn the_operating_point_has_a_band_of_doubt() {

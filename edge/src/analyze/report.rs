@@ -58,6 +58,9 @@ pub struct MediaReport {
     pub verdict: Verdict,
     /// Why there is no verdict.
     pub reason: Option<Reason>,
+    /// Number of the face that the verdict, or the reason for none, rests on; `None` without a
+    /// face.
+    pub decided_by: Option<u32>,
     /// The faces, in order of appearance.
     pub tracks: Vec<TrackReport>,
 }
@@ -76,8 +79,14 @@ pub struct TrackReport {
     /// Calibrated score, 0 (genuine) to 1 (manipulated).
     #[serde(serialize_with = "rounded_option")]
     pub score: Option<f32>,
+    /// Width of the face in pixels, when it was last seen.
+    #[serde(serialize_with = "whole_pixels")]
+    pub face_px: f32,
     /// The verdict on the whole track.
     pub verdict: Verdict,
+    /// Raw scores of the decisions that counted, in order; only where they are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logits: Option<Vec<f32>>,
     #[serde(skip)]
     pub(super) reason: Option<Reason>,
 }
@@ -96,6 +105,8 @@ impl TrackReport {
             last_frame: person.last_frame,
             frames: person.frames,
             score: person.score(),
+            face_px: person.bbox.width,
+            logits: None,
             verdict,
             reason,
         }
@@ -119,7 +130,7 @@ impl MediaReport {
                 .filter(|t| t.frames >= FRAMES_MIN.min(longest))
         };
         let score = counted().filter_map(|t| t.score).reduce(f32::max);
-        let (verdict, reason) = sum_up(counted());
+        let (verdict, reason, decided_by) = sum_up(counted());
         let path = path.to_string_lossy().into_owned();
         Self {
             path,
@@ -129,39 +140,42 @@ impl MediaReport {
             score,
             verdict,
             reason,
+            decided_by,
             tracks,
         }
     }
 }
 
-/// Faces that are too small, blurred or short to be judged say nothing about a
+/// Verdict, reason for none, and the face that it rests on: the one of the highest score among
+/// the manipulated, else of those whose evidence is inconclusive, else of the genuine, else the
+/// longest seen. Faces that are too small, blurred or short to be judged say nothing about a
 /// file in which another face could be judged.
-fn sum_up<'a>(tracks: impl Iterator<Item = &'a TrackReport>) -> (Verdict, Option<Reason>) {
-    let mut genuine = false;
-    let mut why: Option<(u32, Reason)> = None;
-    let mut inconclusive = false;
-    for track in tracks {
-        match track.verdict {
-            Verdict::Manipulated => return (Verdict::Manipulated, None),
-            Verdict::Genuine => genuine = true,
-            Verdict::Undecided => {
-                let reason = track.reason.unwrap_or(Reason::Inconclusive);
-                inconclusive |= reason == Reason::Inconclusive;
-                if why.is_none_or(|(frames, _)| track.frames > frames) {
-                    why = Some((track.frames, reason));
-                }
-            }
+fn sum_up<'a>(
+    tracks: impl Iterator<Item = &'a TrackReport> + Clone,
+) -> (Verdict, Option<Reason>, Option<u32>) {
+    let reason = |track: &TrackReport| track.reason.unwrap_or(Reason::Inconclusive);
+    let highest = |verdict: Verdict| {
+        let is_meant = move |track: &&TrackReport| {
+            let is_judged = verdict != Verdict::Undecided || reason(track) == Reason::Inconclusive;
+            track.verdict == verdict && is_judged
+        };
+        let score = |track: &TrackReport| track.score.unwrap_or(-1.0);
+        // The first of equals.
+        let higher = |a: &'a TrackReport, b| if score(b) > score(a) { b } else { a };
+        tracks.clone().filter(is_meant).reduce(higher)
+    };
+    for verdict in [Verdict::Manipulated, Verdict::Undecided, Verdict::Genuine] {
+        if let Some(track) = highest(verdict) {
+            let why = (verdict == Verdict::Undecided).then_some(Reason::Inconclusive);
+            return (verdict, why, Some(track.id));
         }
     }
-    if inconclusive {
-        return (Verdict::Undecided, Some(Reason::Inconclusive));
-    }
-    if genuine {
-        return (Verdict::Genuine, None);
-    }
+    let longer = |a: &'a TrackReport, b: &'a TrackReport| if b.frames > a.frames { b } else { a };
+    let longest = tracks.reduce(longer);
     (
         Verdict::Undecided,
-        Some(why.map_or(Reason::NoFace, |(_, reason)| reason)),
+        Some(longest.map_or(Reason::NoFace, reason)),
+        longest.map(|track| track.id),
     )
 }
 
@@ -170,6 +184,10 @@ fn kind_name<S: Serializer>(kind: &MediaKind, serializer: S) -> Result<S::Ok, S:
         MediaKind::Image => "image",
         MediaKind::Video => "video",
     })
+}
+
+fn whole_pixels<S: Serializer>(width: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u32(width.round().max(0.0) as u32)
 }
 
 fn rounded_option<S: Serializer>(score: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -189,6 +207,8 @@ mod tests {
             last_frame: 9,
             frames,
             score: Some(score),
+            face_px: 119.7,
+            logits: None,
             verdict,
             reason,
         }
@@ -249,15 +269,46 @@ mod tests {
     }
 
     #[test]
+    fn the_face_that_decided_is_named() {
+        let faces = |faces: &[(Verdict, Option<Reason>, f32, u32)]| {
+            let numbered = faces.iter().zip(1..);
+            let tracks = numbered.map(|(&(verdict, reason, score, frames), id)| TrackReport {
+                id,
+                ..track(frames, score, verdict, reason)
+            });
+            report(tracks.collect()).decided_by
+        };
+        let (genuine, manipulated) = (Verdict::Genuine, Verdict::Manipulated);
+        let undecided = Verdict::Undecided;
+        let doubtful = (undecided, Some(Reason::Inconclusive), 0.6, 40);
+        let small = (undecided, Some(Reason::TooSmall), 0.9, 90);
+        let group = [
+            (genuine, None, 0.1, 50),
+            (manipulated, None, 0.8, 50),
+            doubtful,
+            (manipulated, None, 0.9, 20),
+            small,
+        ];
+        assert_eq!(faces(&group), Some(4));
+        assert_eq!(faces(&[group[0], small, doubtful]), Some(3));
+        assert_eq!(faces(&[small, group[0], (genuine, None, 0.3, 9)]), Some(3));
+        assert_eq!(
+            faces(&[(undecided, Some(Reason::Blurred), 0.2, 30), small]),
+            Some(2)
+        );
+    }
+
+    #[test]
     fn the_object_has_exactly_the_documented_fields() {
         let done = PathReport::Done(report(vec![track(90, 0.123_456, Verdict::Genuine, None)]));
         let json = serde_json::to_string(&done).unwrap();
         assert_eq!(
             json,
-            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"tracks":[{"id":1,"first_frame":0,"last_frame":9,"frames":90,"score":0.1235,"verdict":"genuine"}]}"#
+            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"decided_by":1,"tracks":[{"id":1,"first_frame":0,"last_frame":9,"frames":90,"score":0.1235,"face_px":120,"verdict":"genuine"}]}"#
         );
         let nobody = serde_json::to_value(PathReport::Done(report(vec![]))).unwrap();
         assert_eq!(nobody["score"], serde_json::Value::Null);
         assert_eq!(nobody["reason"], "no_face");
+        assert_eq!(nobody["decided_by"], serde_json::Value::Null);
     }
 }

@@ -49,6 +49,9 @@ impl TextReport {
             1 => write!(out, ", 1 face")?,
             n => write!(out, ", {n} faces")?,
         }
+        if let (Some(face), 2..) = (done.decided_by, done.faces) {
+            write!(out, ", decided by face {face}")?;
+        }
         match done.reason {
             Some(reason) => writeln!(out, ": {}", reason_text(reason))?,
             None => writeln!(out)?,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use unmask_shared::engine::Engine;
 use unmask_shared::event::EventKind;
+use unmask_shared::face::FinderChoice;
 use unmask_shared::manifest::Manifest;
 
 use crate::capture::{CameraEvent, CameraSink, FaultCounters};
@@ -31,11 +32,11 @@ pub(super) struct Eye {
 
 impl Eye {
     pub(super) fn new(
-        (engine, manifest): &(Engine, &Manifest),
+        (engine, finder, manifest): &(Engine, &FinderChoice, &Manifest),
         config: PipelineConfig,
     ) -> Result<Self, EdgeError> {
         Ok(Self {
-            pipeline: Pipeline::new(engine.clone(), Manifest::clone(manifest), config)?,
+            pipeline: Pipeline::new(engine.clone(), finder, Manifest::clone(manifest), config)?,
             maker: EventMaker::new("bench", manifest),
             frame: Frame::default(),
             lines: Vec::new(),

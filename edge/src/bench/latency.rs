@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 use unmask_shared::manifest::Manifest;
 
 use super::camera_config;
@@ -49,7 +50,7 @@ pub struct Latency {
 
 /// Plays the pictures for about so long at the speed of a camera.
 pub(super) fn measure(
-    network: &(Engine, &Manifest),
+    network: &(Engine, &FinderChoice, &Manifest),
     config: PipelineConfig,
     faces: usize,
     pictures: &Arc<Pictures>,

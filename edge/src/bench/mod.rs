@@ -19,6 +19,7 @@ use std::time::Duration;
 use serde::Serialize;
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 
 use crate::capture::CameraConfig;
 use crate::error::EdgeError;
@@ -104,9 +105,13 @@ pub struct ModelReport {
 ///
 /// # Errors
 /// When the model cannot be run.
-pub fn measure(bundle: &Bundle, seconds: f64) -> Result<BenchReport, EdgeError> {
+pub fn measure(
+    bundle: &Bundle,
+    finder: &FinderChoice,
+    seconds: f64,
+) -> Result<BenchReport, EdgeError> {
     let machine = Machine::here();
-    let network = (Engine::load(bundle)?, &bundle.manifest);
+    let network = (Engine::load(bundle)?, finder, &bundle.manifest);
     let config = PipelineConfig::default();
     let time = Duration::from_secs_f64(seconds.clamp(0.1, 3600.0));
     let (mut throughput, mut latency) = (Vec::new(), Vec::new());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 use unmask_shared::manifest::Manifest;
 
 use super::eye::Eye;
@@ -57,7 +58,7 @@ pub struct Throughput {
 
 /// Plays the pictures for about so long, as fast as they are judged.
 pub(super) fn measure(
-    network: &(Engine, &Manifest),
+    network: &(Engine, &FinderChoice, &Manifest),
     config: PipelineConfig,
     faces: usize,
     pictures: &Arc<Pictures>,

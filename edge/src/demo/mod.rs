@@ -14,6 +14,7 @@ use std::sync::mpsc::sync_channel;
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
@@ -46,6 +47,8 @@ pub struct DemoOptions {
     pub format: DemoFormat,
     /// Where the picture goes; `None` for none.
     pub picture: Option<PathBuf>,
+    /// What finds the faces.
+    pub finder: FinderChoice,
 }
 
 /// Shows the demo. The program's exit code tells whether it went well, not
@@ -78,7 +81,13 @@ fn one(
     if text {
         table::introduce(&style, options, out)?;
     }
-    let mut stage = show::Show::new(engine, &bundle.manifest, options.seed, frames)?;
+    let mut stage = show::Show::new(
+        engine,
+        &options.finder,
+        &bundle.manifest,
+        options.seed,
+        frames,
+    )?;
     let mut status = StatusLine::default();
     while let Some(news) = stage.step()? {
         if !news.is_empty() {
@@ -128,7 +137,7 @@ fn many(
             let (sender, seeds, next) = (sender.clone(), &seeds, &next);
             scope.spawn(move || {
                 while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = judge_seed(engine, bundle, seed, options.seconds);
+                    let result = judge_seed(engine, bundle, seed, options);
                     if sender.send((seed, result)).is_err() {
                         return;
                     }
@@ -157,10 +166,11 @@ fn judge_seed(
     engine: &Engine,
     bundle: &Bundle,
     seed: u64,
-    seconds: u32,
+    options: &DemoOptions,
 ) -> Result<Totals, EdgeError> {
-    let frames = u64::from(seconds) * RATE_HZ;
-    let mut stage = show::Show::new(engine.clone(), &bundle.manifest, seed, frames)?;
+    let frames = u64::from(options.seconds) * RATE_HZ;
+    let (engine, finder) = (engine.clone(), &options.finder);
+    let mut stage = show::Show::new(engine, finder, &bundle.manifest, seed, frames)?;
     while stage.step()?.is_some() {}
     Ok(Totals::of(&stage.judgements()))
 }

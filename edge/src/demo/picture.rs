@@ -4,6 +4,7 @@ use std::path::Path;
 
 use image::RgbImage;
 use unmask_shared::calibration::Calibration;
+use unmask_shared::geometry::Point;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::verdict::Verdict;
 
@@ -111,15 +112,17 @@ fn heat(canvas: &mut Canvas, x: i32, y: i32, snapshot: &Snapshot, manifest: &Man
     if snapshot.evidence.len() != side * side || side == 0 {
         return;
     }
-    let to_crop = manifest.crop.from_box(&snapshot.bbox);
+    let Some(to_crop) = manifest.crop.of_face(&snapshot.landmarks) else {
+        return;
+    };
     let scale = snapshot.frame.width as f32 / CELL as f32;
     let crop_side = f32::from(manifest.crop.size);
     for row in 0..CELL as i32 {
         for column in 0..CELL as i32 {
             let px = (column as f32 + 0.5) * scale;
             let py = (row as f32 + 0.5) * scale;
-            let u = (to_crop.a * px - to_crop.b * py + to_crop.tx) / crop_side;
-            let v = (to_crop.b * px + to_crop.a * py + to_crop.ty) / crop_side;
+            let at = to_crop.apply(Point::new(px, py));
+            let (u, v) = (at.x / crop_side, at.y / crop_side);
             if (0.0..1.0).contains(&u) && (0.0..1.0).contains(&v) {
                 let nats = evidence_at(&snapshot.evidence, side, u, v, &manifest.calibration);
                 let share = HEAT_MAX * (nats.abs() / EVIDENCE_FULL).min(1.0);

@@ -2,7 +2,8 @@
 
 use unmask_shared::engine::Engine;
 use unmask_shared::event::EventKind;
-use unmask_shared::geometry::FaceBox;
+use unmask_shared::face::FinderChoice;
+use unmask_shared::geometry::{FaceBox, Point};
 use unmask_shared::manifest::Manifest;
 use unmask_shared::verdict::Verdict;
 
@@ -34,6 +35,7 @@ pub(super) struct Snapshot {
     /// Only the person's place.
     pub frame: Frame,
     pub bbox: FaceBox,
+    pub landmarks: [Point; 5],
     pub evidence: Vec<f32>,
 }
 
@@ -57,6 +59,7 @@ pub(super) struct Member {
 impl Show {
     pub(super) fn new(
         engine: Engine,
+        finder: &FinderChoice,
         manifest: &Manifest,
         seed: u64,
         frames: u64,
@@ -69,7 +72,7 @@ impl Show {
             snapshot: None,
         });
         Ok(Self {
-            pipeline: Pipeline::new(engine, manifest.clone(), PipelineConfig::default())?,
+            pipeline: Pipeline::new(engine, finder, manifest.clone(), PipelineConfig::default())?,
             cast: cast.collect(),
             source,
             casting,
@@ -160,8 +163,9 @@ fn snapshot(person: &Person, frame: &Frame, place: usize) -> Snapshot {
         .flat_map(|row| &row[left..left + 3 * PLACE_WIDTH])
         .copied()
         .collect();
+    let offset = (PLACE_WIDTH * place) as f32;
     let bbox = FaceBox {
-        x: person.bbox.x - (PLACE_WIDTH * place) as f32,
+        x: person.bbox.x - offset,
         ..person.bbox
     };
     Snapshot {
@@ -173,6 +177,7 @@ fn snapshot(person: &Person, frame: &Frame, place: usize) -> Snapshot {
             rgb,
         },
         bbox,
+        landmarks: (person.landmarks).map(|at| Point::new(at.x - offset, at.y)),
         evidence: person.evidence.clone(),
     }
 }

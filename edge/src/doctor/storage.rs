@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Check;
 use crate::log::{LogReader, RecordError};
 use crate::model::{ModelArgs, self_test};
+use crate::search::FinderArgs;
 use crate::service::ServiceConfig;
 
 /// So many of the newest entries are verified.
@@ -14,6 +15,7 @@ const ROOM_BYTES_MIN: u64 = 256 << 20;
 
 pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
     let mut checks = model(config);
+    checks.extend(finder(config));
     match &config.log.folder {
         None => checks.push(Check::warning(
             "event log",
@@ -54,6 +56,23 @@ fn model(config: &ServiceConfig) -> Vec<Check> {
         Err(error) => Check::problem("self-test", error.to_string(), "install the model again"),
     };
     vec![first, second]
+}
+
+/// The face finder, where another than the built-in one is named.
+fn finder(config: &ServiceConfig) -> Option<Check> {
+    let name = "face finder";
+    let file = config.model.finder.as_ref()?;
+    let args = FinderArgs {
+        finder: Some(file.clone()),
+    };
+    Some(match args.open() {
+        Ok(_) => Check::ok(name, format!("{} can be used", file.display())),
+        Err(error) => Check::problem(
+            name,
+            error.to_string(),
+            "leave model.finder out: one is built in",
+        ),
+    })
 }
 
 fn log(folder: &Path) -> Vec<Check> {

@@ -165,6 +165,7 @@ pub fn reason_name(reason: Reason) -> &'static str {
         Reason::Dark => "dark",
         Reason::Turned => "turned",
         Reason::Inconclusive => "inconclusive",
+        Reason::NotAFace => "not_a_face",
     }
 }
 

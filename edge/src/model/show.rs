@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use unmask_shared::bundle::Bundle;
-use unmask_shared::manifest::ModelKind;
+use unmask_shared::manifest::{Figure, ModelKind};
+use unmask_shared::verdict::VerdictConfig;
 
 /// Prints the manifest of a bundle for people.
 pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -37,12 +38,13 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
     line(
         "verdict",
         format!(
-            "false alarms at most {:.1} %, misses at most {:.1} %, at least {} {decision}s",
+            "allowed are {:.1} % false alarms and {:.1} % misses, at least {} {decision}s",
             100.0 * verdict.false_alarm,
             100.0 * verdict.miss,
             verdict.frames_min
         ),
     )?;
+    line("", how_fitted(verdict))?;
     let point = &manifest.operating_point;
     line(
         "single pictures",
@@ -68,13 +70,31 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
         line("figures", String::new())?;
     }
     for figure in &manifest.figures {
-        line(
-            "",
-            format!(
-                "{:<32}{:.4}  ({} samples)",
-                figure.name, figure.value, figure.count
-            ),
-        )?;
+        line("", measured(figure))?;
     }
     Ok(())
+}
+
+/// What the allowed rates rest on: figures below tell what was measured.
+fn how_fitted(verdict: &VerdictConfig) -> String {
+    match &verdict.tracks {
+        Some(tracks) => format!(
+            "by videos of people that no training saw: genuine {:.2} ± {:.2} nats, manipulated {:.2} ± {:.2}",
+            tracks.genuine_mean,
+            tracks.genuine_spread,
+            tracks.manipulated_mean,
+            tracks.manipulated_spread
+        ),
+        None => "by single frames: for whole videos of other people this promises too much".into(),
+    }
+}
+
+fn measured(figure: &Figure) -> String {
+    let bounds = figure.bounds.map_or(String::new(), |[low, high]| {
+        format!(", {low:.4} to {high:.4}")
+    });
+    format!(
+        "{:<32}{:.4}  ({} samples{bounds})",
+        figure.name, figure.value, figure.count
+    )
 }

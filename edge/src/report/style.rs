@@ -78,6 +78,7 @@ pub fn reason_text(reason: Reason) -> &'static str {
         Reason::Dark => "the face is too dark to judge",
         Reason::Turned => "the face is turned away",
         Reason::Inconclusive => "the evidence is not clear either way",
+        Reason::NotAFace => "it is most likely not a face",
     }
 }
 

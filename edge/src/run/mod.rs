@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 
 use crate::error::EdgeError;
 use crate::observe::Observers;
@@ -30,6 +31,8 @@ const POLL: Duration = Duration::from_millis(200);
 pub struct RunOptions {
     /// Where the frames come from.
     pub source: SourceSpec,
+    /// What finds the faces.
+    pub finder: FinderChoice,
     /// Everything else.
     pub config: ServiceConfig,
 }
@@ -71,7 +74,10 @@ pub fn run_source(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let engine = Engine::load(bundle)?;
-    let make = |config| Pipeline::new(engine.clone(), bundle.manifest.clone(), config);
+    let make = |config| {
+        let manifest = bundle.manifest.clone();
+        Pipeline::new(engine.clone(), &options.finder, manifest, config)
+    };
     run_pipelines(bundle, &make, source, options, service, out)
 }
 

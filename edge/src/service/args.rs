@@ -16,6 +16,7 @@ use crate::observe::Observers;
 use crate::report::ExitStatus;
 use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
+use crate::search::FinderArgs;
 use crate::source::args::{CaptureArgs, InputArgs};
 use crate::web::DEFAULT_ADDRESS;
 
@@ -35,6 +36,9 @@ pub struct RunArgs {
     #[command(flatten)]
     /// The model.
     pub model: ModelArgs,
+    #[command(flatten)]
+    /// What finds the faces.
+    pub finder: FinderArgs,
     /// text for people (the default), jsonl for one event record per line
     #[arg(long, value_enum)]
     pub format: Option<EventFormat>,
@@ -119,6 +123,7 @@ impl RunArgs {
             .flag("--bundle", "model.bundle", model.bundle.as_ref())
             .flag("--models", "model.models", model.models.as_ref())
             .flag("--trusted-key", "model.trusted_keys", keys)
+            .flag("--finder", "model.finder", self.finder.finder.as_ref())
             .flag("--log", "log.folder", log.log.as_ref())
             .flag("--log-key", "log.key", log.log_key.as_ref())
             .flag("--log-sync", "log.sync", log.log_sync.as_ref())
@@ -147,6 +152,10 @@ impl RunArgs {
             .spec(config.source.as_deref(), config.realtime)
             .map_err(EdgeError::Config)?;
         let bundle = ModelArgs::from(config.model.clone()).open()?.0;
+        let finder = FinderArgs {
+            finder: config.model.finder.clone(),
+        };
+        let finder = finder.open()?;
         let notifier = Notifier::from_env().map_err(EdgeError::Notify)?;
         let signals = Signals::listen(!self.config.is_empty()).map_err(EdgeError::Signal)?;
         let clock = Arc::new(SystemClock::default());
@@ -156,6 +165,11 @@ impl RunArgs {
             signals,
             reload: &|| Ok(self.settings()?.value),
         };
-        run(&bundle, &RunOptions { source, config }, &mut service, out)
+        let options = RunOptions {
+            source,
+            finder,
+            config,
+        };
+        run(&bundle, &options, &mut service, out)
     }
 }

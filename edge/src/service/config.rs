@@ -37,7 +37,7 @@ pub struct ServiceConfig {
     pub every: u32,
     /// Cameras and commands.
     pub capture: CaptureTable,
-    /// Which model judges.
+    /// Which model judges, and what finds the faces.
     pub model: ModelTable,
     /// Rules for a verdict.
     pub verdict: VerdictTable,
@@ -114,6 +114,8 @@ pub struct ModelTable {
     pub models: Option<PathBuf>,
     /// Public keys, or their files.
     pub trusted_keys: Vec<String>,
+    /// ONNX file of a face finder.
+    pub finder: Option<PathBuf>,
 }
 
 impl From<ModelTable> for ModelArgs {

@@ -24,6 +24,8 @@ pub struct VerdictTable {
     pub face_px_min: Option<f32>,
     /// Most turn of a head to a side in a frame that counts, degrees.
     pub turn_deg_max: Option<f32>,
+    /// Most turn up or down, degrees.
+    pub pitch_deg_max: Option<f32>,
     /// An alarm is shown at least so long, milliseconds.
     pub hold_ms: u32,
     /// An alarm is shown at least so long after nobody was manipulated any more,
@@ -43,6 +45,7 @@ impl Default for VerdictTable {
             luma_min: None,
             face_px_min: None,
             turn_deg_max: None,
+            pitch_deg_max: None,
             hold_ms: (hold_us / 1000) as u32,
             clear_ms: (clear_us / 1000) as u32,
         }
@@ -64,6 +67,7 @@ impl VerdictTable {
             (&mut rules.quality.luma_min, self.luma_min),
             (&mut rules.quality.face_px_min, self.face_px_min),
             (&mut rules.quality.turn_deg_max, self.turn_deg_max),
+            (&mut rules.quality.pitch_deg_max, self.pitch_deg_max),
         ];
         for (rule, number) in numbers {
             *rule = number.unwrap_or(*rule);

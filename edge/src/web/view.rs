@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use unmask_shared::event::{Event, EventKind};
-use unmask_shared::geometry::{CropSpec, Point};
+use unmask_shared::geometry::CropSpec;
 
 use crate::log::Hash;
 use crate::metrics::{reason_name, signal_name, verdict_name};
@@ -30,8 +30,9 @@ pub struct PersonView {
     id: u32,
     /// Left, top, width and height in pixels of the frame.
     bbox: [f32; 4],
-    /// Left, top and side of what the network sees, in pixels of the frame.
-    crop: [f32; 3],
+    /// Top-left corner and side of what the network sees, in pixels of the frame, and by how
+    /// much it is turned clockwise, radians.
+    crop: [f32; 4],
     verdict: &'static str,
     reason: Option<&'static str>,
     score: Option<f32>,
@@ -76,18 +77,22 @@ impl PersonView {
         let side = person.evidence.len().isqrt();
         let is_map =
             side > 1 && side * side == person.evidence.len() && side * side <= EVIDENCE_MAX;
-        let corner = |at| {
-            crop.from_box(&bbox)
-                .inverse()
-                .map(|to_frame| to_frame.apply(at))
-        };
-        let size = f32::from(crop.size);
-        let (start, end) = (corner(Point::new(0.0, 0.0)), corner(Point::new(size, size)));
-        let (start, end) = (start.unwrap_or_default(), end.unwrap_or_default());
+        let to_crop = crop.of_face(&person.landmarks);
+        let to_frame = to_crop.and_then(|to_crop| to_crop.inverse());
+        let seen = to_frame.map_or([0.0; 4], |to_frame| {
+            let side = f32::from(crop.size) * to_frame.scale();
+            [to_frame.tx, to_frame.ty, side, to_frame.b.atan2(to_frame.a)]
+        });
+        let [x, y, side_px, turn] = seen;
         Self {
             id: person.id,
             bbox: [bbox.x, bbox.y, bbox.width, bbox.height].map(|v| short(v, 10.0)),
-            crop: [start.x, start.y, end.x - start.x].map(|v| short(v, 10.0)),
+            crop: [
+                short(x, 10.0),
+                short(y, 10.0),
+                short(side_px, 10.0),
+                short(turn, 1e3),
+            ],
             verdict: verdict_name(person.verdict()),
             reason: person.reason().map(reason_name),
             score: person.score().map(|score| short(score, 1e4)),

@@ -14,10 +14,10 @@ use unmask_edge::capture::{
     Camera, CameraConfig, CameraEvent, CameraSink, FaultCounters, Format, PixelFormat, Taken,
 };
 use unmask_edge::pipeline::{Pipeline, PipelineConfig};
-use unmask_edge::search::{FaceDetector, FaceSearch};
+use unmask_edge::search::{FaceDetector, FaceSearch, SearchConfig};
 use unmask_edge::source::Frame;
 use unmask_pixels::Converter;
-use unmask_shared::face::{Finder, FinderConfig, builtin_finder};
+use unmask_shared::face::FinderChoice;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
 
 use crate::rig::{Blind, Four, Pair};
@@ -111,7 +111,7 @@ fn assert_nothing(name: &str, pixels: PixelFormat, pictures: [Vec<u8>; 2], peopl
     let four = way(pixels, pictures.clone(), Box::new(Four));
     assert_eq!(four, ((0, 0), 4), "{name}, four faces");
     let given = usage();
-    let finder = FaceSearch::new(finder(), false);
+    let finder = search();
     let seen = way(pixels, pictures, Box::new(finder));
     assert_eq!(seen, ((0, 0), people), "{name}, the face finder");
     let found = usage();
@@ -125,8 +125,8 @@ fn assert_nothing(name: &str, pixels: PixelFormat, pictures: [Vec<u8>; 2], peopl
     assert_eq!(found.spilled, before.spilled, "{name}: and sufficed");
 }
 
-fn finder() -> Box<dyn Finder> {
-    builtin_finder(FinderConfig::default()).expect("valid")
+fn search() -> FaceSearch {
+    FaceSearch::new(&FinderChoice::BuiltIn, SearchConfig::default()).expect("valid")
 }
 
 /// Two pictures of somebody.
@@ -223,7 +223,7 @@ fn the_arena_has_room_for_several_large_cameras() {
         )
         .expect("into memory");
     let format = Format::packed(PixelFormat::Mjpg, width, height).expect("a usual size");
-    let mut search = FaceSearch::new(finder(), false);
+    let mut search = search();
     let mut frame = Frame {
         width,
         height,

@@ -74,6 +74,7 @@ fn quality(chance: &mut Chance) -> Quality {
         luma: 0.5,
         face_px: 120.0,
         turn_deg: 0.0,
+        pitch_deg: 0.0,
     };
     match chance.between(0, 99) {
         0 => quality.sharpness = 1.0,

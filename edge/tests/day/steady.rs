@@ -64,6 +64,7 @@ fn from_verdict_to_pin_and_line_no_frame_allocates() {
         luma: 0.5,
         face_px: 120.0,
         turn_deg: 0.0,
+        pitch_deg: 0.0,
     };
     let mut frame = |logit: f32| {
         for person in &mut people {

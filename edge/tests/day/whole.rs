@@ -124,6 +124,7 @@ fn live(seed: u64, pixels: PixelFormat, warm_up: u32, minutes: u32) {
     };
     let options = RunOptions {
         source: SourceSpec::Synthetic(1),
+        finder: Default::default(),
         config,
     };
     let mut printed = Printed::default();

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use unmask_edge::builtin::builtin;
 use unmask_edge::pipeline::{Pipeline, PipelineConfig};
 use unmask_shared::engine::Engine;
+use unmask_shared::face::FinderChoice;
 
 use crate::common::two_people;
 
@@ -38,7 +39,13 @@ fn scores_are_identical_for_identical_frames_and_any_number_of_threads() {
     let engine = Engine::load(&bundle).unwrap();
     let pipeline = || {
         let (engine, manifest) = (engine.clone(), bundle.manifest.clone());
-        Pipeline::new(engine, manifest, PipelineConfig::default()).unwrap()
+        Pipeline::new(
+            engine,
+            &FinderChoice::BuiltIn,
+            manifest,
+            PipelineConfig::default(),
+        )
+        .unwrap()
     };
     let alone = judge(pipeline(), &frames);
     assert!(alone.len() > 60, "{} looks", alone.len());

@@ -6,6 +6,7 @@ use super::conv::{Conv, Transposed};
 use super::norm::{Backwards, SlopeSums, pass_slope};
 use super::recycle::take;
 use super::shuffle::shuffle;
+use super::sums::add_up;
 use super::train::{Block, Branch, Forward, Weights};
 
 /// Parts into which a batch is cut for sums over it; fixed, so that the sums do not depend
@@ -294,21 +295,4 @@ impl Pass<'_> {
             );
         }
     }
-}
-
-/// Sums the parts in their order.
-fn add_up(parts: Vec<Vec<f32>>) -> Vec<f32> {
-    let mut parts = parts.into_iter();
-    let mut total = parts.next().unwrap_or_default();
-    let rest: Vec<Vec<f32>> = parts.collect();
-    total
-        .par_chunks_mut(4096)
-        .enumerate()
-        .for_each(|(chunk, total)| {
-            for part in &rest {
-                let from = &part[chunk * 4096..][..total.len()];
-                total.iter_mut().zip(from).for_each(|(sum, x)| *sum += x);
-            }
-        });
-    total
 }

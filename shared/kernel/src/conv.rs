@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::finish::Finish;
 use super::pack::{Packed, Row};
 use super::place::{Grid, Map};
 use super::tile::{Run, Window, correlate, correlate_weights};
@@ -85,7 +86,7 @@ impl Conv {
 
     /// From a bordered input into an output.
     pub fn forward(&self, input: &[f32], weights: &Packed, output: &mut [f32], place: Grid) {
-        correlate(&self.window(place), input, weights, output, false);
+        correlate(&self.window(place), input, weights, output, &Finish::Write);
     }
 
     /// Adds to the gradient of the weights, `[taps, outputs]`, given that of the output.
@@ -173,6 +174,7 @@ impl Transposed {
     /// - `slopes`: gradients of the outputs, bordered maps, that of the 1x1 kernel last
     /// - `input`: room for its channels, rounded up to a multiple of 16, in every pixel
     pub fn apply(&self, slopes: &[f32], input: &mut [f32], place: Grid, add: bool) {
+        let finish = if add { Finish::Add } else { Finish::Write };
         for phase in &self.phases {
             let window = Window {
                 size: self.size,
@@ -180,7 +182,7 @@ impl Transposed {
                 runs: &phase.runs,
                 output: place.strided(phase.y, phase.x, self.stride),
             };
-            correlate(&window, slopes, &phase.weights, input, add);
+            correlate(&window, slopes, &phase.weights, input, &finish);
         }
     }
 }

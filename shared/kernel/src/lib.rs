@@ -1,4 +1,4 @@
-//! Arithmetic of dense convolutional networks on the CPU, forwards and, with the feature
+//! Arithmetic of convolutional networks on the CPU, forwards and, with the feature
 //! `train`, backwards.
 //!
 //! Maps are `[height, width, channels]`, so that the channels of a pixel stand together:
@@ -6,12 +6,23 @@
 //! loop is a small matrix product in registers, without an im2col buffer. One clip at a
 //! time goes through all layers of a folded network, and its maps stay in the cache.
 //!
+//! [`Chain`] does the same for networks of inverted bottlenecks: depthwise convolutions, 1x1
+//! convolutions, limits and shortcuts, trained or held.
+//!
 //! Results depend on the numbers alone, not on the number of threads: sums over a batch
 //! are taken in a fixed order.
 
 #[cfg(feature = "train")]
+mod aligned;
+#[cfg(feature = "train")]
 mod backward;
+#[cfg(feature = "train")]
+mod chain;
 mod conv;
+#[cfg(feature = "train")]
+mod depthwise;
+#[cfg(feature = "train")]
+mod finish;
 #[cfg(feature = "train")]
 mod frozen;
 #[cfg(feature = "train")]
@@ -24,12 +35,16 @@ mod place;
 mod recycle;
 mod relu;
 mod shuffle;
+#[cfg(feature = "train")]
+mod sums;
 mod tile;
 #[cfg(feature = "train")]
 mod train;
 
 #[cfg(feature = "train")]
 pub use backward::{BranchGradients, Gradients, Reached};
+#[cfg(feature = "train")]
+pub use chain::{Both, Chain, Colours, Kept, Kind, Link, Packs, Wanted};
 pub use conv::{Conv, Transposed};
 #[cfg(feature = "train")]
 pub use frozen::{Folded, Masks};
@@ -75,7 +90,7 @@ mod tests {
     }
 
     /// Every kind of vector that this machine knows.
-    fn at_all_levels(test: impl Fn()) {
+    pub fn at_all_levels(test: impl Fn()) {
         let best = Level::new();
         let mut levels = vec![best, Level::baseline()];
         #[cfg(target_arch = "x86_64")]
@@ -87,8 +102,15 @@ mod tests {
         LEVEL.set(None);
     }
 
+    /// The same for what runs on many threads: on this one alone, which has the level.
+    pub fn at_all_levels_here(test: impl Fn() + Send) {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+        let pool = pool.use_current_thread().build().unwrap();
+        pool.install(|| at_all_levels(test));
+    }
+
     /// Numbers in [-1, 1) that repeat late.
-    fn some(length: usize, seed: usize) -> Vec<f32> {
+    pub fn some(length: usize, seed: usize) -> Vec<f32> {
         (0..length)
             .map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0)
             .collect()

@@ -34,6 +34,9 @@ pub(super) struct Block<'a> {
     pub weights: &'a [f32],
 }
 
+/// Numbers in the longest vector of any machine.
+pub const LANES_MAX: usize = 16;
+
 /// Numbers in one vector of this machine.
 pub fn lanes() -> usize {
     #[inline(always)]
@@ -49,7 +52,7 @@ impl Packed {
     pub fn new<'a>(rows: impl Iterator<Item = Row<'a>>, outputs: usize) -> Self {
         let lanes = lanes();
         let rows: Vec<Row<'a>> = rows.collect();
-        let rounded = outputs.next_multiple_of(16);
+        let rounded = outputs.next_multiple_of(LANES_MAX);
         let mut data = Vec::with_capacity(rows.len() * rounded);
         for (first, vectors) in cuts(rounded, lanes) {
             let end = first + vectors * lanes;

@@ -62,18 +62,28 @@ impl Map {
 
     /// With a border of one pixel on every side.
     pub fn bordered(&self) -> Self {
-        Self {
-            height: self.height + 2,
-            width: self.width + 2,
-            channels: self.channels,
-        }
+        self.within(1)
     }
 
     /// The map inside a buffer of [`Self::bordered`] size.
     pub fn inside(&self) -> Grid {
-        let row = (self.width + 2) * self.channels;
+        self.inside_of(1)
+    }
+
+    /// With a border of so many pixels on every side.
+    pub fn within(&self, border: usize) -> Self {
+        Self {
+            height: self.height + 2 * border,
+            width: self.width + 2 * border,
+            channels: self.channels,
+        }
+    }
+
+    /// The map inside a buffer of [`Self::within`] size.
+    pub fn inside_of(&self, border: usize) -> Grid {
+        let row = (self.width + 2 * border) * self.channels;
         Grid {
-            origin: row + self.channels,
+            origin: border * (row + self.channels),
             row,
             pixel: self.channels,
         }

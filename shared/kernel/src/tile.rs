@@ -2,6 +2,7 @@
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
 
+use super::finish::Finish;
 use super::pack::Packed;
 use super::{level, place::Grid};
 
@@ -28,7 +29,7 @@ pub struct Window<'a> {
     pub output: Grid,
 }
 
-/// `output[pixel] = input[runs of pixel] * weights`, or `+=` if `add`.
+/// `output[pixel] = input[runs of pixel] * weights`, and what `finish` says.
 ///
 /// # Shapes
 /// - `weights`: as many rows as the runs have numbers
@@ -37,9 +38,9 @@ pub fn correlate(
     input: &[f32],
     weights: &Packed,
     output: &mut [f32],
-    add: bool,
+    finish: &Finish<'_>,
 ) {
-    dispatch!(level(), simd => correlate_with(simd, window, input, weights, output, add));
+    dispatch!(level(), simd => correlate_with(simd, window, input, weights, output, finish));
 }
 
 #[inline(always)]
@@ -49,7 +50,7 @@ fn correlate_with<S: Simd>(
     input: &[f32],
     weights: &Packed,
     output: &mut [f32],
-    add: bool,
+    finish: &Finish<'_>,
 ) {
     simd.vectorize(
         #[inline(always)]
@@ -64,7 +65,7 @@ fn correlate_with<S: Simd>(
                         block.weights,
                         block.first,
                         output,
-                        add,
+                        finish,
                     ),
                     (_, 2) => correlate_block::<S, 6, 2>(
                         simd,
@@ -73,7 +74,7 @@ fn correlate_with<S: Simd>(
                         block.weights,
                         block.first,
                         output,
-                        add,
+                        finish,
                     ),
                     _ => correlate_block::<S, 8, 1>(
                         simd,
@@ -82,7 +83,7 @@ fn correlate_with<S: Simd>(
                         block.weights,
                         block.first,
                         output,
-                        add,
+                        finish,
                     ),
                 }
             }
@@ -98,43 +99,32 @@ fn correlate_block<S: Simd, const P: usize, const V: usize>(
     weights: &[f32],
     first: usize,
     output: &mut [f32],
-    add: bool,
+    finish: &Finish<'_>,
 ) {
     let [height, width] = window.size;
-    let lanes = S::f32s::LEN;
+    let beside = finish.grid();
     let (mut y, mut x) = (0, 0);
     let (mut read, mut write) = (window.input.at(0, 0), window.output.at(0, 0) + first);
+    let mut look = beside.at(0, 0) + first;
     while y < height {
         let mut from = [read; P];
-        let mut to = [write; P];
+        let mut to = [(write, look); P];
         let mut count = 0;
         while count < P && y < height {
-            (from[count], to[count]) = (read, write);
+            (from[count], to[count]) = (read, (write, look));
             count += 1;
-            (x, read, write) = (
-                x + 1,
-                read + window.input.pixel,
-                write + window.output.pixel,
-            );
+            x += 1;
+            read += window.input.pixel;
+            write += window.output.pixel;
+            look += beside.pixel;
             if x == width {
                 (x, y) = (0, y + 1);
                 (read, write) = (window.input.at(y, 0), window.output.at(y, 0) + first);
+                look = beside.at(y, 0) + first;
             }
         }
         let sums = tile::<S, P, V>(simd, input, from, window.runs, weights);
-        for p in 0..P {
-            if p < count {
-                let pixel = &mut output[to[p]..][..V * lanes];
-                for v in 0..V {
-                    let at = &mut pixel[v * lanes..][..lanes];
-                    let mut sum = sums[p][v];
-                    if add {
-                        sum += S::f32s::from_slice(simd, at);
-                    }
-                    sum.store_slice(at);
-                }
-            }
-        }
+        finish.store(simd, &sums, &to, count, first, output);
     }
 }
 

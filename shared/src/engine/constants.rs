@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use tract_onnx::pb;
 
 use super::EngineError;
-use super::inspect::{ELEMENTS_MAX, refused};
+use super::inspect::{ELEMENTS_MAX, RANK_MAX, refused};
 
 /// Refuses graphs whose constants grow beyond those of exported detectors, and graphs
 /// whose nodes are not in the order in which they are computed.
@@ -29,6 +29,10 @@ pub(super) fn check_constants(graph: &pb::GraphProto) -> Result<(), EngineError>
         for name in node.input.iter().filter(|name| !name.is_empty()) {
             let size = known.get(name.as_str());
             inputs.push(*size.ok_or_else(|| refused("its nodes are not in order"))?);
+        }
+        // A shape is known before its tensor is.
+        if node.op_type == "Shape" {
+            inputs = vec![Some(RANK_MAX as u64)];
         }
         let constant: Option<Vec<u64>> = inputs.into_iter().collect();
         let size = constant.map(|sizes| grown(node, &sizes)).transpose()?;
@@ -49,11 +53,11 @@ fn grown(node: &pb::NodeProto, sizes: &[u64]) -> Result<u64, EngineError> {
     Ok(match node.op_type.as_str() {
         "Constant" => node.attribute.iter().map(attribute_volume).sum(),
         "Concat" => sizes.iter().fold(0, |sum, size| sum.saturating_add(*size)),
-        "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" | "MatMul" | "Gemm" => {
+        "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" | "Clip" | "MatMul" | "Gemm" | "Gather" => {
             let sizes = sizes.iter().map(|size| (*size).max(1));
             sizes.fold(1, u64::saturating_mul)
         }
-        "Conv" | "MaxPool" => return Err(refused("it filters a constant")),
+        "Conv" | "MaxPool" | "Resize" => return Err(refused("it filters a constant")),
         _ => first,
     })
 }
@@ -107,7 +111,7 @@ mod tests {
     #[test]
     fn products_of_constants_are_bounded() {
         let both = || vec![constant("a", &[65_536, 1]), constant("b", &[1, 65_536])];
-        for op in ["Add", "Mul", "MatMul", "Gemm", "Max"] {
+        for op in ["Add", "Mul", "MatMul", "Gemm", "Max", "Clip"] {
             let refused = check(both(), vec![node(op, &["a", "b"], "c")]);
             assert!(refused.unwrap_err().contains("grow"), "{op}");
             let fine = check(both(), vec![node(op, &["image", "b"], "c")]);
@@ -123,6 +127,19 @@ mod tests {
             .map(|pair| node("Concat", &[&pair[0], &pair[0]], &pair[1]));
         let refused = check(vec![constant("x0", &[4])], doubled.collect());
         assert!(refused.unwrap_err().contains("grow"));
+    }
+
+    #[test]
+    fn what_follows_from_a_shape_is_bounded_too() {
+        let mut nodes = vec![node("Shape", &["image"], "x0")];
+        let names: Vec<String> = (0..40).map(|at| format!("x{at}")).collect();
+        let doubled = names
+            .windows(2)
+            .map(|pair| node("Concat", &[&pair[0], &pair[0]], &pair[1]));
+        nodes.extend(doubled);
+        assert!(check(Vec::new(), nodes).unwrap_err().contains("grow"));
+        let resized = vec![node("Shape", &["image"], "a"), node("Resize", &["a"], "b")];
+        assert!(check(Vec::new(), resized).unwrap_err().contains("constant"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::constants::check_constants;
 /// Operators that an exported detector may use.
 const OPERATORS: &[&str] = &[
     "Add",
+    "Clip",
     "Concat",
     "Constant",
     "Conv",
@@ -57,11 +58,15 @@ const TENSORS_MAX: usize = 4096;
 const DIMENSION_MAX: i64 = 65_536;
 /// Most elements of a tensor, and of all that is computed from constants.
 pub(super) const ELEMENTS_MAX: i64 = 1 << 26;
-const RANK_MAX: usize = 6;
+pub(super) const RANK_MAX: usize = 6;
 const PAD_MAX: i64 = 64;
 
-/// Refuses every graph that is larger or stranger than an exported detector.
-pub(super) fn inspect(model: &pb::ModelProto) -> Result<&pb::GraphProto, EngineError> {
+/// Refuses every graph that is larger or stranger than an exported detector, which may also use
+/// the operators `more`.
+pub(crate) fn inspect<'a>(
+    model: &'a pb::ModelProto,
+    more: &[&str],
+) -> Result<&'a pb::GraphProto, EngineError> {
     let graph = model
         .graph
         .as_ref()
@@ -76,15 +81,16 @@ pub(super) fn inspect(model: &pb::ModelProto) -> Result<&pb::GraphProto, EngineE
         check_tensor(tensor)?;
     }
     for node in &graph.node {
-        check_node(node)?;
+        check_node(node, more)?;
     }
     check_constants(graph)?;
     Ok(graph)
 }
 
-fn check_node(node: &pb::NodeProto) -> Result<(), EngineError> {
+fn check_node(node: &pb::NodeProto, more: &[&str]) -> Result<(), EngineError> {
     let known_domain = node.domain.is_empty() || node.domain == "ai.onnx";
-    if !known_domain || !OPERATORS.contains(&node.op_type.as_str()) {
+    let operator = node.op_type.as_str();
+    if !known_domain || !(OPERATORS.contains(&operator) || more.contains(&operator)) {
         return Err(refused(&format!(
             "operator {:.40} is not on the list",
             node.op_type
@@ -167,7 +173,7 @@ mod tests {
                 graph: Some(graph.clone()),
                 ..Default::default()
             };
-            assert_eq!(inspect(&model).is_ok(), fits, "{kind:?}");
+            assert_eq!(inspect(&model, &[]).is_ok(), fits, "{kind:?}");
         }
     }
 
@@ -177,13 +183,14 @@ mod tests {
             op_type: "Relu".into(),
             ..Default::default()
         };
-        assert!(inspect(&with_node(relu)).is_ok());
+        assert!(inspect(&with_node(relu), &[]).is_ok());
 
         let looping = pb::NodeProto {
             op_type: "Loop".into(),
             ..Default::default()
         };
-        assert!(inspect(&with_node(looping)).is_err());
+        assert!(inspect(&with_node(looping.clone()), &[]).is_err());
+        assert!(inspect(&with_node(looping), &["Loop"]).is_ok());
 
         let pads = pb::AttributeProto {
             name: "pads".into(),
@@ -195,7 +202,7 @@ mod tests {
             attribute: vec![pads],
             ..Default::default()
         };
-        assert!(inspect(&with_node(conv)).is_err());
+        assert!(inspect(&with_node(conv), &[]).is_err());
     }
 
     #[test]
@@ -211,16 +218,16 @@ mod tests {
             data_location: Some(1),
             ..Default::default()
         };
-        assert!(inspect(&graph(outside)).is_err());
+        assert!(inspect(&graph(outside), &[]).is_err());
         let huge = pb::TensorProto {
             dims: vec![60_000, 60_000],
             ..Default::default()
         };
-        assert!(inspect(&graph(huge)).is_err());
+        assert!(inspect(&graph(huge), &[]).is_err());
         let negative = pb::TensorProto {
             dims: vec![-1],
             ..Default::default()
         };
-        assert!(inspect(&graph(negative)).is_err());
+        assert!(inspect(&graph(negative), &[]).is_err());
     }
 }

@@ -1,19 +1,28 @@
 //! Finding faces, and where their eyes, nose and mouth are.
 
-mod cascade;
-#[cfg(feature = "tract")]
+mod choice;
 pub mod dense;
+mod heads;
+mod letterbox;
+mod nms;
 mod shrink;
+mod yunet;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::geometry::{FaceBox, Point};
+use crate::geometry::{FaceBox, Point, face_px};
 use crate::sample::{ImageError, RgbView};
 
-pub use cascade::Cascade;
-#[cfg(feature = "tract")]
+pub use choice::FinderChoice;
 pub use dense::DenseFinder;
+pub use nms::keep_surest;
+pub use yunet::{FINDER_BYTES_MAX, Yunet, YunetFinder};
+
+/// The released finder; `models/face-finder/CARD.md` tells about it.
+const MODEL: &[u8] = include_bytes!("../../../models/face-finder/model.onnx");
 
 /// Most faces that one search gives.
 pub const FACES_MAX: usize = 64;
@@ -30,6 +39,13 @@ pub struct Face {
     pub score: f32,
 }
 
+impl Face {
+    /// Width of the face; see [`face_px`].
+    pub fn face_px(&self) -> f32 {
+        face_px(&self.landmarks)
+    }
+}
+
 /// Finds faces in pictures. Holds buffers: make one per thread.
 pub trait Finder: Send {
     /// Fills `faces` with the faces in `view`, largest first, at most [`FACES_MAX`]: the surest
@@ -39,15 +55,14 @@ pub trait Finder: Send {
     /// When the network behind it fails; `faces` is empty then.
     fn find(&mut self, view: &RgbView<'_>, faces: &mut Vec<Face>) -> Result<(), FinderError>;
 
-    /// Side of the smallest face that can be found in frames of this size, in their pixels.
+    /// Least [`Face::face_px`] that can be found in frames of this size.
     fn smallest_face_px(&self, width: usize, height: usize) -> f32;
 }
 
 /// How to look for faces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FinderConfig {
-    /// Side of the smallest face to find, in pixels of the frame, at least 16. Smaller ones are
-    /// left out.
+    /// Least [`Face::face_px`], at least 16. Smaller faces are left out.
     pub min_face_px: u32,
     /// Longest side of the shrunk copy that is searched, pixels, 32 to 4096. It bounds the time
     /// for a frame; in large frames, small faces are not seen then (see
@@ -81,10 +96,22 @@ pub enum FinderError {
         /// What it may be.
         range: &'static str,
     },
-    /// The built-in model cannot be read; the build took the wrong file (see
-    /// `UNMASK_FACE_MODEL` in `build.rs`).
-    #[error("the built-in face model is damaged, rebuild the program: {0}")]
+    /// The model is not one that `unmask-trainer finder export` of this version wrote.
+    #[error("the model of the face finder cannot be read: {0}")]
     Model(#[from] std::io::Error),
+    /// A file is no face finder.
+    #[error(
+        "the face finder {path} cannot be used: {problem}; name an ONNX file with the outputs of YuNet (cls_8 to kps_32)"
+    )]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The network failed on a frame; another finder may not.
+    #[error("the face finder failed on a frame: {0}")]
+    Failed(String),
     /// The frame is no picture.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -134,16 +161,7 @@ impl FinderConfig {
 /// # Errors
 /// Settings out of range.
 pub fn builtin_finder(config: FinderConfig) -> Result<Box<dyn Finder>, FinderError> {
-    Ok(Box::new(Cascade::new(config)?))
-}
-
-/// The most faces that a search may give: the surest, largest first.
-fn settle(faces: &mut Vec<Face>) {
-    if faces.len() > FACES_MAX {
-        faces.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
-        faces.truncate(FACES_MAX);
-    }
-    faces.sort_unstable_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
+    Ok(Box::new(DenseFinder::new(MODEL, config)?))
 }
 
 #[cfg(test)]
@@ -172,24 +190,5 @@ mod tests {
         };
         let error = builtin_finder(config).err().expect("not a number");
         assert!(error.to_string().contains("score_min"), "{error}");
-    }
-
-    #[test]
-    fn the_surest_are_kept_and_the_largest_come_first() {
-        let face = |at: usize| Face {
-            bbox: FaceBox {
-                x: 0.0,
-                y: 0.0,
-                width: at as f32,
-                height: 10.0,
-            },
-            landmarks: Default::default(),
-            score: 1.0 / (1 + at) as f32,
-        };
-        let mut faces: Vec<Face> = (1..=FACES_MAX + 9).map(face).collect();
-        settle(&mut faces);
-        assert_eq!(faces.len(), FACES_MAX);
-        assert_eq!(faces[0], face(FACES_MAX));
-        assert_eq!(faces[FACES_MAX - 1], face(1));
     }
 }

@@ -68,6 +68,7 @@ pub fn manifest() -> Manifest {
             name: text("auc.clean"),
             value: 0.97,
             count: 1000,
+            bounds: Some([0.95, 0.98]),
         }]
         .into_iter()
         .collect(),

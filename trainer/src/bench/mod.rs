@@ -1,5 +1,6 @@
 //! `unmask-trainer bench`: how long a training step takes.
 
+mod processor;
 mod report;
 mod subject;
 
@@ -10,6 +11,7 @@ use burn::tensor::Device;
 
 use crate::config::RunConfig;
 
+pub use processor::processor_ms;
 pub use report::{Machine, Report, Timing, write_text};
 pub use subject::Subject;
 
@@ -83,17 +85,19 @@ impl Bench {
 
     fn time(&self, device: &Device, mut step: impl FnMut()) -> Result<Timing> {
         let mut took = Vec::with_capacity(self.repeats);
+        let mut used = Vec::with_capacity(self.repeats);
         for turn in 0..self.warm_up + self.repeats {
-            let began = Instant::now();
+            let (before, began) = (processor_ms(), Instant::now());
             step();
             device
                 .sync()
                 .map_err(|error| anyhow::anyhow!("the device failed: {error:?}"))?;
             if turn >= self.warm_up {
                 took.push(began.elapsed().as_secs_f64() * 1e3);
+                used.extend(before.zip(processor_ms()).map(|(from, to)| to - from));
             }
         }
-        Ok(Timing::of(took, self.batch))
+        Ok(Timing::of(took, used, self.batch))
     }
 }
 

@@ -49,18 +49,25 @@ pub struct Timing {
     pub ms_per_image: f64,
     /// Faces in a second, from the median.
     pub images_per_second: f64,
+    /// Median milliseconds that processors computed for each face, all threads together;
+    /// `None` where the system does not say.
+    pub processor_ms_per_image: Option<f64>,
 }
 
 impl Timing {
-    /// Of steps of `batch` faces that took so many milliseconds.
-    pub fn of(mut took: Vec<f64>, batch: usize) -> Self {
+    /// Of steps of `batch` faces that took so many milliseconds, and used so many of the
+    /// processors where that is known.
+    pub fn of(mut took: Vec<f64>, mut used: Vec<f64>, batch: usize) -> Self {
         took.sort_by(f64::total_cmp);
-        let ms = took.get(took.len() / 2).copied().unwrap_or(f64::NAN);
+        used.sort_by(f64::total_cmp);
+        let median = |sorted: &[f64]| sorted.get(sorted.len() / 2).copied();
+        let ms = median(&took).unwrap_or(f64::NAN);
         Self {
             ms,
             fastest_ms: took.first().copied().unwrap_or(f64::NAN),
             ms_per_image: ms / batch as f64,
             images_per_second: 1e3 * batch as f64 / ms,
+            processor_ms_per_image: median(&used).map(|ms| ms / batch as f64),
         }
     }
 }
@@ -123,8 +130,8 @@ pub fn write_text(report: &Report) -> String {
     };
     let _ = writeln!(
         text,
-        "{:28}{:>10}{:>11}{:>11}",
-        "", "ms", "ms/face", "faces/s"
+        "{:28}{:>10}{:>11}{:>11}{:>16}",
+        "", "ms", "ms/face", "faces/s", "processor/face"
     );
     for (name, timing) in [
         ("clean step", report.clean_step),
@@ -133,8 +140,13 @@ pub fn write_text(report: &Report) -> String {
     ] {
         let _ = writeln!(
             text,
-            "{name:28}{:>10.1}{:>11.3}{:>11.1}",
-            timing.ms, timing.ms_per_image, timing.images_per_second
+            "{name:28}{:>10.1}{:>11.3}{:>11.1}{:>16}",
+            timing.ms,
+            timing.ms_per_image,
+            timing.images_per_second,
+            timing
+                .processor_ms_per_image
+                .map_or_else(|| "-".into(), |ms| format!("{ms:.3}")),
         );
     }
     text

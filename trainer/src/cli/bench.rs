@@ -12,6 +12,7 @@ Examples:
   unmask-trainer bench
   unmask-trainer bench --size small --input 64 --batch 64 --threads 2
   unmask-trainer bench --method trades --attack-steps 10 --device vulkan
+  unmask-trainer bench --architecture lite --method none --threads 1
   unmask-trainer bench --architecture csn --batch 50 --frames 25 --repeats 3
   python3 trainer/benches/against_pytorch.py --threads 2";
 

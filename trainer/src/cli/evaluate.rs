@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
 
 use crate::bench::Machine;
 use crate::config::{Epsilon, RunConfig};
-use crate::dataset::{Pairs, read_shards};
+use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;
-use crate::evaluation::{VALIDATION_SEED, Validation, validate};
+use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, validate};
 use crate::export::quantise;
 use crate::network::Frozen;
 use crate::report::{
@@ -46,7 +46,10 @@ pub struct Args {
     /// Measure AUC under the perturbations of DeeperForensics, too
     #[arg(long)]
     distortions: bool,
-    /// Pairs at most under each perturbation
+    /// Measure AUC and verdicts under everyday filters of the whole picture, too
+    #[arg(long)]
+    filters: bool,
+    /// Pairs at most under each perturbation and each filter
     #[arg(long, default_value_t = 200)]
     distortion_pairs: usize,
     /// Put the faces of so many pairs into the report. They are faces of your data: keep the report
@@ -56,6 +59,9 @@ pub struct Args {
     /// Results of `unmask-trainer attack` to put into the report
     #[arg(long, value_name = "FILE")]
     attacks: Option<PathBuf>,
+    /// What `unmask-trainer unseen` wrote of the run's bundle, to put into the report
+    #[arg(long, value_name = "FILE")]
+    unseen: Option<PathBuf>,
     /// Other runs to score on the same pairs
     #[arg(long, value_name = "RUN", num_args = 1..)]
     compare: Vec<PathBuf>,
@@ -89,7 +95,7 @@ impl Args {
         self.check()?;
         let device = self.device.open()?;
         let main = self.load(&self.run, self.weights, &device)?;
-        let others = self.others(&main.config, &device)?;
+        let unseen = self.unseen.as_deref().map(read_unseen).transpose()?;
         let attacks = self.attacks.as_deref().map(read_attacks).transpose()?;
         let output = match &self.output {
             Some(output) => output.clone(),
@@ -97,14 +103,17 @@ impl Args {
         };
         create_folder(&output)?;
         let records = read_shards(&self.data)?;
-        let pairs = Pairs::new(&records, &main.config.data, true)?;
+        let others = self.others(&main.config, &records, &device)?;
+        let data = &main.config.data;
+        let part = reported_part(&records, data.shares());
+        let pairs = Pairs::of(&records, data, part)?;
         let asked = self.asked(&main.config);
         let say = |what: &str| tracing::info!("{what}");
         let (net, config) = (&main.net, &main.config);
         let measured = measure(net, &records, &pairs, config, &asked, &device, say)?;
         self.print(&main, &measured);
         let comparison = self.compare(&main, &measured, &others, &pairs, &asked, &device)?;
-        let data = data_tested(&self.data, &records, config.data.validation_share)?;
+        let data = data_tested(&self.data, &records, config.data.shares())?;
         let report = assemble(
             &measured,
             Context {
@@ -120,9 +129,11 @@ impl Args {
                 bpcer_limit: self.bpcer,
                 attacks,
                 comparison,
+                unseen,
             },
         );
         print_videos(&report);
+        print_filters(&report);
         report.write(&output)?;
         let output = output.display();
         println!("wrote {output}/{JSON_FILE} and {output}/{HTML_FILE}");
@@ -166,19 +177,25 @@ impl Args {
     }
 
     /// The runs to compare with. None may have been trained on the faces that are scored.
-    fn others(&self, config: &RunConfig, device: &Device) -> anyhow::Result<Vec<Loaded>> {
+    fn others(
+        &self,
+        config: &RunConfig,
+        records: &[Record],
+        device: &Device,
+    ) -> anyhow::Result<Vec<Loaded>> {
+        let part = reported_part(records, config.data.shares());
+        let scored = || {
+            let all = records.iter();
+            all.filter(|record| record.part(config.data.shares()) == part)
+        };
         let load = |path: &PathBuf| {
             let other = self.load(path, None, device)?;
-            let (mine, theirs) = (
-                config.data.validation_share,
-                other.config.data.validation_share,
-            );
+            let shares = other.config.data.shares();
             ensure!(
-                theirs >= mine,
-                "{} held out {theirs} of the groups, {} {mine}: it was trained on faces that would be scored. \
-                 Compare runs of one data.validation_share, or evaluate it first and compare this one with it",
+                scored().all(|record| record.part(shares) != Split::Train),
+                "{} was trained on faces that would be scored: it held out other people. Compare runs of one \
+                 data.validation_share and data.held_out_share",
                 path.display(),
-                self.run.display()
             );
             ensure!(
                 other.config.network.clip_frames() == config.network.clip_frames(),
@@ -203,6 +220,11 @@ impl Args {
             epsilon: main.value(),
             clips: self.clips,
             distortion_pairs: if self.distortions {
+                self.distortion_pairs
+            } else {
+                0
+            },
+            filter_pairs: if self.filters {
                 self.distortion_pairs
             } else {
                 0
@@ -286,6 +308,14 @@ impl Args {
     }
 }
 
+fn read_unseen(path: &Path) -> anyhow::Result<Unseen> {
+    let what = || {
+        let path = path.display();
+        format!("{path} is not what `unmask-trainer unseen` writes")
+    };
+    serde_json::from_slice(&std::fs::read(path).with_context(what)?).with_context(what)
+}
+
 fn shown(auc: Option<f64>) -> String {
     auc.map_or("    -".into(), |auc| format!("{:5.1}", auc * 100.0))
 }
@@ -332,6 +362,24 @@ fn print_videos(report: &Report) {
             row.reals,
             row.fakes,
             shown(row.auc.map(|auc| auc.value)).trim_start()
+        );
+    }
+}
+
+fn print_filters(report: &Report) {
+    if report.filters.is_empty() {
+        return;
+    }
+    println!("under filters          AUC   of flagged fakes lost, called genuine");
+    for row in &report.filters {
+        println!(
+            "  {:14} {}  {}        {:5} of {:5}, {:5}",
+            row.name,
+            row.strength,
+            shown(row.auc.map(|auc| auc.value)),
+            row.lost,
+            row.flagged,
+            row.turned
         );
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::Epsilon;
-use crate::dataset::{Pairs, read_shards};
+use crate::dataset::read_shards;
 use crate::device::DeviceKind;
 use crate::export::{Caution, Release, quantise};
 use crate::train::{RunFolder, Weights};
@@ -15,7 +15,7 @@ use crate::train::{RunFolder, Weights};
 pub struct Args {
     /// Run folder
     run: PathBuf,
-    /// Folder of shards: its held-out part calibrates
+    /// Folder of shards: one half of its held-out people calibrates, the other gives the figures
     #[arg(long)]
     data: PathBuf,
     /// Folder of the bundle; its name is the bundle's name
@@ -27,7 +27,7 @@ pub struct Args {
     /// Radius of PGD-10 in the card; by default that of the run
     #[arg(long)]
     epsilon: Option<Epsilon>,
-    /// Held-out pairs at most
+    /// Held-out pairs at most, of each half
     #[arg(long, default_value_t = 1000)]
     pairs: usize,
     /// Largest share of held-out real pictures that may be called manipulated
@@ -36,8 +36,15 @@ pub struct Args {
     /// Largest share of held-out real faces that may lean towards manipulated
     #[arg(long, default_value_t = 0.1)]
     leaning: f32,
-    /// How much of a decision's evidence counts, above 0, at most 1; by default 0.1 for
-    /// frames, of which neighbours resemble each other, and 0.5 for clips
+    /// Allowed chance that a genuine person on video is called manipulated
+    #[arg(long, default_value_t = 0.01)]
+    false_alarm: f32,
+    /// Allowed chance that a manipulated person on video is called genuine
+    #[arg(long, default_value_t = 0.05)]
+    miss: f32,
+    /// How much of a decision's evidence counts where too few people are on video to tell how
+    /// videos differ, above 0, at most 1; by default 0.1 for frames, of which neighbours
+    /// resemble each other, and 0.5 for clips
     #[arg(long)]
     frame_weight: Option<f32>,
     /// What the data is, for the card
@@ -62,11 +69,12 @@ impl Args {
         println!("{} weights, step {}", trained.weights, trained.step);
         let net = quantise(&trained.net.fold())?;
         let records = read_shards(&self.data)?;
-        let pairs = Pairs::new(&records, &config.data, true)?;
         let release = Release {
             release: self.release,
             epsilon: Some(self.epsilon.unwrap_or(config.attack.epsilon)),
             pairs: self.pairs,
+            false_alarm: self.false_alarm,
+            miss: self.miss,
             caution: Caution {
                 bpcer: self.bpcer,
                 leaning: self.leaning,
@@ -76,7 +84,7 @@ impl Args {
             data_note: self.data_note,
             terms_note: self.terms_note,
         };
-        release.write(&self.output, &folder, &config, &net, &pairs, &device)?;
+        release.write(&self.output, &folder, &config, &net, &records, &device)?;
         println!("wrote {}", self.output.display());
         println!("next: unmask-trainer check {}", self.output.display());
         Ok(())

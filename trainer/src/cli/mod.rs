@@ -10,11 +10,13 @@ mod finder;
 mod keygen;
 mod prepare;
 mod preview;
+mod reconstruct;
 mod reproduce;
 mod sign;
 mod stop;
 mod train;
-mod turn;
+mod unseen;
+mod videos;
 
 use clap::{Parser, Subcommand};
 
@@ -46,12 +48,19 @@ enum Command {
     Prepare(prepare::Args),
     /// Show pairs of real and pseudo-fake faces as the network sees them
     Preview(preview::Args),
+    /// Train networks that draw real faces anew, for pseudo-fakes without a seam
+    Reconstruct(reconstruct::Args),
     /// Perturb pictures and videos as DeeperForensics does
     Distort(distort::Args),
     /// Train a detector, defended or not
     Train(train::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
+    /// List the videos and pictures behind some shards, with the part of each, for `unseen`
+    Videos(videos::Args),
+    /// Judge videos and pictures with the program that ships: people, sources and kinds that
+    /// training saw beside those that it did not
+    Unseen(unseen::Args),
     /// Train the paper's method, its rivals and its ablation, and print the tables
     Reproduce(reproduce::Args),
     /// Attack held-out faces with a suite, and check whether its figures can be trusted
@@ -64,8 +73,6 @@ enum Command {
     Check(check::Args),
     /// Train, measure and export what finds faces
     Finder(finder::Args),
-    /// Fit what tells how far a head is turned
-    Turn(turn::Args),
     /// Make a pair of keys for signing bundles
     Keygen(keygen::Args),
     /// Sign a bundle, so that devices can tell that it is yours
@@ -82,16 +89,18 @@ impl Cli {
             Command::Synthetic(args) => Ok(crate::synthetic::run(&args)?),
             Command::Prepare(args) => args.run(),
             Command::Preview(args) => args.run(),
+            Command::Reconstruct(args) => args.run(),
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Evaluate(args) => args.run(),
+            Command::Videos(args) => args.run(),
+            Command::Unseen(args) => args.run(),
             Command::Reproduce(args) => args.run(),
             Command::Attack(args) => args.run(),
             Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),
             Command::Finder(args) => args.run(),
-            Command::Turn(args) => args.run(),
             Command::Keygen(args) => args.run(),
             Command::Sign(args) => args.run(),
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use unmask_shared::face::FinderChoice;
 
 use crate::dataset::{
     Compression, Layout, Partition, Preparation, PrepareOptions, PrepareReport, Split,
@@ -49,9 +50,23 @@ pub struct Args {
     /// Smallest face in pixels
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(40..=4000))]
     min_face: u32,
+    /// ONNX file of a face finder with the outputs of YuNet, instead of the one that is built in
+    #[arg(long, value_name = "FILE")]
+    finder: Option<PathBuf>,
     /// Table name<TAB>group for clips that share a person, so that they are never split
     #[arg(long)]
     groups: Option<PathBuf>,
+    /// Table of fakes and the real files that they were made from, or stand beside. Columns,
+    /// named in the first line, with tabs between: fake, real; optionally group (a person or
+    /// clip), kind (such as swap), method, aligned (yes: frame for frame and pixel for pixel,
+    /// so that both are cut with the same boxes)
+    #[arg(long, value_name = "FILE")]
+    pairs: Option<PathBuf>,
+    /// Table of who is seen in which file. Columns: path (a file below the input, or the
+    /// beginning of its path; the longest counts); optionally person (several with commas
+    /// between), kind, method, source, part (train, val, calibration or test)
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
     /// Add this many synthetic people, each genuine and swapped
     #[arg(long, default_value_t = 0)]
     synthetic: usize,
@@ -111,7 +126,10 @@ impl Args {
             frames: self.frames.into(),
             windows: self.windows.into(),
             min_face_px: self.min_face,
+            finder: FinderChoice::open(self.finder.as_deref())?,
             groups: self.groups,
+            pairs: self.pairs,
+            people: self.people,
             synthetic: self.synthetic,
             layout: self.layout.0,
             compression: self.compression,

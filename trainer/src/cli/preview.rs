@@ -10,7 +10,8 @@ use crate::config::RunConfig;
 use crate::dataset::{MakePlan, PairConfig, PairKind, Pairs, PreparedPair, Record, read_shards};
 use crate::distortion::Perturbation;
 
-/// Writes a picture of pairs as the network sees them, kind by kind.
+/// Writes a picture of pairs as the network sees them, kind by kind: blended, encoded,
+/// degraded.
 ///
 /// Single frames lie side by side, real left and fake right, eight pairs to a row. Clips
 /// are film strips: a row of real frames and the row of their fakes below. Which rows show
@@ -35,6 +36,9 @@ pub struct Args {
     /// Configuration of a run, whose pairs are shown; without it every kind is made often
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Networks that draw faces anew, to show what they make (reconstruct)
+    #[arg(long, value_name = "FILE")]
+    bank: Option<PathBuf>,
     /// Perturb the stored crops, such as gb_4: an approximation of perturbed frames
     #[arg(long, value_name = "CODE")]
     perturb: Option<Perturbation>,
@@ -69,6 +73,8 @@ impl Args {
             None => PairConfig {
                 xray_share: 0.34,
                 temporal_share: 0.6,
+                reconstruct_share: if self.bank.is_some() { 0.3 } else { 0.0 },
+                reconstruct_bank: self.bank.clone(),
                 ..Default::default()
             },
         };

@@ -1,16 +1,17 @@
 //! `unmask-trainer train`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
+use burn::tensor::Device;
 use unmask_shared::settings::{Layers, Settings};
 
 use super::stop::listen;
 use crate::config::{Epsilon, Method, RunConfig};
-use crate::dataset::read_shards;
+use crate::dataset::{LeaveOut, read_shards};
 use crate::device::DeviceArgs;
-use crate::network::Size;
+use crate::network::{Detector, Size, read_weights};
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
 /// A run folder keeps the configuration, metrics, curves (curves.svg) and the newest
@@ -31,8 +32,9 @@ pub struct Args {
     /// Go on with the run in the folder, with its own configuration
     #[arg(long, conflicts_with_all = ["config", "set", "method", "epochs", "seed", "epsilon", "size"])]
     resume: bool,
-    /// Start from the averaged weights of another run of the same architecture
-    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    /// Start from the averaged weights of another run of the same architecture, or from a file
+    /// of PyTorch weights (lite only)
+    #[arg(long, value_name = "RUN|FILE", conflicts_with = "resume")]
     init: Option<PathBuf>,
     /// Configuration in TOML; keys left out take their defaults. May be repeated: later
     /// files win
@@ -56,6 +58,11 @@ pub struct Args {
     /// Network size: short for --set network.size=...
     #[arg(long, value_enum)]
     size: Option<Size>,
+    /// Leave a kind, source or method out entirely, with the people in it, such as kind=swap:
+    /// what the detector says of them then is what it says of something new. May be repeated;
+    /// short for --set data.leave_out=[...]
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    leave_out: Vec<LeaveOut>,
     /// Stop, with a checkpoint, after this epoch of the schedule
     #[arg(long, value_name = "EPOCH")]
     until: Option<f32>,
@@ -64,6 +71,19 @@ pub struct Args {
     /// Print every key of the configuration with its value and where it came from, and stop
     #[arg(long)]
     print_config: bool,
+}
+
+/// The network that a run starts from.
+fn weights(path: &Path, config: &RunConfig, device: &Device) -> anyhow::Result<Detector> {
+    if path.is_file() {
+        device.seed(config.train.seed);
+        return read_weights(path, &config.network, device);
+    }
+    let (folder, other) = RunFolder::open(path)?;
+    if let Some(misfit) = config.network.misfit(&other.network) {
+        bail!("{} does not fit the network: {misfit}", path.display());
+    }
+    Ok(folder.trained(config, Some(Weights::Last), device)?.net)
 }
 
 impl Args {
@@ -82,16 +102,10 @@ impl Args {
         };
         let devices = self.device.open_all()?;
         let device = devices.first().context("no device")?;
-        let init = self.init.as_deref().map(|path| {
-            let (folder, other) = RunFolder::open(path)?;
-            ensure!(
-                config.network.takes_weights_of(&other.network),
-                "{} has another architecture: --init needs the same size and states",
-                path.display()
-            );
-            Ok(folder.trained(&config, Some(Weights::Last), device)?.net)
-        });
-        let init = init.transpose()?;
+        let init = self.init.as_deref();
+        let init = init
+            .map(|path| weights(path, &config, device))
+            .transpose()?;
         let records = read_shards(&data)?;
         let folder = match folder {
             Some(folder) => folder,
@@ -132,12 +146,14 @@ impl Args {
         for assignment in &self.set {
             layers = layers.set(assignment);
         }
+        let left_out = (!self.leave_out.is_empty()).then_some(&self.leave_out);
         let settings = layers
             .flag("--method", "train.method", self.method.as_ref())
             .flag("--epochs", "train.epochs", self.epochs.as_ref())
             .flag("--seed", "train.seed", self.seed.as_ref())
             .flag("--epsilon", "attack.epsilon", self.epsilon.as_ref())
             .flag("--size", "network.size", self.size.as_ref())
+            .flag("--leave-out", "data.leave_out", left_out)
             .build()?;
         settings.value.check()?;
         Ok(settings)

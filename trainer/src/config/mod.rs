@@ -55,6 +55,29 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// Reads the configuration that a run was trained with. Versions without
+    /// `data.held_out_share` trained on all but the validation part, and did not balance.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn of_run(path: &Path) -> Result<Self> {
+        let mut config = Self::read(path)?;
+        let text = std::fs::read_to_string(path)?;
+        let saved: toml::Table = toml::from_str(&text)?;
+        let says = |key: &str| {
+            saved
+                .get("data")
+                .is_some_and(|data| data.get(key).is_some())
+        };
+        if !says("held_out_share") {
+            config.data.held_out_share = 0.0;
+        }
+        if !says("sampling") {
+            config.data.sampling.balance = false;
+        }
+        Ok(config)
+    }
+
     /// As TOML, every key with its value.
     ///
     /// # Errors
@@ -110,6 +133,18 @@ mod tests {
         let text = config.to_toml().unwrap();
         assert!(text.contains("epsilon = \"2/255\""), "{text}");
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn earlier_runs_held_nobody_out_beyond_validation() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, "[data]\nvalidation_share = 0.3\n").unwrap();
+        let data = RunConfig::of_run(&path).unwrap().data;
+        assert_eq!((data.held_out_share, data.sampling.balance), (0.0, false));
+        let config = RunConfig::default();
+        std::fs::write(&path, config.to_toml().unwrap()).unwrap();
+        assert_eq!(RunConfig::of_run(&path).unwrap(), config);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! The crops of one file: with a face of its own, or with the boxes of the file that it was
+//! The crops of one file: with a face of its own, or with that of the file that it was
 //! made from.
 
 use anyhow::Result;
-use unmask_shared::geometry::FaceBox;
+use unmask_shared::face::Face;
+use unmask_shared::geometry::Point;
 use unmask_shared::media::Frame;
 
 use super::align::{Aligner, Hint, Search, stored_png};
@@ -18,19 +19,19 @@ const ASPECT_TOLERANCE: f32 = 0.02;
 /// The face of a window, in pixels of a frame of `size`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Target {
-    pub(super) face: FaceBox,
+    pub(super) face: Face,
     pub(super) choice: FaceChoice,
     size: (usize, usize),
 }
 
-/// How a file's boxes came about.
+/// How a file's faces came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// The first of the job: the others follow it.
     Leader,
-    /// It has the leader's boxes.
+    /// It has the leader's faces.
     Twin,
-    /// It has boxes of its own because it has another shape than the leader.
+    /// It has faces of its own because it has another shape than the leader.
     Alone,
 }
 
@@ -59,7 +60,7 @@ pub(super) struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    /// Cuts a file with the leader's boxes, or with its own where there is no leader or it
+    /// Cuts a file with the leader's faces, or with its own where there is no leader or it
     /// has another shape. `None`, and a line in the table, where it gives nothing.
     ///
     /// # Errors
@@ -165,20 +166,20 @@ impl Cutter<'_> {
     }
 }
 
-/// The leader's box in a frame of another size but the same shape.
-fn fit(target: &Target, frame: &Frame) -> Result<FaceBox> {
+/// The leader's face in a frame of another size but the same shape.
+fn fit(target: &Target, frame: &Frame) -> Result<Face> {
     let x = frame.width as f32 / target.size.0.max(1) as f32;
     let y = frame.height as f32 / target.size.1.max(1) as f32;
     if (x / y - 1.0).abs() > ASPECT_TOLERANCE {
         return Err(OtherShape.into());
     }
-    let face = &target.face;
-    Ok(FaceBox {
-        x: face.x * x,
-        y: face.y * y,
-        width: face.width * x,
-        height: face.height * y,
-    })
+    let mut face = target.face;
+    face.bbox.x *= x;
+    face.bbox.y *= y;
+    face.bbox.width *= x;
+    face.bbox.height *= y;
+    face.landmarks = (face.landmarks).map(|at| Point::new(x * at.x, y * at.y));
+    Ok(face)
 }
 
 /// Notes which of the windows that could have crops have none; `None` where that is all.
@@ -199,16 +200,23 @@ fn check<'a>(cut: Cut<'a>, windows: usize, skips: &mut Vec<Skip>) -> Option<Cut<
 
 #[cfg(test)]
 mod tests {
+    use unmask_shared::geometry::FaceBox;
+
     use super::*;
 
     #[test]
-    fn boxes_follow_the_size_of_the_frame_but_not_its_shape() {
+    fn faces_follow_the_size_of_the_frame_but_not_its_shape() {
+        let bbox = FaceBox {
+            x: 10.0,
+            y: 20.0,
+            width: 50.0,
+            height: 50.0,
+        };
         let target = Target {
-            face: FaceBox {
-                x: 10.0,
-                y: 20.0,
-                width: 50.0,
-                height: 50.0,
+            face: Face {
+                bbox,
+                landmarks: bbox.mean_landmarks(),
+                score: 0.9,
             },
             choice: FaceChoice::Largest,
             size: (320, 240),
@@ -219,7 +227,9 @@ mod tests {
             ..Default::default()
         };
         let twice = fit(&target, &frame(640, 480)).unwrap();
-        assert_eq!((twice.x, twice.y, twice.width), (20.0, 40.0, 100.0));
+        assert_eq!((twice.bbox.x, twice.bbox.y), (20.0, 40.0));
+        let eye = target.face.landmarks[0];
+        assert_eq!(twice.landmarks[0], Point::new(2.0 * eye.x, 2.0 * eye.y));
         assert!(fit(&target, &frame(640, 478)).is_ok());
         assert!(
             fit(&target, &frame(640, 360))

@@ -1,4 +1,4 @@
-//! From a job's files to records: the same frames and boxes for a real video and all of its
+//! From a job's files to records: the same frames and faces for a real video and all of its
 //! fakes.
 
 use anyhow::Result;
@@ -130,7 +130,7 @@ fn refusal(entry: &Entry, error: anyhow::Error) -> Result<Skip> {
     Ok(Skip::new(&entry.file, reason, format!("{error:#}")))
 }
 
-/// Gives the same window the same number of frames in all files that share boxes.
+/// Gives the same window the same number of frames in all files that share faces.
 fn equalise(cuts: &mut [Cut<'_>]) {
     let windows = cuts.iter().map(|cut| cut.crops.len()).max().unwrap_or(0);
     for window in 0..windows {
@@ -160,8 +160,6 @@ fn records(job: &Job, cuts: Vec<Cut<'_>>, starts: &[u64]) -> Vec<Record> {
             let Some(target) = target.filter(|_| !frames.is_empty()) else {
                 continue;
             };
-            let face = &target.face;
-            let corners = [face.x, face.y, face.width, face.height];
             let choice = match role {
                 Role::Twin => FaceChoice::Twin,
                 Role::Leader | Role::Alone => target.choice,
@@ -174,12 +172,15 @@ fn records(job: &Job, cuts: Vec<Cut<'_>>, starts: &[u64]) -> Vec<Record> {
                 file: entry.file.clone(),
                 frames: frames.len(),
                 split: entry.split,
+                kind: entry.kind.clone(),
                 method: entry.method.clone(),
+                original: entry.original.clone(),
                 compression: entry.compression.clone(),
                 level: entry.level,
                 distortions: entry.distortions.clone(),
                 first_frame: Some(*start),
-                face: Some(corners.map(|value| value.round() as i32)),
+                face: Some(Meta::corners(&target.face)),
+                landmarks: Some(Meta::tenths(&target.face)),
                 face_choice: Some(choice),
             };
             records.push(Record { meta, frames });

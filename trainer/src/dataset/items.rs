@@ -45,6 +45,8 @@ pub(super) fn digest(jobs: &[Job]) -> String {
             let fake = e.label == Label::Fake;
             let about = (
                 &e.split,
+                &e.kind,
+                &e.original,
                 &e.method,
                 &e.compression,
                 &e.level,

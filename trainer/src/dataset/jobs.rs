@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::identity::Identities;
 use super::layout::{Job, Layout, Listing, Request};
 use super::options::PrepareOptions;
 use super::record::{Label, Split};
@@ -22,6 +23,7 @@ pub(super) struct Jobs {
 /// Lists all inputs.
 pub(super) fn jobs(options: &PrepareOptions) -> Result<Jobs> {
     let groups = options.groups.as_deref().map(read_groups).transpose()?;
+    let identities = Identities::read(options.pairs.as_deref(), options.people.as_deref())?;
     let mut all = Jobs::default();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for input in &options.inputs {
@@ -45,6 +47,10 @@ pub(super) fn jobs(options: &PrepareOptions) -> Result<Jobs> {
             originals: options.originals.as_deref(),
         };
         let mut listing = layout.list(&request)?;
+        listing
+            .jobs
+            .iter_mut()
+            .for_each(|job| describe(job, layout));
         let how = if options.layout.is_none() {
             "recognised by its folders"
         } else {
@@ -69,7 +75,20 @@ pub(super) fn jobs(options: &PrepareOptions) -> Result<Jobs> {
     if let Some(groups) = groups {
         all.jobs.iter_mut().for_each(|job| regroup(job, &groups));
     }
+    all.notes.extend(identities.apply(&mut all.jobs)?);
     Ok(all)
+}
+
+/// Tells the fakes of a job what they are and which real file they are made from.
+fn describe(job: &mut Job, layout: Layout) {
+    let (reals, fakes): (Vec<_>, Vec<_>) = job
+        .entries
+        .iter_mut()
+        .partition(|entry| entry.label == Label::Real);
+    for fake in fakes {
+        fake.original = reals.first().map(|real| real.file.clone());
+        fake.kind = layout.kind(fake.method.as_deref()).map(String::from);
+    }
 }
 
 fn entries(listing: &Listing) -> impl Iterator<Item = Label> {

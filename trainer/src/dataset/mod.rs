@@ -3,6 +3,7 @@
 mod align;
 mod crops;
 mod cut;
+mod identity;
 mod items;
 mod jobs;
 mod journal;
@@ -20,6 +21,7 @@ mod record;
 mod shard;
 mod skip;
 mod synthetic;
+mod table;
 mod view;
 
 pub use layout::{Compression, Layout};
@@ -27,15 +29,19 @@ pub use loader::{Batch, BatchPlan, Loader};
 pub(crate) use media::{each_frame, length, window_starts};
 pub use options::PrepareOptions;
 pub(crate) use ordered::in_order;
-pub(crate) use pairs::mix;
-pub use pairs::{Epoch, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, held_out_part};
+pub use pairs::{
+    Epoch, LeaveOut, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, SamplingConfig,
+    choosing_part, reported_part,
+};
+pub(crate) use pairs::{left_out, mix};
 pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::{read_records, read_shards};
 pub(crate) use record::fnv1a as text_hash;
-pub use record::{FaceChoice, Label, Meta, Record, Split};
+pub use record::{FaceChoice, Label, Meta, Record, Shares, Split, common_align};
 pub use skip::{Reason, Skip};
-pub(crate) use view::plain_clip;
+pub(crate) use table::Table;
+pub(crate) use view::{plain_clip, random_frame};
 
 use unmask_shared::geometry::CropSpec;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use unmask_shared::face::FinderChoice;
 
 use super::align::FACE_PX_LEAST;
 use super::layout::{Compression, Layout};
@@ -11,7 +12,7 @@ use super::partition::Partition;
 use super::record::Split;
 
 /// Changes when the same input gives other records.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Most frames that one file gives.
 const FILE_FRAMES_MAX: usize = 16_384;
 
@@ -28,8 +29,14 @@ pub struct PrepareOptions {
     pub windows: usize,
     /// Smallest face in pixels, at least 40.
     pub min_face_px: u32,
+    /// What finds the faces.
+    pub finder: FinderChoice,
     /// Table `name<TAB>group` for files that share a person or a clip.
     pub groups: Option<PathBuf>,
+    /// Table of fakes and their originals, see [`super::prepare`].
+    pub pairs: Option<PathBuf>,
+    /// Table of paths with the persons and kinds of the files below them.
+    pub people: Option<PathBuf>,
     /// Synthetic people to render, each genuine and swapped.
     pub synthetic: usize,
     /// How the inputs are to be read; `None` tells by their folders.
@@ -61,7 +68,10 @@ impl Default for PrepareOptions {
             frames: 4,
             windows: 4,
             min_face_px: 60,
+            finder: FinderChoice::BuiltIn,
             groups: None,
+            pairs: None,
+            people: None,
             synthetic: 0,
             layout: None,
             compression: Compression::default(),
@@ -105,6 +115,7 @@ impl PrepareOptions {
             ("frames".into(), self.frames.to_string()),
             ("windows".into(), self.windows.to_string()),
             ("min-face".into(), self.min_face_px.to_string()),
+            ("finder".into(), self.finder.name().into()),
             ("synthetic".into(), self.synthetic.to_string()),
             ("shard-records".into(), self.shard_records.to_string()),
         ])

@@ -144,7 +144,7 @@ impl Preparation {
         in_order(
             &work,
             self.options.threads(),
-            || Aligner::new(self.options.min_face_px),
+            || Aligner::new(&self.options.finder, self.options.min_face_px),
             |aligner, (_, item)| self.outcome(item, aligner, model.as_ref()),
             |index, outcome| {
                 let shard = work[index].0;
@@ -194,7 +194,7 @@ impl Preparation {
         if let Ok(outcome) = catch_unwind(AssertUnwindSafe(work)) {
             return outcome;
         }
-        *aligner = Aligner::new(options.min_face_px)?;
+        *aligner = Aligner::new(&self.options.finder, options.min_face_px)?;
         let files: Vec<String> = match item {
             Item::Files(job) => job.entries.iter().map(|e| e.file.clone()).collect(),
             Item::Person(_) => vec![item.name()],

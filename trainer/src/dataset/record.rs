@@ -1,6 +1,8 @@
 //! One face, as a picture or a short run of frames.
 
 use serde::{Deserialize, Serialize};
+use unmask_shared::face::Face;
+use unmask_shared::geometry::Align;
 
 /// Ground truth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,7 +35,9 @@ pub enum Split {
     Train,
     /// For choosing between trainings.
     Val,
-    /// For the figures that are published.
+    /// For fitting what scores mean, once the choice is made.
+    Calibration,
+    /// For the figures that are published: neither trained on, nor chosen by, nor fitted to.
     Test,
 }
 
@@ -42,6 +46,7 @@ impl std::fmt::Display for Split {
         f.write_str(match self {
             Self::Train => "train",
             Self::Val => "val",
+            Self::Calibration => "calibration",
             Self::Test => "test",
         })
     }
@@ -82,9 +87,17 @@ pub struct Meta {
     /// Part that the data set's authors assigned; decides before the group does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// Kind of manipulation, such as `swap`, `lip-sync`, `reenactment`, `talking head` or
+    /// `whole face`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// What made the fake, as the data set names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// [`Self::file`] of the real clip that a fake was made from, or stands beside; frames
+    /// need not agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
     /// Compression as the data set names it, such as `c23`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<String>,
@@ -101,9 +114,39 @@ pub struct Meta {
     /// (videos wider than 1280 pixels are scaled down to that).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face: Option<[i32; 4]>,
+    /// Left eye, right eye (as seen in the picture), nose tip, left and right mouth corner, each
+    /// x and y, in tenths of those pixels. The crop was cut by them; where they are not told, by
+    /// a box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landmarks: Option<[i32; 10]>,
     /// Why this face.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face_choice: Option<FaceChoice>,
+}
+
+impl Meta {
+    /// A face's box as [`Meta::face`] holds it.
+    pub(super) fn corners(face: &Face) -> [i32; 4] {
+        let bbox = &face.bbox;
+        [bbox.x, bbox.y, bbox.width, bbox.height].map(|value| value.round() as i32)
+    }
+
+    /// A face's landmarks as [`Meta::landmarks`] holds them.
+    pub(super) fn tenths(face: &Face) -> [i32; 10] {
+        std::array::from_fn(|at| {
+            let point = face.landmarks[at / 2];
+            let value = if at % 2 == 0 { point.x } else { point.y };
+            (10.0 * value).round() as i32
+        })
+    }
+
+    /// What the crops were cut by.
+    pub fn align(&self) -> Align {
+        match self.landmarks {
+            Some(_) => Align::Landmarks,
+            None => Align::Box,
+        }
+    }
 }
 
 /// A face in memory; frames stay compressed until they are needed.
@@ -115,25 +158,63 @@ pub struct Record {
     pub frames: Vec<Vec<u8>>,
 }
 
+/// What the crops of all records were cut by: landmarks, if every one was.
+pub fn common_align(records: &[Record]) -> Align {
+    let by_box = |record: &Record| record.meta.align() == Align::Box;
+    match records.iter().any(by_box) {
+        true => Align::Box,
+        false => Align::Landmarks,
+    }
+}
+
+/// Shares of all people that training does not see.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shares {
+    /// For choosing between trainings.
+    pub validation: f32,
+    /// Half of them for calibration, half for the figures that are published.
+    pub held_out: f32,
+}
+
 impl Record {
-    /// Which part the record belongs to: the official split where there is one, else
-    /// training or, for `share` of all groups, validation. Its group alone decides that,
-    /// so that it never depends on which other data is there.
-    pub fn part(&self, share: f32) -> Split {
+    /// Which part the record belongs to: the assigned one where there is one, else by its
+    /// group. The group alone decides that, so that it never depends on which other data is
+    /// there, and whoever is in one part is in no other.
+    pub fn part(&self, shares: Shares) -> Split {
+        let Shares {
+            validation,
+            held_out,
+        } = shares;
+        let place = || group_share(&self.meta.group) - validation;
         match self.meta.split {
             Some(split) => split,
-            None if group_share(&self.meta.group) < share => Split::Val,
+            None if place() < 0.0 => Split::Val,
+            None if place() < held_out / 2.0 => Split::Calibration,
+            None if place() < held_out => Split::Test,
             None => Split::Train,
         }
     }
 
-    /// Whether the record is held out from training. Faces of an official test split are,
-    /// too; [`Self::is_test`] tells them from validation.
-    pub fn is_validation(&self, share: f32) -> bool {
-        self.part(share) != Split::Train
+    /// What made a fake: its kind, or where that is not known its source.
+    pub fn kind(&self) -> &str {
+        self.meta.kind.as_deref().unwrap_or(&self.meta.source)
     }
 
-    /// Whether the record belongs to an official test split.
+    /// Whether it is a picture and not of a video.
+    pub fn is_picture(&self) -> bool {
+        image::ImageFormat::from_path(&self.meta.file).is_ok()
+    }
+
+    /// Whether the record is held out from training, where `share` of all groups is.
+    pub fn is_held_out(&self, share: f32) -> bool {
+        let shares = Shares {
+            validation: share,
+            held_out: 0.0,
+        };
+        self.part(shares) != Split::Train
+    }
+
+    /// Whether the record was assigned to the test split.
     pub fn is_test(&self) -> bool {
         self.meta.split == Some(Split::Test)
     }
@@ -171,9 +252,9 @@ mod tests {
 
     #[test]
     fn split_keeps_groups_together_and_its_share() {
-        let held_out = (0..4000).filter(|i| record(*i).is_validation(0.1)).count();
+        let held_out = (0..4000).filter(|i| record(*i).is_held_out(0.1)).count();
         assert!((320..480).contains(&held_out), "{held_out} of 4000");
-        assert_eq!(record(7).is_validation(0.1), record(7).is_validation(0.1));
+        assert_eq!(record(7).is_held_out(0.1), record(7).is_held_out(0.1));
     }
 
     #[test]
@@ -181,12 +262,49 @@ mod tests {
         for group in 0..50 {
             let mut record = record(group);
             record.meta.split = Some(Split::Train);
-            assert!(!record.is_validation(1.0));
+            assert!(!record.is_held_out(1.0));
             record.meta.split = Some(Split::Val);
-            assert!(record.is_validation(0.0) && !record.is_test());
+            assert!(record.is_held_out(0.0) && !record.is_test());
             record.meta.split = Some(Split::Test);
-            assert!(record.is_validation(0.0) && record.is_test());
-            assert_eq!(record.part(0.5), Split::Test);
+            assert!(record.is_held_out(0.0) && record.is_test());
+            let shares = Shares {
+                validation: 0.5,
+                held_out: 0.1,
+            };
+            assert_eq!(record.part(shares), Split::Test);
+        }
+    }
+
+    #[test]
+    fn the_parts_have_their_shares_and_more_held_out_moves_nobody_else() {
+        let count = |shares, part| {
+            (0..4000)
+                .filter(|i| record(*i).part(shares) == part)
+                .count()
+        };
+        let shares = Shares {
+            validation: 0.1,
+            held_out: 0.2,
+        };
+        for (part, expected) in [
+            (Split::Val, 400),
+            (Split::Calibration, 400),
+            (Split::Test, 400),
+            (Split::Train, 2800),
+        ] {
+            let found = count(shares, part);
+            assert!(found.abs_diff(expected) < 80, "{part}: {found}");
+        }
+        let none = Shares {
+            held_out: 0.0,
+            ..shares
+        };
+        for i in 0..4000 {
+            let (with, without) = (record(i).part(shares), record(i).part(none));
+            assert!(
+                with == without || without == Split::Train,
+                "{with} {without}"
+            );
         }
     }
 

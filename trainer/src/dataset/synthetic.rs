@@ -52,7 +52,6 @@ pub(super) fn person(
             };
             crops.push(stored_png(&picture, face)?);
         }
-        let face = found.map(|(face, _)| [face.x, face.y, face.width, face.height]);
         let meta = Meta {
             label,
             source: "synthetic".into(),
@@ -61,7 +60,8 @@ pub(super) fn person(
             file: file.clone(),
             frames,
             first_frame: Some(start.into()),
-            face: face.map(|corners| corners.map(|value| value.round() as i32)),
+            face: found.map(|(face, _)| Meta::corners(&face)),
+            landmarks: found.map(|(face, _)| Meta::tenths(&face)),
             face_choice: found.map(|(_, choice)| choice),
             ..Default::default()
         };

@@ -6,7 +6,7 @@ use unmask_shared::geometry::{Point, Similarity};
 
 use super::record::Record;
 use super::{STORED_MARGIN, STORED_SIDE};
-use crate::fake::{Picture, Quality, Random};
+use crate::fake::{Passage, Picture, Quality, Random};
 
 /// `frames` consecutive pictures of a record; a photograph is repeated.
 pub(super) fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
@@ -33,6 +33,15 @@ pub(super) fn decoded(record: &Record, start: usize, frames: usize) -> Result<Ve
 /// The first picture of a record.
 pub(super) fn first_frame(record: &Record) -> Result<Picture> {
     let mut frames = decoded(record, 0, 1)?;
+    frames.pop().context("a record has no frame")
+}
+
+/// Any one picture of a record.
+///
+/// # Errors
+/// When it does not decode.
+pub(crate) fn random_frame(record: &Record, random: &mut Random) -> Result<Picture> {
+    let mut frames = clip(record, 1, random)?;
     frames.pop().context("a record has no frame")
 }
 
@@ -117,8 +126,21 @@ impl View {
         }
     }
 
-    pub(super) fn finish(&self, picture: &Picture, quality: &Quality, frame: usize) -> Vec<f32> {
-        let seen = picture.sample(self.middle, &self.motions[frame]);
+    /// Cuts the crop out of a picture that a [`Passage`] has transmitted, and degrades it.
+    pub(super) fn finish(
+        &self,
+        picture: &Picture,
+        passage: &Passage,
+        quality: &Quality,
+        frame: usize,
+    ) -> Vec<f32> {
+        let to_stored = Similarity {
+            a: f32::from(STORED_SIDE) / picture.side as f32,
+            ..Similarity::IDENTITY
+        };
+        let motion = to_stored.then(&self.motions[frame]);
+        let mut seen = picture.sample(self.middle, &motion);
+        passage.show(&mut seen);
         let degraded = quality.apply(&seen, frame as u32);
         let mut out = if self.middle == self.side {
             degraded

@@ -2,13 +2,22 @@
 //! on the stored videos at the levels of frame, clip and video.
 
 mod distorted;
+mod filtered;
 mod held_out;
 mod scores;
 mod stored;
+mod unseen;
 mod validate;
+mod verdicts;
 
 pub use distorted::{Distorted, score_distorted};
+pub use filtered::{Filtered, score_filtered};
 pub use held_out::{HeldOut, VALIDATION_SEED};
 pub use scores::{Origin, ScoreSet, Scores};
 pub use stored::{Stored, StoredRequest, score_stored};
+pub use unseen::{
+    Analysis, KindRow, Listed, PartRow, RealRow, Truth, Unseen, analyze, evidence_of, read_videos,
+    sum_up,
+};
 pub use validate::{Validation, validate, validate_on};
+pub use verdicts::VerdictRates;

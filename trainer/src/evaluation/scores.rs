@@ -15,6 +15,8 @@ pub struct Origin {
     pub source: String,
     /// File that it was cut from.
     pub file: String,
+    /// Kind of manipulation of a fake of the data.
+    pub kind: Option<String>,
     /// What made a fake of the data, as the data set names it.
     pub method: Option<String>,
     /// Compression, as the data set names it.
@@ -29,6 +31,7 @@ impl Origin {
             group: meta.group.clone(),
             source: meta.source.clone(),
             file: meta.file.clone(),
+            kind: meta.kind.clone(),
             method: meta.method.clone(),
             compression: meta.compression.clone(),
         }
@@ -112,6 +115,37 @@ impl Scores {
             .collect()
     }
 
+    /// The pairs whose real and fake face are both of groups that are kept.
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.kinds.len())
+            .filter(|pair| {
+                let origins = self.origins.get(2 * pair..2 * pair + 2);
+                origins.is_some_and(|both| both.iter().all(|origin| keep(&origin.group)))
+            })
+            .collect();
+        let both = |all: &[f32]| {
+            let of = kept.iter().flat_map(|pair| all.get(2 * pair..2 * pair + 2));
+            of.flatten().copied().collect()
+        };
+        Self {
+            clean: both(&self.clean),
+            attacked: both(&self.attacked),
+            fake: kept.iter().flat_map(|_| [false, true]).collect(),
+            kinds: kept.iter().map(|pair| self.kinds[*pair].clone()).collect(),
+            origins: kept
+                .iter()
+                .flat_map(|pair| self.origins[2 * pair..2 * pair + 2].iter().cloned())
+                .collect(),
+            gradient_share: self.gradient_share,
+        }
+    }
+
+    /// Groups of its faces.
+    pub fn people(&self) -> usize {
+        let groups = self.origins.iter().map(|origin| &origin.group);
+        groups.collect::<std::collections::BTreeSet<_>>().len()
+    }
+
     /// The same scores without their pairing.
     pub fn set(&self) -> ScoreSet {
         let kinds = self.kinds.iter().zip(self.origins.chunks(2));
@@ -174,6 +208,31 @@ mod tests {
         assert_eq!(scores.one_sided_auc(true), Some(0.0));
         assert_eq!(scores.one_sided_auc(false), Some(0.0));
         assert_eq!(scores.by_kind()["b"], (1, Some(1.0), Some(0.0)));
+    }
+
+    #[test]
+    fn halves_of_the_people_share_nobody() {
+        let origin = |group: &str| Origin {
+            group: group.into(),
+            ..Default::default()
+        };
+        let scores = Scores {
+            clean: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+            fake: vec![false, true, false, true, false, true],
+            kinds: vec!["a".into(), "b".into(), "c".into()],
+            origins: ["anna", "anna", "anna", "berta", "berta", "berta"]
+                .map(origin)
+                .into(),
+            ..Default::default()
+        };
+        let anna = scores.filtered(|group| group == "anna");
+        assert_eq!(
+            (anna.clean, anna.kinds),
+            (vec![0.0, 1.0], vec!["a".to_string()])
+        );
+        let berta = scores.filtered(|group| group == "berta");
+        assert_eq!((berta.people(), berta.clean), (1, vec![4.0, 5.0]));
+        assert_eq!(scores.people(), 2);
     }
 
     #[test]

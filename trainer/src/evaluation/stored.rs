@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::validate::values;
 use super::{Origin, ScoreSet, VALIDATION_SEED};
 use crate::attack::{Faces, Pgd, Target};
-use crate::dataset::{Label, PairConfig, Record, held_out_part, mix, plain_clip, text_hash};
+use crate::dataset::{Label, PairConfig, Record, Split, left_out, mix, plain_clip, text_hash};
 use crate::network::{Frozen, NetworkConfig};
 
 /// Frames at a time.
@@ -48,6 +48,8 @@ pub struct Stored {
     pub decisions: ScoreSet,
     /// Mean logit of each clip.
     pub clips: ScoreSet,
+    /// Clean logits of each clip's decisions, in their order.
+    pub logits: Vec<Vec<f32>>,
     /// Mean logit of the clips of each video.
     pub videos: ScoreSet,
     /// Frames that were looked at.
@@ -60,7 +62,7 @@ pub struct Stored {
     pub beyond: usize,
 }
 
-/// Scores the held-out records of more than one frame. A video is what was cut from one
+/// Scores the records of one part that have more than one frame. A video is what was cut from one
 /// file of one class; its score is the mean of its clips' mean logits. Clips do not overlap,
 /// so that an attack on each clip is the strongest on the video's mean.
 ///
@@ -70,11 +72,12 @@ pub fn score_stored(
     net: &Frozen,
     records: &[Record],
     config: &PairConfig,
+    part: Split,
     request: &StoredRequest,
     device: &Device,
 ) -> Result<Stored> {
     let mut stored = Stored::default();
-    let clips = choose(records, config, request.clips, &mut stored);
+    let clips = choose(records, config, part, request.clips, &mut stored)?;
     device.seed(VALIDATION_SEED);
     let mut by_length: BTreeMap<usize, Vec<&Record>> = BTreeMap::new();
     for record in clips {
@@ -96,17 +99,19 @@ fn video(record: &Record) -> (&str, bool) {
     (&record.meta.file, fake)
 }
 
-/// Held-out clips in whole videos, in an order that does not depend on their names.
+/// Clips of a part in whole videos, in an order that does not depend on their names.
 fn choose<'a>(
     records: &'a [Record],
     config: &PairConfig,
+    part: Split,
     limit: usize,
     stored: &mut Stored,
-) -> Vec<&'a Record> {
-    let part = held_out_part(records, config.validation_share);
+) -> Result<Vec<&'a Record>> {
+    let left_out = left_out(records, &config.leave_out)?;
     let mut videos: BTreeMap<(u64, &str, bool), Vec<&Record>> = BTreeMap::new();
     for record in records {
-        if record.part(config.validation_share) != part {
+        let group = record.meta.group.as_str();
+        if record.part(config.shares()) != part || left_out.contains(group) {
             continue;
         }
         if record.frames.len() < 2 {
@@ -127,7 +132,7 @@ fn choose<'a>(
             chosen.extend(clips);
         }
     }
-    chosen
+    Ok(chosen)
 }
 
 fn score(
@@ -167,6 +172,7 @@ fn score(
     for (record, clean) in records.iter().zip(clean.chunks(each)) {
         let attacked = attacked.next().unwrap_or_default();
         push(&mut stored.decisions, record, clean, attacked);
+        stored.logits.push(clean.to_vec());
         let (clean, attacked) = (mean(clean), mean(attacked));
         push(
             &mut stored.clips,
@@ -233,7 +239,7 @@ fn average(clips: &ScoreSet) -> ScoreSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Meta, Split};
+    use crate::dataset::Meta;
 
     fn set(rows: &[(&str, bool, f32, f32)]) -> ScoreSet {
         let mut set = ScoreSet::default();
@@ -282,7 +288,7 @@ mod tests {
         records.push(record("q", "synthetic", 3, Split::Val));
         records.push(record("r", "s", 3, Split::Train));
         let mut stored = Stored::default();
-        let chosen = choose(&records, &PairConfig::default(), 5, &mut stored);
+        let chosen = choose(&records, &PairConfig::default(), Split::Val, 5, &mut stored).unwrap();
         assert_eq!((stored.pictures, stored.paired_only), (1, 1));
         assert_eq!((chosen.len(), stored.beyond), (6, 14), "whole videos");
     }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use heapless::{String as Text, Vec as List};
 use unmask_shared::bundle::Bundle;
 use unmask_shared::calibration::Calibration;
-use unmask_shared::geometry::CropSpec;
+use unmask_shared::geometry::{Align, CropSpec};
 use unmask_shared::manifest::{
     Figure, GoldenClip, GraphSpec, MANIFEST_FORMAT, MODEL_FILE, Manifest, ModelKind,
     OperatingPoint, Provenance, StateSpec,
@@ -31,6 +31,8 @@ pub struct About {
     pub name: String,
     /// Grows with every release of the name.
     pub release: u32,
+    /// What the crops of the training data were cut by.
+    pub align: Align,
     /// From logit to log-likelihood ratio.
     pub calibration: Calibration,
     /// Thresholds for single pictures.
@@ -39,8 +41,36 @@ pub struct About {
     pub verdict: VerdictConfig,
     /// Origin.
     pub provenance: ProvenanceText,
-    /// Name, value, and number of pictures of each figure.
-    pub figures: Vec<(String, f32, u32)>,
+    /// What was measured.
+    pub figures: Vec<FigureText>,
+}
+
+/// One measured number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FigureText {
+    /// What.
+    pub name: String,
+    /// The number.
+    pub value: f32,
+    /// On how many pictures or videos.
+    pub count: u32,
+    /// Bounds at 95 %.
+    pub bounds: Option<[f32; 2]>,
+}
+
+impl FigureText {
+    /// As the manifest holds it.
+    ///
+    /// # Errors
+    /// When the name is too long for the manifest.
+    pub fn packed(&self) -> Result<Figure> {
+        Ok(Figure {
+            name: text("figures.name", &self.name)?,
+            value: self.value,
+            count: self.count,
+            bounds: self.bounds,
+        })
+    }
 }
 
 /// Origin of the weights in plain strings.
@@ -96,6 +126,7 @@ pub fn write_bundle(
     let version = env!("CARGO_PKG_VERSION");
     let crop = CropSpec {
         size: config.input as u16,
+        align: about.align,
         ..CropSpec::default()
     };
     let people = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
@@ -120,13 +151,7 @@ pub fn write_bundle(
         figures: about
             .figures
             .iter()
-            .map(|(name, value, count)| {
-                Ok(Figure {
-                    name: text("figures.name", name)?,
-                    value: *value,
-                    count: *count,
-                })
-            })
+            .map(FigureText::packed)
             .collect::<Result<List<_, 32>>>()?,
     };
     Bundle::write(folder, &manifest, &write_onnx(net, config, version), card)?;

@@ -33,14 +33,19 @@ impl Default for Caution {
     }
 }
 
-/// Calibration and thresholds from clean held-out frames.
+/// Calibration and thresholds from clean held-out frames; the error rates at the thresholds
+/// are those of `others`, faces of other people.
 ///
 /// Platt scaling gives log-likelihood ratios; they are then lowered by a constant until
 /// at most [`Caution::leaning`] of the real faces lean towards manipulated.
 ///
 /// # Errors
 /// When there are too few scores, or scores do not grow with manipulation.
-pub fn calibrate(scores: &Scores, caution: &Caution) -> Result<(Calibration, OperatingPoint)> {
+pub fn calibrate(
+    scores: &Scores,
+    others: &Scores,
+    caution: &Caution,
+) -> Result<(Calibration, OperatingPoint)> {
     let platt = fit_platt(&scores.clean, &scores.fake)
         .context("held-out faces of both classes are needed to calibrate")?;
     ensure!(
@@ -63,20 +68,25 @@ pub fn calibrate(scores: &Scores, caution: &Caution) -> Result<(Calibration, Ope
         bias,
         llr_max: LLR_MAX,
     };
-    let class = |fake: bool| -> Vec<f32> {
-        let mut all: Vec<f32> = scores
+    let class = |of: &Scores, fake: bool| -> Vec<f32> {
+        let mut all: Vec<f32> = of
             .clean
             .iter()
-            .zip(&scores.fake)
+            .zip(&of.fake)
             .filter(|(_, is)| **is == fake)
             .map(|(logit, _)| calibration.probability(*logit))
             .collect();
         all.sort_by(f32::total_cmp);
         all
     };
-    let (reals, fakes) = (class(false), class(true));
+    let (reals, fakes) = (class(scores, false), class(scores, true));
     let threshold = quantile(&reals, 1.0 - caution.bpcer).max(0.5);
     let genuine_below = quantile(&fakes, caution.apcer).min(0.5);
+    let (reals, fakes) = (class(others, false), class(others, true));
+    ensure!(
+        !reals.is_empty() && !fakes.is_empty(),
+        "there are no faces of other people to state error rates on: prepare more people"
+    );
     let rate = |scores: &[f32], wrong: fn(f32, f32) -> bool, at: f32| {
         scores.iter().filter(|score| wrong(**score, at)).count() as f32 / scores.len() as f32
     };
@@ -109,7 +119,8 @@ mod tests {
 
     #[test]
     fn the_stated_error_holds_on_the_data() {
-        let (calibration, point) = calibrate(&scores(1.0), &Caution::default()).unwrap();
+        let (calibration, point) =
+            calibrate(&scores(1.0), &scores(1.0), &Caution::default()).unwrap();
         assert!(calibration.scale > 0.0);
         assert!(point.bpcer <= 0.03, "{point:?}");
         assert!(point.threshold > point.genuine_below, "{point:?}");
@@ -134,7 +145,19 @@ mod tests {
 
     #[test]
     fn a_detector_that_is_upside_down_is_refused() {
-        let error = calibrate(&scores(-1.0), &Caution::default()).unwrap_err();
+        let error = calibrate(&scores(-1.0), &scores(1.0), &Caution::default()).unwrap_err();
         assert!(error.to_string().contains("train longer"));
+    }
+
+    /// Thresholds that were fitted on some people do not promise as much for others.
+    #[test]
+    fn rates_are_those_of_other_people() {
+        let fitted = scores(1.5);
+        let (_, own) = calibrate(&fitted, &fitted, &Caution::default()).unwrap();
+        let (_, others) = calibrate(&fitted, &scores(0.2), &Caution::default()).unwrap();
+        assert_eq!(own.threshold, others.threshold);
+        assert!(others.bpcer > 2.0 * own.bpcer, "{own:?} {others:?}");
+        assert!(others.apcer > own.apcer, "{own:?} {others:?}");
+        assert!(calibrate(&fitted, &Scores::default(), &Caution::default()).is_err());
     }
 }

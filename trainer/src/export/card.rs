@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::bundle::About;
 use crate::config::{Epsilon, RunConfig};
-use crate::evaluation::Scores;
+use crate::evaluation::{Scores, VerdictRates};
 use crate::network::{Architecture, NetworkConfig};
 
 /// What a card is written from.
@@ -20,6 +20,12 @@ pub struct CardText<'a> {
     pub epsilon: Epsilon,
     /// Weights and biases.
     pub parameters: u64,
+    /// People whose faces calibrated, and people of the figures.
+    pub people: [usize; 2],
+    /// Whether nobody of them was used for choosing between trainings.
+    pub unseen: bool,
+    /// What became of videos of the people of the figures: genuine and manipulated.
+    pub rates: [VerdictRates; 2],
 }
 
 /// Writes the card in Markdown.
@@ -30,6 +36,9 @@ pub fn write_card(card: &CardText<'_>) -> String {
         scores,
         epsilon,
         parameters,
+        people: [calibrated, stated],
+        unseen,
+        rates,
     } = card;
     let percent = |auc: Option<f64>| auc.map_or("-".into(), |auc| format!("{:.1}", auc * 100.0));
     let from = &about.provenance;
@@ -49,9 +58,14 @@ pub fn write_card(card: &CardText<'_>) -> String {
     ));
     line(format_args!("## Figures\n"));
     line(format_args!(
-        "AUC in per cent on {} held-out pairs of a real and a fake face, {} after random \
+        "Calibrated on {calibrated} people; all figures are of {stated} others. Training saw neither{}.\n\n\
+         AUC in per cent on {} held-out pairs of a real and a fake face, {} after random \
          recompression and blur, measured on the int8 weights. PGD-10: l_inf, {epsilon}, step a \
          quarter of it, random start, margin loss.\n",
+        match unseen {
+            true => ", nor was it chosen by them",
+            false => ", but it was chosen by them, which flatters it",
+        },
         scores.kinds.len(),
         match config.network.clip_frames() {
             None => "single frames".to_string(),
@@ -83,12 +97,13 @@ pub fn write_card(card: &CardText<'_>) -> String {
     line(format_args!(
         "\nOperating point for single pictures: manipulated from a score of {:.3}, where {:.1} % of \
          held-out real faces would be called manipulated (BPCER) and {:.1} % of the fakes missed \
-         (APCER); genuine below {:.3}; undecided between. Streams are judged by a sequential test.\n",
+         (APCER); genuine below {:.3}; undecided between.\n",
         point.threshold,
         point.bpcer * 100.0,
         point.apcer * 100.0,
         point.genuine_below
     ));
+    line(format_args!("{}", videos(about, rates)));
     line(format_args!("## Training\n"));
     line(format_args!(
         "Method {}, seed {}, {} epochs, {:.0} minutes on {}.\n",
@@ -108,6 +123,41 @@ pub fn write_card(card: &CardText<'_>) -> String {
     text
 }
 
+/// What is said of whole videos.
+fn videos(about: &About, rates: &[VerdictRates; 2]) -> String {
+    let rules = &about.verdict;
+    let mut text = format!(
+        "Videos are judged by a sequential test that allows {:.1} % false alarms and {:.1} % misses, {}.",
+        rules.false_alarm * 100.0,
+        rules.miss * 100.0,
+        match rules.tracks {
+            Some(_) => "by how frames vary within and between videos of other people",
+            None => "as if videos did not differ: too few people on video calibrated it",
+        }
+    );
+    if rates.iter().any(|rates| rates.files == 0) {
+        return text + " It was not measured on videos of other people.\n";
+    }
+    text += " Measured (bounds at 95 % over people):\n\n\
+             | videos | people | called manipulated | undecided | called genuine |\n|---|---|---|---|---|\n";
+    for (class, rates) in ["genuine", "manipulated"].iter().zip(rates) {
+        let cell = |count: usize| {
+            let (share, bounds) = rates.rate(count);
+            let [share, low, high] = [share, bounds.low, bounds.high].map(|rate| rate * 100.0);
+            format!("{share:.1} % ({low:.1} to {high:.1})")
+        };
+        text += &format!(
+            "| {} {class} | {} | {} | {} | {} |\n",
+            rates.files,
+            rates.people,
+            cell(rates.manipulated),
+            cell(rates.undecided()),
+            cell(rates.genuine)
+        );
+    }
+    text
+}
+
 /// What kind of detector it is, in a sentence without its end.
 fn what(network: &NetworkConfig) -> String {
     let side = network.input;
@@ -124,5 +174,9 @@ fn what(network: &NetworkConfig) -> String {
         ),
         Architecture::Meso4 => format!("A detector of manipulated faces (MesoNet-4): {crop}"),
         Architecture::Xception => format!("A detector of manipulated faces (Xception): {crop}"),
+        Architecture::Lite => format!(
+            "A detector of manipulated faces (EfficientNet-Lite0, {} blocks): {crop}",
+            network.cut
+        ),
     }
 }

@@ -6,6 +6,7 @@ use super::graph::{Graph, int, ints};
 use super::int8::QuantisedKernel;
 use super::layers::plain;
 use super::quantise::{Quantised, QuantisedConv, QuantisedStream};
+use super::views::{mean, merged};
 use crate::network::NetworkConfig;
 
 const OPSET: usize = 17;
@@ -73,7 +74,7 @@ fn stream(net: &QuantisedStream, config: &NetworkConfig) -> Graph {
     let length = config.embedding();
     graph.floats("embed.scale", &[1, length], &net.embed_scale);
     graph.floats("embed.bias", &[1, length], &net.embed_bias);
-    let pooled = mean(&mut graph, &x, &[2, 3], "pooled");
+    let pooled = mean(&mut graph, &x, &[2, 3], false, "pooled");
     graph.node("Mul", &[&pooled, "embed.scale"], "embed.scaled", vec![]);
     let offset = ["embed.scaled", "embed.bias"];
     graph.node("Add", &offset, &names.embedding, vec![]);
@@ -85,6 +86,7 @@ fn stream(net: &QuantisedStream, config: &NetworkConfig) -> Graph {
         weight: pairs(&net.embed_scale),
         bias: pairs(&net.embed_bias).iter().sum::<f32>() + head.bias.unwrap_or(0.0),
         cosine: head.bias.is_none(),
+        mirror: false,
     };
     map.write(&mut graph, &names, &x, 4, config);
     graph
@@ -154,12 +156,6 @@ pub(super) fn weights<const D: usize>(
     [weight, name("bias")]
 }
 
-/// Mean over axes, which are left out of the result.
-pub(super) fn mean(graph: &mut Graph, x: &str, axes: &[usize], output: &str) -> String {
-    let attributes = vec![ints("axes", axes), int("keepdims", 0)];
-    graph.node("ReduceMean", &[x], output, attributes)
-}
-
 /// A head that works on each place of the last feature map, so that the mean of its map is
 /// the logit.
 pub(super) struct MapHead {
@@ -169,13 +165,23 @@ pub(super) struct MapHead {
     pub(super) bias: f32,
     /// Whether the map is divided by the length of the embedding.
     pub(super) cosine: bool,
+    /// Whether the batch holds a picture and its mirror image, which are judged together.
+    pub(super) mirror: bool,
 }
 
 impl MapHead {
+    /// The value that holds the embedding of each picture.
+    pub(super) fn embedding<'a>(&self, names: &'a GraphNames) -> &'a str {
+        match self.mirror {
+            true => "views.embedding",
+            false => &names.embedding,
+        }
+    }
+
     /// Writes evidence and logit; the embedding must be there already.
     ///
-    /// `x` is the last feature map `[1, channels, h, w]`, at rank 5 `[1, channels, frames, h,
-    /// w]`: its evidence is the mean over the frames.
+    /// `x` is the last feature map `[n, channels, h, w]`, at rank 5 `[n, channels, frames, h,
+    /// w]`: its evidence is the mean over the frames. `n` is 1, with the mirror image 2.
     pub(super) fn write(
         &self,
         graph: &mut Graph,
@@ -185,37 +191,42 @@ impl MapHead {
         config: &NetworkConfig,
     ) {
         let (channels, length) = (self.weight.len(), config.embedding());
+        let side = config.evidence_side();
         let shape: Vec<usize> = [1, channels].into_iter().chain(vec![1; rank - 2]).collect();
         graph.floats("head.weight", &shape, &self.weight);
         graph.floats("head.bias", &[1], &[self.bias]);
         let one = ints("kernel_shape", &shape[2..]);
         let inputs = [x, "head.weight", "head.bias"];
-        let map_name = if self.cosine {
-            "head.map"
-        } else {
-            &names.evidence
+        let evidence = match self.mirror {
+            true => "views.evidence",
+            false => &names.evidence,
         };
+        let map_name = if self.cosine { "head.map" } else { evidence };
         if rank == 5 {
             graph.node("Conv", &inputs, "head.frames", vec![one]);
-            mean(graph, "head.frames", &[2], map_name);
+            mean(graph, "head.frames", &[2], false, map_name);
         } else {
             graph.node("Conv", &inputs, map_name, vec![one]);
         }
         if self.cosine {
-            norm(graph, &names.embedding);
-            graph.node("Div", &["head.map", "embed.norm"], &names.evidence, vec![]);
+            norm(graph, self.embedding(names));
+            graph.node("Div", &["head.map", "embed.norm"], evidence, vec![]);
         }
-        mean(graph, &names.evidence, &[2, 3], &names.logit);
-        let side = config.evidence_side();
+        if self.mirror {
+            mean(graph, self.embedding(names), &[0], true, &names.embedding);
+            merged(graph, evidence, side, &names.evidence);
+        }
+        mean(graph, &names.evidence, &[2, 3], false, &names.logit);
         graph.output(&names.logit, &[1, 1]);
         graph.output(&names.embedding, &[1, length]);
         graph.output(&names.evidence, &[1, 1, side, side]);
     }
 }
 
-/// Length of the embedding, at least 1e-6.
+/// Length of each embedding, at least 1e-6, `[n, 1, 1, 1]`.
 fn norm(graph: &mut Graph, embedding: &str) {
     graph.integers("embed.axis", &[1]);
+    graph.integers("embed.places", &[2, 3]);
     graph.floats("embed.tiny", &[1], &[1e-12]);
     graph.node("Mul", &[embedding, embedding], "embed.squares", vec![]);
     let keep = vec![int("keepdims", 1)];
@@ -227,5 +238,7 @@ fn norm(graph: &mut Graph, embedding: &str) {
     );
     let tiny = ["embed.sum", "embed.tiny"];
     graph.node("Add", &tiny, "embed.positive", vec![]);
-    graph.node("Sqrt", &["embed.positive"], "embed.norm", vec![]);
+    graph.node("Sqrt", &["embed.positive"], "embed.length", vec![]);
+    let places = ["embed.length", "embed.places"];
+    graph.node("Unsqueeze", &places, "embed.norm", vec![]);
 }

@@ -5,14 +5,17 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use unmask_shared::bundle::sha256_hex;
+use unmask_shared::evidence::TrackModel;
 use unmask_shared::verdict::VerdictConfig;
 
+use super::held_out::{Halves, replay, verdict_figures};
 use super::{
-    About, CardText, Caution, ProvenanceText, Quantised, calibrate, write_bundle, write_card,
+    About, CardText, Caution, FigureText, ProvenanceText, Quantised, VideoEvidence, calibrate,
+    fit_tracks, write_bundle, write_card,
 };
 use crate::config::{Epsilon, RunConfig};
-use crate::dataset::Pairs;
-use crate::evaluation::{Scores, Validation, validate};
+use crate::dataset::{Record, common_align};
+use crate::evaluation::{Scores, Validation};
 use crate::network::NetworkConfig;
 use crate::train::RunFolder;
 
@@ -23,8 +26,12 @@ pub struct Release {
     pub release: u32,
     /// Radius of PGD-10 in the card; `None` measures clean faces only.
     pub epsilon: Option<Epsilon>,
-    /// Held-out pairs at most.
+    /// Held-out pairs at most, of each half.
     pub pairs: usize,
+    /// Allowed chance that a genuine person is called manipulated, above 0, below 0.5.
+    pub false_alarm: f32,
+    /// Allowed chance that a manipulated person is called genuine, above 0, below 0.5.
+    pub miss: f32,
     /// Error rates that thresholds keep to.
     pub caution: Caution,
     /// How much of a decision's evidence counts, above 0, at most 1; `None` for 0.1 for
@@ -42,6 +49,8 @@ impl Default for Release {
             release: 1,
             epsilon: None,
             pairs: 1000,
+            false_alarm: VerdictConfig::default().false_alarm,
+            miss: VerdictConfig::default().miss,
             caution: Caution::default(),
             frame_weight: None,
             data_note: "not stated".into(),
@@ -51,7 +60,8 @@ impl Default for Release {
 }
 
 impl Release {
-    /// Writes the bundle; the folder's name is the bundle's.
+    /// Writes the bundle; the folder's name is the bundle's. One half of the held-out people
+    /// calibrates, the other gives the figures.
     ///
     /// # Errors
     /// When the held-out part is too small to calibrate on, an attack changed nothing, a
@@ -62,7 +72,7 @@ impl Release {
         run: &RunFolder,
         config: &RunConfig,
         net: &Quantised,
-        pairs: &Pairs<'_>,
+        records: &[Record],
         device: &Device,
     ) -> Result<()> {
         let (_, seconds) = run.spent()?;
@@ -72,16 +82,28 @@ impl Release {
         provenance.packed()?;
         let epsilon = self.epsilon.unwrap_or(Epsilon::of_255(0.0));
         let request = Validation::of(&config.network, self.pairs, epsilon.value());
-        let scores = validate(&net.dequantise(device), pairs, &request, device)?;
-        let (calibration, operating_point) = calibrate(&scores, &self.caution)?;
+        let frozen = net.dequantise(device);
+        let halves = Halves::of(records, config);
+        let [fitted, scores] = halves.scores(&frozen, records, config, &request, device)?;
+        let (calibration, operating_point) = calibrate(&fitted, &scores, &self.caution)?;
+        let [fitted_videos, videos] =
+            halves.videos(&frozen, records, config, &calibration, device)?;
+        let verdict = VerdictConfig {
+            tracks: self.tracks(&fitted_videos),
+            ..self.verdict(&config.network)
+        };
+        let rates = replay(&videos, verdict)?;
+        let mut figures = figures(&scores, epsilon);
+        figures.extend(verdict_figures(&rates));
         let about = About {
             name,
             release: self.release,
+            align: common_align(records),
             calibration,
             operating_point,
-            verdict: self.verdict(&config.network),
+            verdict,
             provenance,
-            figures: figures(&scores, epsilon),
+            figures,
         };
         let card = write_card(&CardText {
             about: &about,
@@ -89,8 +111,24 @@ impl Release {
             scores: &scores,
             epsilon,
             parameters: net.parameters(),
+            people: [fitted.people(), scores.people()],
+            unseen: halves.are_unseen(),
+            rates,
         });
         write_bundle(output, net, &config.network, &about, &card, device)
+    }
+
+    /// How videos vary; none, with a warning, where there are too few people on video.
+    fn tracks(&self, videos: &[VideoEvidence]) -> Option<TrackModel> {
+        match fit_tracks(videos) {
+            Ok(model) => Some(model),
+            Err(error) => {
+                tracing::warn!(
+                    "verdicts add up single frames, which promises too much for whole videos: {error:#}"
+                );
+                None
+            }
+        }
     }
 
     /// A verdict takes at least two clips, or as many frames as usual.
@@ -101,6 +139,8 @@ impl Release {
             None => (0.1, usual.frames_min),
         };
         VerdictConfig {
+            false_alarm: self.false_alarm,
+            miss: self.miss,
             frame_weight: self.frame_weight.unwrap_or(weight),
             frames_min: least,
             ..usual
@@ -127,7 +167,7 @@ fn bundle_name(output: &Path) -> Result<String> {
         .to_string())
 }
 
-fn figures(scores: &Scores, epsilon: Epsilon) -> Vec<(String, f32, u32)> {
+fn figures(scores: &Scores, epsilon: Epsilon) -> Vec<FigureText> {
     let count = scores.fake.len() as u32;
     [
         ("auc clean".to_string(), scores.clean_auc()),
@@ -145,7 +185,14 @@ fn figures(scores: &Scores, epsilon: Epsilon) -> Vec<(String, f32, u32)> {
         ),
     ]
     .into_iter()
-    .filter_map(|(name, auc)| Some((name, auc? as f32, count)))
+    .filter_map(|(name, auc)| {
+        Some(FigureText {
+            name,
+            value: auc? as f32,
+            count,
+            bounds: None,
+        })
+    })
     .collect()
 }
 

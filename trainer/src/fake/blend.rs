@@ -39,10 +39,10 @@ impl std::fmt::Display for BlendKind {
 /// Everything random about a blend: drawn once, replayed on all frames of a clip.
 ///
 /// FakeSTormer (Nguyen et al., ICCV 2025) also steadies landmarks that a model found frame
-/// by frame. There is nothing to steady here: a clip is cut with one box and the landmarks
-/// are those of the mean face in it, so the mask stands still in the crop. So does the
-/// face in the fraction of a second that a training clip lasts; where it moves within
-/// its box, the mask does not follow.
+/// by frame. There is nothing to steady here: a clip is cut by the landmarks of one frame,
+/// which come to lie where those of the mean face are, so the mask stands still in the crop.
+/// So does the face in the fraction of a second that a training clip lasts; where it moves,
+/// the mask does not follow.
 #[derive(Clone, Debug)]
 pub struct Blend {
     recipe: Recipe,

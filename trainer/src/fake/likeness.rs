@@ -18,8 +18,8 @@ const FACE_SHARE: f32 = 0.1;
 
 /// Which cells of a crop show the mean face.
 ///
-/// Face X-ray looks for the donor whose 68 landmarks are nearest. Crops aligned by a box
-/// have no landmarks of their own, so this compares what landmarks stand for: where dark
+/// Face X-ray looks for the donor whose 68 landmarks are nearest. Crops have no such
+/// landmarks, so this compares what landmarks stand for: where dark
 /// and light parts lie within the face (colour without its mean, which the colour
 /// transfer removes anyway), and where edges run (orientation histograms after Dalal and
 /// Triggs, CVPR 2005). It is no measure of identity: a donor may be the same person.

@@ -21,7 +21,12 @@ pub enum Hull {
     Face,
     /// One to three of eyes with brows, nose, mouth, chin.
     Parts,
+    /// Everything below the nose, which lip-sync draws anew.
+    Lower,
 }
+
+/// Jaw without its upper ends, the nose's lower edge.
+const LOWER: [usize; 16] = [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 31, 32, 33, 34, 35];
 
 const COMPONENTS: [&[usize]; 8] = [
     &[0, 1, 2, 3, 4, 5, 6, 7, 8, 17],
@@ -64,6 +69,7 @@ impl Hull {
         let pick = |indices: &[usize]| indices.iter().map(|i| landmarks[*i]).collect::<Vec<_>>();
         match self {
             Self::Face => vec![landmarks.to_vec()],
+            Self::Lower => vec![pick(&LOWER)],
             Self::Full => {
                 let jaw: Vec<usize> = (0..17).chain(48..68).collect();
                 let brows: Vec<usize> = (17..27).chain([0, 27, 16, 33]).collect();
@@ -260,6 +266,7 @@ mod tests {
             Hull::Components,
             Hull::Face,
             Hull::Parts,
+            Hull::Lower,
         ] {
             let mask = MaskShape::sample(&landmarks, hull, 144, &mut random).render(144);
             let share = mask.iter().sum::<f32>() / mask.len() as f32;

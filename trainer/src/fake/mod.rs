@@ -6,13 +6,19 @@
 //! choice is made once and replayed, and there are fakes that only time gives away.
 
 mod blend;
+mod codec;
 mod colour;
 mod flicker;
+mod generated;
 mod landmarks;
 mod likeness;
+mod look;
 mod mask;
 mod outline;
+mod passage;
+pub mod photometry;
 mod picture;
+mod planes;
 mod quality;
 mod retime;
 mod soft;
@@ -21,8 +27,10 @@ mod xray;
 pub use blend::{Blend, BlendKind};
 pub use colour::{ColourShift, Texture};
 pub use flicker::Flicker;
+pub use generated::Generated;
 pub use likeness::{Likeness, LikenessGrid};
 pub use mask::{Hull, MaskShape};
+pub use passage::Passage;
 pub use picture::{Picture, gaussian_blur};
 pub use quality::Quality;
 pub use retime::Retime;

@@ -44,6 +44,17 @@ impl Picture {
         planes
     }
 
+    /// From channel planes, `[3, side, side]`.
+    pub fn from_planar(side: usize, planes: &[f32]) -> Self {
+        let area = side * side;
+        debug_assert_eq!(planes.len(), 3 * area);
+        let pixel = |i| [planes[i], planes[area + i], planes[2 * area + i]];
+        Self {
+            side,
+            rgb: (0..area).flat_map(pixel).collect(),
+        }
+    }
+
     /// Clamps every value to [0, 1].
     pub fn clamp(&mut self) {
         self.rgb.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
@@ -284,6 +295,8 @@ mod tests {
     #[test]
     fn bytes_survive() {
         let bytes: Vec<u8> = (0..48).map(|i| i * 5).collect();
-        assert_eq!(Picture::from_u8(4, &bytes).to_u8(), bytes);
+        let picture = Picture::from_u8(4, &bytes);
+        assert_eq!(picture.to_u8(), bytes);
+        assert_eq!(Picture::from_planar(4, &picture.planar()), picture);
     }
 }

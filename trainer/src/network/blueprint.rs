@@ -3,6 +3,15 @@
 
 use super::config::{Architecture, NetworkConfig};
 
+/// Mean luminance behind [`Op::Luminance`].
+pub const LUMINANCE_MEAN: f32 = 0.5;
+/// Its standard deviation there.
+pub const LUMINANCE_STD: f32 = 0.25;
+/// Added to the variance of the luminance, so that a blank picture is not blown up.
+pub const LUMINANCE_TINY: f32 = 1e-4;
+/// Shares of red, green and blue in it.
+pub const LUMINANCE_SHARES: [f32; 3] = [0.299, 0.587, 0.114];
+
 /// A convolution over the frames, rows and columns of a clip; padding is zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvSpec {
@@ -16,6 +25,9 @@ pub struct ConvSpec {
     pub stride: [usize; 2],
     /// Padding on each side in time and in space.
     pub padding: [usize; 2],
+    /// Whether maps are padded in space as TensorFlow's SAME does instead: a side is divided
+    /// by the stride and rounded up, and an odd row of padding stands behind the map.
+    pub same: bool,
     /// 1 = dense; as many as `input` = depthwise.
     pub groups: usize,
     /// Whether a trained offset per channel is added.
@@ -31,6 +43,7 @@ impl ConvSpec {
             kernel: [1, kernel, kernel],
             stride: [1, stride],
             padding: [0, kernel / 2],
+            same: false,
             groups: 1,
             bias: false,
         }
@@ -40,6 +53,39 @@ impl ConvSpec {
     pub fn shape(&self) -> [usize; 5] {
         let [frames, rows, columns] = self.kernel;
         [self.output, self.input / self.groups, frames, rows, columns]
+    }
+
+    /// Rows of padding in front of a map of so many rows, and behind it.
+    pub fn pads(&self, side: usize) -> [usize; 2] {
+        if !self.same {
+            return [self.padding[1]; 2];
+        }
+        let (kernel, stride) = (self.kernel[1], self.stride[1]);
+        let reach = (side.div_ceil(stride).max(1) - 1) * stride + kernel;
+        let all = reach.saturating_sub(side);
+        [all / 2, all - all / 2]
+    }
+}
+
+/// A batch normalisation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormSpec {
+    /// Start with a factor of zero, so that a residual branch starts as nothing.
+    pub zero: bool,
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// Share of a batch in the running statistics.
+    pub momentum: f64,
+}
+
+impl Default for NormSpec {
+    /// PyTorch's.
+    fn default() -> Self {
+        Self {
+            zero: false,
+            epsilon: 1e-5,
+            momentum: 0.1,
+        }
     }
 }
 
@@ -53,17 +99,20 @@ pub enum Op {
         /// Standard deviation of each.
         std: [f32; 3],
     },
+    /// Light as it would have been: one factor and one offset for all colours of a picture,
+    /// so that its luminance (Rec. 601) has mean [`LUMINANCE_MEAN`] and standard deviation
+    /// [`LUMINANCE_STD`].
+    Luminance,
     /// Convolution.
     Conv(ConvSpec),
     /// Batch normalisation over frames, rows and columns; trained networks only.
-    Norm {
-        /// Start with a factor of zero, so that a residual branch starts as nothing.
-        zero: bool,
-    },
+    Norm(NormSpec),
     /// Factor and offset per channel: a normalisation that no convolution could take in.
     Affine,
     /// `max(x, 0)`
     Relu,
+    /// `min(max(x, 0), 6)`
+    Relu6,
     /// `x` where positive, else `slope * x`.
     LeakyRelu {
         /// In (0, 1).
@@ -123,6 +172,11 @@ pub struct Blueprint {
     pub layers: Vec<Layer>,
     /// Whether the frames of a clip give one embedding together.
     pub clip: bool,
+    /// Layers at the beginning whose weights are not trained.
+    pub frozen: usize,
+    /// Whether every picture is seen a second time as in a mirror: logit, embedding and
+    /// evidence are the means of both.
+    pub mirror: bool,
     /// Channels of each value.
     channels: Vec<usize>,
 }
@@ -133,6 +187,8 @@ impl Blueprint {
         Self {
             layers: Vec::new(),
             clip,
+            frozen: 0,
+            mirror: false,
             channels: vec![3],
         }
     }
@@ -150,7 +206,7 @@ impl Blueprint {
     /// Appends a convolution and its normalisation.
     pub fn conv_norm(&mut self, spec: ConvSpec, from: usize) -> usize {
         let conv = self.push(Op::Conv(spec), from);
-        self.push(Op::Norm { zero: false }, conv)
+        self.push(Op::Norm(NormSpec::default()), conv)
     }
 
     pub(super) fn append(&mut self, op: Op, from: usize, plus: usize) -> usize {
@@ -161,6 +217,24 @@ impl Blueprint {
         self.layers.push(Layer { op, from, plus });
         self.channels.push(channels);
         self.layers.len()
+    }
+
+    /// The same layers behind one that is done to the images first.
+    fn behind(self, op: Op) -> Self {
+        let mut net = Self::new(self.clip);
+        net.mirror = self.mirror;
+        net.push(op, 0);
+        for layer in self.layers {
+            net.append(layer.op, layer.from + 1, layer.plus + 1);
+        }
+        net.frozen = self.frozen + usize::from(self.frozen > 0);
+        net
+    }
+
+    /// Convolutions among the layers whose weights are not trained.
+    pub(super) fn frozen_convs(&self) -> usize {
+        let convs = self.layers[..self.frozen].iter();
+        convs.filter(|l| matches!(l.op, Op::Conv(_))).count()
     }
 
     /// Channels of a value.
@@ -196,14 +270,24 @@ impl Blueprint {
             let of = extents[layer.from];
             let (frames, side) = match layer.op {
                 Op::Conv(spec) => (
-                    windows(of.frames, spec.kernel[0], spec.stride[0], spec.padding[0]),
-                    windows(of.side, spec.kernel[1], spec.stride[1], spec.padding[1]),
+                    windows(
+                        of.frames,
+                        spec.kernel[0],
+                        spec.stride[0],
+                        2 * spec.padding[0],
+                    ),
+                    windows(
+                        of.side,
+                        spec.kernel[1],
+                        spec.stride[1],
+                        spec.pads(of.side).iter().sum(),
+                    ),
                 ),
                 Op::MaxPool {
                     size,
                     stride,
                     padding,
-                } => (of.frames, windows(of.side, size, stride, padding)),
+                } => (of.frames, windows(of.side, size, stride, 2 * padding)),
                 Op::Resize { side } => (of.frames, side),
                 _ => (of.frames, of.side),
             };
@@ -236,7 +320,8 @@ impl Blueprint {
             }
             _ => 0,
         };
-        self.layers.iter().zip(&extents[1..]).map(conv).sum()
+        let once: u64 = self.layers.iter().zip(&extents[1..]).map(conv).sum();
+        if self.mirror { 2 * once } else { once }
     }
 
     /// Trained numbers in front of the head.
@@ -246,7 +331,7 @@ impl Blueprint {
                 let bias = if spec.bias { spec.output } else { 0 };
                 spec.shape().iter().product::<usize>() + bias
             }
-            Op::Norm { .. } | Op::Affine => 2 * self.channels[at + 1],
+            Op::Norm(_) | Op::Affine => 2 * self.channels[at + 1],
             _ => 0,
         };
         self.layers.iter().enumerate().map(count).sum()
@@ -256,15 +341,22 @@ impl Blueprint {
 impl NetworkConfig {
     /// The layers of a network that has no memory; `None` for the streaming one.
     pub fn blueprint(&self) -> Option<Blueprint> {
-        match self.architecture {
-            Architecture::Stream => None,
-            Architecture::Csn => Some(super::csn::blueprint(self)),
-            Architecture::Meso4 => Some(super::meso4::blueprint(self)),
-            Architecture::Xception => Some(super::xception::blueprint(self)),
-        }
+        let mut net = match self.architecture {
+            Architecture::Stream => return None,
+            Architecture::Csn => super::csn::blueprint(self),
+            Architecture::Meso4 => super::meso4::blueprint(self),
+            Architecture::Xception => super::xception::blueprint(self),
+            Architecture::Lite => super::lite::blueprint(self),
+        };
+        net.mirror = self.mirror;
+        Some(if self.luminance {
+            net.behind(Op::Luminance)
+        } else {
+            net
+        })
     }
 }
 
 fn windows(side: usize, kernel: usize, stride: usize, padding: usize) -> usize {
-    (side + 2 * padding).saturating_sub(kernel) / stride + 1
+    (side + padding).saturating_sub(kernel) / stride + 1
 }

@@ -3,6 +3,8 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::blueprint::Op;
+
 /// Which network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -16,6 +18,8 @@ pub enum Architecture {
     Meso4,
     /// Xception, single frames.
     Xception,
+    /// EfficientNet-Lite0, single frames; made for weights that were trained on ImageNet.
+    Lite,
 }
 
 /// How an embedding becomes a logit.
@@ -30,7 +34,7 @@ pub enum HeadKind {
 }
 
 /// How much the network may compute. Figures are for the streaming network and a frame of
-/// 112x112; `csn` follows it at depth 14 only, `meso4` has one size.
+/// 112x112; `csn` follows it at depth 14 only, `meso4` and `lite` have one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
@@ -72,6 +76,22 @@ pub struct NetworkConfig {
     /// Frames of a clip that the exported `csn` judges at once, 1 to 32; training may use
     /// others.
     pub frames: usize,
+    /// Blocks of `lite` that are kept, 1 to 16. At 112 px: 8 = 39 MMAC, 10 = 53, 11 = 61, 16
+    /// (all) = 96. The first 11 have a stride of 16; what follows costs more and brought
+    /// nothing.
+    pub cut: usize,
+    /// Whether `lite` is trained as plain convolutions with the normalisations of its
+    /// pretrained weights folded in. Without such weights it wants its normalisations.
+    pub fold: bool,
+    /// Blocks at the beginning of `lite`, the stem with them, whose weights stay as they are;
+    /// 0 = all are trained.
+    pub freeze_blocks: usize,
+    /// Whether the luminance of every crop is normalised inside the network, in its mean and
+    /// its spread; all but `stream`.
+    pub luminance: bool,
+    /// Whether the network's word is the mean over the crop and its mirror image, at twice the
+    /// cost; all but `stream`.
+    pub mirror: bool,
 }
 
 impl Default for NetworkConfig {
@@ -87,6 +107,11 @@ impl Default for NetworkConfig {
             depth: 50,
             temporal_stride: false,
             frames: 25,
+            cut: 11,
+            fold: true,
+            freeze_blocks: 0,
+            luminance: false,
+            mirror: false,
         }
     }
 }
@@ -123,13 +148,30 @@ impl NetworkConfig {
         }
     }
 
-    /// Whether trained weights of one network can be loaded into the other.
-    pub fn takes_weights_of(&self, other: &Self) -> bool {
-        let layers = |config: &Self| match config.blueprint() {
-            None => (Some(config.layers()), None),
-            Some(blueprint) => (None, Some(blueprint)),
+    /// Why trained weights of another network cannot be loaded: the first thing that differs.
+    pub fn misfit(&self, other: &Self) -> Option<String> {
+        if self.head != other.head {
+            return Some(format!("its head is {:?}, not {:?}", other.head, self.head));
+        }
+        let (own, theirs) = (self.trained(), other.trained());
+        let longest = own.len().max(theirs.len());
+        let at = (0..longest).find(|at| own.get(*at) != theirs.get(*at))?;
+        let [own, theirs] = [own, theirs].map(|mut list| match at < list.len() {
+            true => list.swap_remove(at),
+            false => "none".into(),
+        });
+        Some(format!("its weights {} are {theirs}, not {own}", at + 1))
+    }
+
+    /// What has weights, in order, in words.
+    fn trained(&self) -> Vec<String> {
+        let Some(blueprint) = self.blueprint() else {
+            let layers = self.layers();
+            return layers.iter().map(|layer| format!("{layer:?}")).collect();
         };
-        self.head == other.head && layers(self) == layers(other)
+        let weighted = |op: &Op| matches!(op, Op::Conv(_) | Op::Norm(_));
+        let ops = blueprint.layers.into_iter().map(|layer| layer.op);
+        ops.filter(weighted).map(|op| format!("{op:?}")).collect()
     }
 
     /// Multiply-accumulates of one decision: of a frame, or of a clip of
@@ -166,7 +208,17 @@ impl NetworkConfig {
             Architecture::Stream => self.check_stream(),
             Architecture::Csn => self.check_csn(),
             Architecture::Meso4 | Architecture::Xception => Ok(()),
+            Architecture::Lite => self.check_lite(),
         }?;
+        for (key, asked) in [
+            ("network.luminance", self.luminance),
+            ("network.mirror", self.mirror),
+        ] {
+            ensure!(
+                !asked || self.architecture != Architecture::Stream,
+                "{key} is not for the architecture stream: leave it out"
+            );
+        }
         ensure!(
             !self.temporal_stride || self.architecture == Architecture::Csn,
             "network.temporal_stride belongs to the architecture csn: leave it out"
@@ -180,6 +232,22 @@ impl NetworkConfig {
             "network.past_channels is {}: it must be between 1 and {}",
             self.past_channels,
             self.widths()[2]
+        );
+        Ok(())
+    }
+
+    fn check_lite(&self) -> Result<()> {
+        let all = super::lite::BLOCKS;
+        ensure!(
+            (1..=all).contains(&self.cut),
+            "network.cut is {}: lite has 1 to {all} blocks",
+            self.cut
+        );
+        ensure!(
+            self.freeze_blocks <= self.cut,
+            "network.freeze_blocks is {}: only {} blocks are kept (network.cut)",
+            self.freeze_blocks,
+            self.cut
         );
         Ok(())
     }
@@ -273,12 +341,78 @@ mod tests {
         let stream = of(Architecture::Stream, 112, HeadKind::Cosine);
         let csn = of(Architecture::Csn, 112, HeadKind::Cosine);
         let meso4 = of(Architecture::Meso4, 112, HeadKind::Cosine);
-        assert!(stream.takes_weights_of(&of(Architecture::Stream, 64, HeadKind::Cosine)));
-        assert!(csn.takes_weights_of(&of(Architecture::Csn, 64, HeadKind::Cosine)));
-        assert!(!stream.takes_weights_of(&csn) && !csn.takes_weights_of(&meso4));
-        assert!(!csn.takes_weights_of(&of(Architecture::Csn, 112, HeadKind::Linear)));
+        let fits = |a: &NetworkConfig, b: &NetworkConfig| a.misfit(b).is_none();
+        assert!(fits(
+            &stream,
+            &of(Architecture::Stream, 64, HeadKind::Cosine)
+        ));
+        assert!(fits(&csn, &of(Architecture::Csn, 64, HeadKind::Cosine)));
+        assert!(!fits(&stream, &csn) && !fits(&csn, &meso4));
+        assert!(!fits(&csn, &of(Architecture::Csn, 112, HeadKind::Linear)));
         // Its dense layer is as large as its last map.
-        assert!(!meso4.takes_weights_of(&of(Architecture::Meso4, 64, HeadKind::Cosine)));
+        assert!(!fits(
+            &meso4,
+            &of(Architecture::Meso4, 64, HeadKind::Cosine)
+        ));
+    }
+
+    #[test]
+    fn what_is_done_to_pictures_and_what_is_held_do_not_matter_to_weights() {
+        let lite = NetworkConfig {
+            architecture: Architecture::Lite,
+            ..Default::default()
+        };
+        let other = NetworkConfig {
+            luminance: true,
+            mirror: true,
+            freeze_blocks: 3,
+            ..lite.clone()
+        };
+        other.check().unwrap();
+        assert_eq!(lite.misfit(&other), None);
+        let shorter = NetworkConfig {
+            cut: 10,
+            ..lite.clone()
+        };
+        let misfit = lite.misfit(&shorter).unwrap();
+        assert!(misfit.contains("weights 31 are none"), "{misfit}");
+        let unfolded = NetworkConfig {
+            fold: false,
+            ..lite.clone()
+        };
+        assert!(lite.misfit(&unfolded).unwrap().contains("weights 1 are"));
+        for (bad, key) in [
+            (
+                NetworkConfig {
+                    cut: 0,
+                    ..lite.clone()
+                },
+                "network.cut",
+            ),
+            (
+                NetworkConfig {
+                    cut: 17,
+                    ..lite.clone()
+                },
+                "network.cut",
+            ),
+            (
+                NetworkConfig {
+                    freeze_blocks: 12,
+                    ..lite
+                },
+                "network.freeze_blocks",
+            ),
+            (
+                NetworkConfig {
+                    mirror: true,
+                    ..Default::default()
+                },
+                "network.mirror",
+            ),
+        ] {
+            assert!(bad.check().unwrap_err().to_string().contains(key));
+        }
     }
 
     #[test]

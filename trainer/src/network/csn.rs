@@ -2,7 +2,7 @@
 //! Channel-Separated Convolutional Networks", ICCV 2019), interaction-reduced form: the
 //! detector of RealForensics (Haliassos et al., CVPR 2022) and so of the AFSL paper.
 
-use super::blueprint::{Blueprint, ConvSpec, Op};
+use super::blueprint::{Blueprint, ConvSpec, NormSpec, Op};
 use super::config::{NetworkConfig, Size};
 
 /// Of the ImageNet pixels.
@@ -95,7 +95,13 @@ fn bottleneck(
     y = net.conv_norm(depthwise, y);
     y = net.push(Op::Relu, y);
     y = net.push(Op::Conv(ConvSpec::square(inner, output, 1, 1)), y);
-    y = net.push(Op::Norm { zero: true }, y);
+    y = net.push(
+        Op::Norm(NormSpec {
+            zero: true,
+            ..NormSpec::default()
+        }),
+        y,
+    );
     let shortcut = if project {
         let spec = ConvSpec {
             stride,

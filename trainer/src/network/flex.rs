@@ -16,27 +16,29 @@ use unmask_kernel::{
     Block, Branch, Folded, FoldedConv, Forward, Masks, Reached, Statistics, Weights, give,
 };
 
-type Numbers = FloatTensor<Flex>;
-type OnGraph = FloatTensor<Autodiff<Flex>>;
+/// A tensor of the device.
+pub(super) type Numbers = FloatTensor<Flex>;
+/// The same on the autodiff graph.
+pub(super) type OnGraph = FloatTensor<Autodiff<Flex>>;
 
-fn on_graph<const D: usize>(tensor: &Tensor<D>) -> Option<OnGraph> {
+pub(super) fn on_graph<const D: usize>(tensor: &Tensor<D>) -> Option<OnGraph> {
     let single = tensor.dtype() == DType::F32;
     let found = || tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok();
     single.then(found).flatten()
 }
 
-fn off_graph<const D: usize>(tensor: Tensor<D>) -> Option<Numbers> {
+pub(super) fn off_graph<const D: usize>(tensor: Tensor<D>) -> Option<Numbers> {
     let single = tensor.dtype() == DType::F32;
     let found = || tensor.try_into_primitive::<Flex>().ok();
     single.then(found).flatten().map(|t| t.to_contiguous())
 }
 
 /// The numbers of a contiguous tensor.
-fn slice(tensor: &Numbers) -> &[f32] {
+pub(super) fn slice(tensor: &Numbers) -> &[f32] {
     tensor.as_slice::<f32>().unwrap_or(&[])
 }
 
-fn numbers<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Numbers {
+pub(super) fn numbers<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Numbers {
     Numbers::from_data(TensorData::new(values, shape))
 }
 

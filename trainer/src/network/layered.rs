@@ -1,13 +1,13 @@
 //! A network of plain layers as it is trained.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
 use burn::tensor::{Device, Distribution, Tensor};
 
 use super::blueprint::{Blueprint, ConvSpec, Layer, Op};
 use super::config::NetworkConfig;
 use super::head::{Features, Head};
-use super::plain::{Kernel, PlainNet, nth, run};
+use super::plain::{Kernel, PlainNet, nth, per_channel, run, views};
 use super::rep::norm_affine;
 use super::temporal::convolve;
 
@@ -35,6 +35,42 @@ impl ConvWeights {
     }
 }
 
+impl ConvWeights {
+    /// Weight and bias; as constants where they are not trained.
+    fn values(&self, held: bool) -> (Tensor<5>, Option<Tensor<1>>) {
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        if held {
+            return (weight.detach(), bias.map(Tensor::detach));
+        }
+        (weight, bias)
+    }
+}
+
+/// A convolution and its normalisation, as they were trained elsewhere.
+pub(super) struct Released {
+    /// [`ConvSpec::shape`]
+    pub(super) weight: Tensor<5>,
+    /// Factor, `[out]`.
+    pub(super) gamma: Tensor<1>,
+    /// Offset, `[out]`.
+    pub(super) beta: Tensor<1>,
+    /// Running mean, `[out]`.
+    pub(super) mean: Tensor<1>,
+    /// Running variance, `[out]`.
+    pub(super) variance: Tensor<1>,
+    /// Added to the variance.
+    pub(super) epsilon: f64,
+}
+
+/// A normalisation that is not trained, by its running statistics.
+fn standing(norm: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
+    let (mut scale, mut bias) = norm_affine(norm);
+    if x.device().is_autodiff() {
+        (scale, bias) = (scale.autodiff(), bias.autodiff());
+    }
+    per_channel(x, scale, bias)
+}
+
 /// The layers of a [`Blueprint`] with their weights.
 #[derive(Module, Debug)]
 pub struct LayeredNet {
@@ -56,10 +92,13 @@ impl LayeredNet {
         for (at, layer) in blueprint.layers.iter().enumerate() {
             match layer.op {
                 Op::Conv(spec) => convs.push(ConvWeights::new(&spec, device)),
-                Op::Norm { zero } => {
+                Op::Norm(spec) => {
                     let channels = blueprint.channels(at + 1);
-                    let mut norm = BatchNormConfig::new(channels).init(device);
-                    if zero {
+                    let mut norm = BatchNormConfig::new(channels)
+                        .with_epsilon(spec.epsilon)
+                        .with_momentum(spec.momentum)
+                        .init(device);
+                    if spec.zero {
                         norm.gamma = Param::from_tensor(Tensor::zeros([channels], device));
                     }
                     norms.push(norm);
@@ -77,29 +116,85 @@ impl LayeredNet {
         }
     }
 
+    /// Shape of the kernel of a convolution.
+    pub(super) fn shape(&self, index: usize) -> [usize; 5] {
+        self.convs[index].weight.dims()
+    }
+
+    /// Takes the weights of a convolution and its normalisation; folds them into one where
+    /// the network has no normalisations.
+    pub(super) fn take(&mut self, index: usize, from: Released) {
+        let conv = &mut self.convs[index];
+        if let Some(norm) = self.norms.get_mut(index) {
+            conv.weight = Param::from_tensor(from.weight);
+            norm.gamma = Param::from_tensor(from.gamma);
+            norm.beta = Param::from_tensor(from.beta);
+            norm.running_mean = RunningState::new(from.mean);
+            norm.running_var = RunningState::new(from.variance);
+            return;
+        }
+        let scale = from.gamma / (from.variance + from.epsilon).sqrt();
+        let [out] = scale.dims();
+        let factor = scale.clone().reshape([out, 1, 1, 1, 1]);
+        conv.weight = Param::from_tensor(from.weight * factor);
+        conv.bias = Some(Param::from_tensor(from.beta - from.mean * scale));
+    }
+
     /// Runs a batch of clips; shapes as [`super::Detector::forward`].
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
-        let (mut convs, mut norms, mut dropouts) = (0.., 0.., 0..);
-        let embedding = run(&self.blueprint, images, frames, |op, x, frames| match op {
-            Op::Conv(spec) => {
-                let conv = nth(&self.convs, &mut convs);
-                let bias = conv.bias.as_ref().map(Param::val);
-                convolve(x, frames, conv.weight.val(), bias, spec)
+        views(&self.blueprint, images, |images| {
+            let embedding = self.embedding(images, frames);
+            Features {
+                logit: self.head.forward(embedding.clone()),
+                embedding,
             }
-            Op::Norm { .. } => nth(&self.norms, &mut norms).forward(x),
+        })
+    }
+
+    fn embedding(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        {
+            let convs = || {
+                let values = self.convs.iter().map(|conv| conv.values(false));
+                let with_bias = values.filter_map(|(weight, bias)| Some((weight, bias?)));
+                with_bias.collect()
+            };
+            let found = super::flex_chain::embedding(&self.blueprint, &images, convs, true);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        self.embedding_by_operations(images, frames)
+    }
+
+    fn embedding_by_operations(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        let frozen = self.blueprint.frozen_convs();
+        let (mut convs, mut norms, mut dropouts) = (0.., 0.., 0..);
+        run(&self.blueprint, images, frames, |op, x, frames| match op {
+            Op::Conv(spec) => {
+                let held = convs.start < frozen;
+                let conv = nth(&self.convs, &mut convs);
+                let (weight, bias) = conv.values(held);
+                convolve(x, frames, weight, bias, spec)
+            }
+            Op::Norm(_) => {
+                let norm = nth(&self.norms, &mut norms);
+                // The convolution in front of it has been counted.
+                if convs.start <= frozen {
+                    standing(norm, x)
+                } else {
+                    norm.forward(x)
+                }
+            }
             Op::Dropout { .. } => nth(&self.dropouts, &mut dropouts).forward(x),
             _ => x,
-        });
-        Features {
-            logit: self.head.forward(embedding.clone()),
-            embedding,
-        }
+        })
     }
 
     /// The same function in evaluation mode with normalisations folded into the convolutions
     /// in front of them, off the autodiff graph.
     pub fn fold(&self) -> PlainNet {
-        let mut folded = PlainNet::empty(self.blueprint.clip, self.head.fold());
+        let mut folded = PlainNet::empty(&self.blueprint, self.head.fold());
         let uses = self.blueprint.uses();
         let (mut convs, mut norms) = (0.., 0..);
         // Number of each value in the folded network.
@@ -111,7 +206,7 @@ impl LayeredNet {
                     let conv = nth(&self.convs, &mut convs);
                     folded.push_conv(spec, from, kernel(conv, &spec))
                 }
-                Op::Norm { .. } => {
+                Op::Norm(_) => {
                     let (scale, bias) = norm_affine(nth(&self.norms, &mut norms));
                     folded.push_affine(from, scale, bias, uses[layer.from] == 1)
                 }
@@ -153,6 +248,8 @@ mod tests {
             size: Size::Tiny,
             depth: 14,
             input: 32,
+            cut: 6,
+            fold: false,
             ..Default::default()
         }
     }
@@ -198,10 +295,13 @@ mod tests {
             Architecture::Csn,
             Architecture::Meso4,
             Architecture::Xception,
+            Architecture::Lite,
         ] {
             for head in [HeadKind::Cosine, HeadKind::Linear] {
                 let config = NetworkConfig {
                     head,
+                    luminance: head == HeadKind::Linear,
+                    mirror: head == HeadKind::Linear,
                     temporal_stride: architecture == Architecture::Csn && head == HeadKind::Linear,
                     ..config(architecture)
                 };
@@ -223,6 +323,127 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Embeddings and gradients of weights and pictures, one tensor behind the other.
+    fn pass(
+        net: &LayeredNet,
+        images: &Tensor<4>,
+        track_images: bool,
+        by_operations: bool,
+    ) -> Vec<Vec<f32>> {
+        use burn::optim::GradientsParams;
+
+        let numbers = |tensor: Tensor<1>| tensor.into_data().try_to_vec::<f32>().unwrap();
+        let net = net.clone().train();
+        let mut leaf = images.clone().autodiff();
+        if track_images {
+            leaf = leaf.require_grad();
+        }
+        let features = views(&net.blueprint, leaf.clone(), |images| {
+            let embedding = if by_operations {
+                net.embedding_by_operations(images, 1)
+            } else {
+                net.embedding(images, 1)
+            };
+            Features {
+                logit: net.head.forward(embedding.clone()),
+                embedding,
+            }
+        });
+        let mut found = vec![numbers(features.embedding.clone().inner().flatten(0, 1))];
+        let mut gradients = (features.embedding.sum() * 0.1 + features.logit.sum()).backward();
+        if track_images {
+            let gradient = leaf.grad_remove(&mut gradients).unwrap();
+            found.push(numbers(gradient.flatten(0, 3)));
+        }
+        let gradients = GradientsParams::from_grads(gradients, &net);
+        for conv in &net.convs {
+            let of_weight = gradients.get::<5>(conv.weight.id);
+            found.extend(of_weight.map(|g| numbers(g.flatten(0, 4))));
+            let bias = conv.bias.as_ref().unwrap();
+            found.extend(gradients.get::<1>(bias.id).map(numbers));
+        }
+        found
+    }
+
+    /// The kernels of the `flex` device against single tensor operations, whose gradients the
+    /// engine's own tests hold to PyTorch's.
+    #[test]
+    fn kernels_agree_with_operations() {
+        let device = Device::flex();
+        let lite = NetworkConfig {
+            architecture: Architecture::Lite,
+            cut: 6,
+            input: 64,
+            ..Default::default()
+        };
+        let changed = [
+            lite.clone(),
+            NetworkConfig {
+                freeze_blocks: 2,
+                ..lite.clone()
+            },
+            NetworkConfig {
+                luminance: true,
+                mirror: true,
+                cut: 13,
+                ..lite.clone()
+            },
+        ];
+        for (at, config) in changed.into_iter().enumerate() {
+            device.seed(5);
+            let blueprint = config.blueprint().unwrap();
+            let mut net = LayeredNet::new(blueprint, &config, &device.clone().autodiff());
+            for conv in &mut net.convs {
+                // Large enough to be seen at the end, some of it beyond the limits.
+                let [out, inputs, _, rows, columns] = conv.weight.dims();
+                let normal = |deviation| Distribution::Normal(0.0, deviation);
+                let deviation = (3.0 / (inputs * rows * columns) as f64).sqrt();
+                let on = device.clone().autodiff();
+                let shape = [out, inputs, 1, rows, columns];
+                conv.weight = Param::from_tensor(Tensor::random(shape, normal(deviation), &on));
+                let bias = Tensor::random([out], normal(0.5), &on) + 0.5;
+                conv.bias = Some(Param::from_tensor(bias));
+            }
+            let images = clips(1, config.input, &device);
+            for track_images in [false, true] {
+                let got = pass(&net, &images, track_images, false);
+                let want = pass(&net, &images, track_images, true);
+                let held = 2 * net.blueprint.frozen_convs();
+                let tensors = 1 + usize::from(track_images) + 2 * net.convs.len() - held;
+                assert_eq!((got.len(), want.len()), (tensors, tensors));
+                for (place, (got, want)) in got.iter().zip(&want).enumerate() {
+                    // A limit that rounding passes on one side alone changes few numbers.
+                    let size = want.iter().map(|w| w * w).sum::<f32>().sqrt();
+                    assert!(size > 1e-3, "{at}: tensor {place} is {size}");
+                    let off = got.iter().zip(want).map(|(a, b)| (a - b) * (a - b));
+                    let off = off.sum::<f32>().sqrt();
+                    assert!(off < 2e-3 * size, "{at}: tensor {place}: {off} of {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_depend_on_the_threads() {
+        let device = Device::flex();
+        let config = NetworkConfig {
+            architecture: Architecture::Lite,
+            cut: 4,
+            input: 32,
+            ..Default::default()
+        };
+        device.seed(6);
+        let blueprint = config.blueprint().unwrap();
+        let net = LayeredNet::new(blueprint, &config, &device.clone().autodiff());
+        let images = clips(7, 32, &device);
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let pool = pool.build().unwrap();
+            pool.install(|| pass(&net, &images, true, false))
+        };
+        assert_eq!(run(1), run(3));
     }
 
     #[test]
@@ -259,6 +480,7 @@ mod tests {
             Architecture::Csn,
             Architecture::Meso4,
             Architecture::Xception,
+            Architecture::Lite,
         ] {
             let config = config(architecture);
             let mut net = trained(&config, &device);

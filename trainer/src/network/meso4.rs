@@ -1,7 +1,7 @@
 //! MesoNet-4 (Afchar et al., "MesoNet: a Compact Facial Video Forgery Detection Network",
 //! WIFS 2018), a frame detector. The head takes the place of its last layer.
 
-use super::blueprint::{Blueprint, ConvSpec, Op};
+use super::blueprint::{Blueprint, ConvSpec, NormSpec, Op};
 use super::config::NetworkConfig;
 
 /// Kernel, channels and pooling of the four convolutions.
@@ -23,7 +23,7 @@ pub(super) fn blueprint(config: &NetworkConfig) -> Blueprint {
         };
         x = net.push(Op::Conv(spec), x);
         x = net.push(Op::Relu, x);
-        x = net.push(Op::Norm { zero: false }, x);
+        x = net.push(Op::Norm(NormSpec::default()), x);
         let pooled = side.div_ceil(pool);
         let padding = (pooled * pool - side) / 2; // sides are multiples of 16: the rest is even
         x = net.push(

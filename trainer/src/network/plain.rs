@@ -7,7 +7,9 @@ use burn::tensor::module::{adaptive_avg_pool2d, max_pool2d};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 
-use super::blueprint::{Blueprint, ConvSpec, Layer, Op};
+use super::blueprint::{
+    Blueprint, ConvSpec, LUMINANCE_MEAN, LUMINANCE_SHARES, LUMINANCE_STD, LUMINANCE_TINY, Layer, Op,
+};
 use super::head::{Features, PlainHead};
 use super::temporal::{convolve, frames_left};
 
@@ -43,9 +45,12 @@ pub struct PlainNet {
 }
 
 impl PlainNet {
-    pub(super) fn empty(clip: bool, head: PlainHead) -> Self {
+    /// No layer yet of what becomes of a trained network.
+    pub(super) fn empty(of: &Blueprint, head: PlainHead) -> Self {
+        let mut blueprint = Blueprint::new(of.clip);
+        blueprint.mirror = of.mirror;
         Self {
-            blueprint: Blueprint::new(clip),
+            blueprint,
             kernels: Vec::new(),
             affines: Vec::new(),
             head,
@@ -119,19 +124,65 @@ impl PlainNet {
 
     /// Runs a batch of clips; shapes as [`super::Detector::forward`].
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
+        views(&self.blueprint, images, |images| {
+            let embedding = self.embedding(images, frames);
+            Features {
+                logit: self.head.forward(embedding.clone()),
+                embedding,
+            }
+        })
+    }
+
+    fn embedding(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
+        #[cfg(feature = "flex")]
+        {
+            let convs = || {
+                let kernels = self.kernels.iter();
+                kernels
+                    .map(|k| (k.weight.clone(), k.bias.clone()))
+                    .collect()
+            };
+            let found = super::flex_chain::embedding(&self.blueprint, &images, convs, false);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        self.embedding_by_operations(images, frames)
+    }
+
+    fn embedding_by_operations(&self, images: Tensor<4>, frames: usize) -> Tensor<2> {
         let (mut kernels, mut affines) = (0.., 0..);
-        let embedding = run(&self.blueprint, images, frames, |op, x, frames| {
+        run(&self.blueprint, images, frames, |op, x, frames| {
             if let Op::Conv(spec) = op {
                 let Kernel { weight, bias } = nth(&self.kernels, &mut kernels);
                 return convolve(x, frames, weight.clone(), Some(bias.clone()), spec);
             }
             let Affine { scale, bias } = nth(&self.affines, &mut affines);
             per_channel(x, scale.clone(), bias.clone())
-        });
-        Features {
-            logit: self.head.forward(embedding.clone()),
-            embedding,
-        }
+        })
+    }
+}
+
+/// What a network says of images: the mean of what it says of them and of their mirror
+/// images, if it is to look at both.
+pub(super) fn views(
+    blueprint: &Blueprint,
+    images: Tensor<4>,
+    look: impl Fn(Tensor<4>) -> Features,
+) -> Features {
+    if !blueprint.mirror {
+        return look(images);
+    }
+    let mirrored = images.clone().flip([3]);
+    let both = look(Tensor::cat(vec![images, mirrored], 0));
+    let [n] = both.logit.dims();
+    let half = n / 2;
+    let logit = both.logit.clone().narrow(0, 0, half) + both.logit.narrow(0, half, half);
+    let embedding =
+        both.embedding.clone().narrow(0, 0, half) + both.embedding.narrow(0, half, half);
+    Features {
+        logit: logit * 0.5,
+        embedding: embedding * 0.5,
     }
 }
 
@@ -170,7 +221,7 @@ pub(super) fn run(
             _ => frames,
         };
         last = match layer.op {
-            Op::Conv(_) | Op::Norm { .. } | Op::Affine | Op::Dropout { .. } => {
+            Op::Conv(_) | Op::Norm(_) | Op::Affine | Op::Dropout { .. } => {
                 weighted(&layer.op, x, frames)
             }
             Op::Add => x + take(layer.plus).0,
@@ -198,7 +249,9 @@ fn fixed(op: &Op, x: Tensor<4>) -> Tensor<4> {
             let bias = Tensor::<1>::from_floats(mean, &device) * scale.clone() * -1.0;
             per_channel(x, scale, bias)
         }
+        Op::Luminance => luminance(x),
         Op::Relu => relu(x),
+        Op::Relu6 => x.clamp(0.0, 6.0),
         Op::LeakyRelu { slope } => leaky_relu(x, slope),
         Op::MaxPool {
             size,
@@ -215,7 +268,18 @@ fn fixed(op: &Op, x: Tensor<4>) -> Tensor<4> {
     }
 }
 
-fn per_channel(x: Tensor<4>, scale: Tensor<1>, bias: Tensor<1>) -> Tensor<4> {
+/// See [`Op::Luminance`].
+pub(super) fn luminance(x: Tensor<4>) -> Tensor<4> {
+    let shares = Tensor::<1>::from_floats(LUMINANCE_SHARES, &x.device()).reshape([1, 3, 1, 1]);
+    let light = (x.clone() * shares).sum_dim(1); // [n, 1, h, w]
+    let mean = |map: Tensor<4>| map.mean_dim(3).mean_dim(2); // [n, 1, 1, 1]
+    let middle = mean(light.clone());
+    let off = light - middle.clone();
+    let spread = (mean(off.clone() * off) + LUMINANCE_TINY).sqrt();
+    (x - middle) / spread * LUMINANCE_STD + LUMINANCE_MEAN
+}
+
+pub(super) fn per_channel(x: Tensor<4>, scale: Tensor<1>, bias: Tensor<1>) -> Tensor<4> {
     let [channels] = scale.dims();
     x * scale.reshape([1, channels, 1, 1]) + bias.reshape([1, channels, 1, 1])
 }

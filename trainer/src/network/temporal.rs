@@ -23,12 +23,14 @@ pub(super) fn convolve(
     bias: Option<Tensor<1>>,
     spec: &ConvSpec,
 ) -> Tensor<4> {
-    let options = ConvOptions::new(
-        [spec.stride[1]; 2],
-        [spec.padding[1]; 2],
-        [1; 2],
-        spec.groups,
-    );
+    let [_, _, height, width] = x.dims();
+    let pads = [height, width].map(|side| spec.pads(side));
+    let options = ConvOptions {
+        stride: [spec.stride[1]; 2],
+        padding: pads.map(|[before, behind]| (before, behind)),
+        dilation: [1; 2],
+        groups: spec.groups,
+    };
     let [out, channels, taps, rows, columns] = weight.dims();
     let [time, early] = [spec.stride[0], spec.padding[0]];
     // Frames further away than the clip is long are zeros.

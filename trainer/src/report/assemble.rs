@@ -2,15 +2,15 @@
 
 use super::checks::{checks_of_radii, pixels};
 use super::figures::{
-    LevelAsked, distortion_figures, level_figures, manipulations, operating_point, radius_figures,
-    roc_points,
+    LevelAsked, distortion_figures, filter_figures, level_figures, manipulations, operating_point,
+    radius_figures, roc_points,
 };
 use super::measure::Measurement;
 use super::schema::{
     AttackFigures, Check, ComparedRun, Conditions, Curve, DataTested, DetectorTested, Level,
     LevelFigures, Material, Report, SCHEMA,
 };
-use crate::evaluation::Scores;
+use crate::evaluation::{Scores, Unseen};
 
 /// What a report says beside the measurement.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Context {
     pub attacks: Option<(AttackFigures, Vec<Check>)>,
     /// Runs on the same pairs.
     pub comparison: Vec<ComparedRun>,
+    /// What `unmask-trainer unseen` wrote.
+    pub unseen: Option<Unseen>,
 }
 
 /// Computes all figures.
@@ -69,7 +71,9 @@ pub fn assemble(measured: &Measurement, context: Context) -> Report {
             true => Vec::new(),
             false => distortion_figures(scores, &measured.distorted, resamples),
         },
+        filters: filter_figures(scores, &measured.filtered, threshold, resamples),
         comparison: context.comparison,
+        unseen: context.unseen,
         samples: measured.samples.clone(),
         limits: Vec::new(),
     };

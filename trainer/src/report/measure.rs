@@ -8,10 +8,11 @@ use burn::tensor::Device;
 use super::samples::sample_faces;
 use super::schema::Sample;
 use crate::config::RunConfig;
-use crate::dataset::{Pairs, Record};
+use crate::dataset::{Pairs, Record, reported_part};
 use crate::distortion::{Level, Perturbation};
 use crate::evaluation::{
-    Distorted, Scores, Stored, StoredRequest, Validation, score_distorted, score_stored, validate,
+    Distorted, Filtered, Scores, Stored, StoredRequest, Validation, score_distorted,
+    score_filtered, score_stored, validate,
 };
 use crate::network::Frozen;
 
@@ -31,6 +32,8 @@ pub struct Asked {
     pub clips: usize,
     /// Pairs at most under each distortion; 0 = none.
     pub distortion_pairs: usize,
+    /// Pairs at most under each everyday filter; 0 = none.
+    pub filter_pairs: usize,
     /// Pairs whose faces are kept as pictures.
     pub samples: usize,
 }
@@ -46,6 +49,8 @@ pub struct Measurement {
     pub stored: Stored,
     /// Pairs under distortions.
     pub distorted: Vec<Distorted>,
+    /// Pairs under everyday filters.
+    pub filtered: Vec<Filtered>,
     /// Faces with their perturbation.
     pub samples: Vec<Sample>,
     /// Wall-clock time, in seconds.
@@ -91,7 +96,8 @@ pub fn measure(
     let stored = if asked.clips > 0 {
         say("stored videos");
         let request = StoredRequest::of(&config.network, asked.clips, asked.epsilon);
-        score_stored(net, records, &config.data, &request, device)?
+        let part = reported_part(records, config.data.shares());
+        score_stored(net, records, &config.data, part, &request, device)?
     } else {
         Stored::default()
     };
@@ -110,12 +116,24 @@ pub fn measure(
     } else {
         Vec::new()
     };
+    let filtered = if asked.filter_pairs > 0 {
+        let few = Validation {
+            pairs: asked.pairs.min(asked.filter_pairs),
+            ..request(0.0)
+        };
+        say("filters");
+        let done = |batch, of| say(&format!("filters: {batch} of {of} batches"));
+        score_filtered(net, pairs, &few, device, done)?
+    } else {
+        Vec::new()
+    };
     let samples = sample_faces(net, pairs, &request(asked.epsilon), asked.samples, device)?;
     Ok(Measurement {
         scores,
         sweep,
         stored,
         distorted,
+        filtered,
         samples,
         seconds: start.elapsed().as_secs_f64(),
     })

@@ -24,8 +24,8 @@ pub use attacks::read_attacks;
 pub use chart::{FrontierPoint, frontier};
 pub use checks::checks_of_radii;
 pub use figures::{
-    LevelAsked, compared, distortion_figures, level_figures, manipulations, operating_point,
-    radius_figures, roc_points,
+    LevelAsked, compared, distortion_figures, filter_figures, level_figures, manipulations,
+    operating_point, radius_figures, roc_points,
 };
 pub use measure::{Asked, Measurement, measure};
 pub use page::write_html;

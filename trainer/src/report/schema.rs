@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attack::{Access, Target};
 use crate::bench::Machine;
+use crate::evaluation::Unseen;
 use crate::metric::{Interval, Rate};
 
 /// Version of the JSON: grows when a field changes its meaning or goes away.
@@ -40,12 +41,42 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// AUC under perturbations of stored crops; empty unless asked for.
     pub distortions: Vec<DistortionFigures>,
+    /// Verdicts under everyday filters of the whole picture; empty unless asked for. The first
+    /// row is without one, the last takes for every face the filter that changes most.
+    #[serde(default)]
+    pub filters: Vec<FilterFigures>,
     /// Runs on the same pairs, this one first; empty unless others were named.
     pub comparison: Vec<ComparedRun>,
+    /// What the program that ships says of videos and pictures, when it was given.
+    #[serde(default)]
+    pub unseen: Option<Unseen>,
     /// Faces with their perturbation; empty unless asked for.
     pub samples: Vec<Sample>,
     /// What the figures do not say.
     pub limits: Vec<String>,
+}
+
+/// What an everyday filter does to scores and verdicts of held-out pairs. Fakes are flagged from
+/// the threshold of the operating point on; genuine is what lies below nine of ten unfiltered
+/// fakes, and below that threshold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FilterFigures {
+    /// Name of the filter.
+    pub name: String,
+    /// 1 to 3; 0 = none, or any.
+    pub strength: u8,
+    /// Area under the ROC curve.
+    pub auc: Option<Figure>,
+    /// Fakes that are flagged without a filter.
+    pub flagged: usize,
+    /// Of them, those no longer flagged.
+    pub lost: usize,
+    /// Of them, those called genuine.
+    pub turned: usize,
+    /// Real faces that are not flagged without a filter.
+    pub unflagged: usize,
+    /// Of them, those flagged now.
+    pub alarms: usize,
 }
 
 /// What was tested.
@@ -86,7 +117,7 @@ pub struct DetectorTested {
 pub struct DataTested {
     /// Name of the folder of shards.
     pub folder: String,
-    /// Part that was held out: `val` or `test`.
+    /// Part that was held out: `test`, or `val` where there is no other.
     pub part: String,
     /// SHA-256 over the held-out records: their descriptions and frames.
     pub sha256: String,

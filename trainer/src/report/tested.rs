@@ -9,7 +9,7 @@ use unmask_shared::bundle::sha256_hex;
 
 use super::schema::{DataTested, DetectorTested, SourceTested};
 use crate::config::{InnerAttack, Method, RunConfig};
-use crate::dataset::{Label, Record, held_out_part};
+use crate::dataset::{Label, Record, Shares, reported_part};
 use crate::network::Architecture;
 use crate::train::Trained;
 
@@ -38,6 +38,7 @@ pub fn detector_tested(
         architecture: match network.architecture {
             Architecture::Csn => format!("csn, depth {}", network.depth),
             Architecture::Meso4 => "meso4".into(),
+            Architecture::Lite => format!("lite, {} blocks", network.cut),
             other => format!("{other:?}, {:?}", network.size).to_lowercase(),
         },
         input: network.input,
@@ -71,9 +72,9 @@ fn trained_against(config: &RunConfig) -> String {
 ///
 /// # Errors
 /// When a description has no JSON form.
-pub fn data_tested(folder: &Path, records: &[Record], share: f32) -> Result<DataTested> {
-    let part = held_out_part(records, share);
-    let held_out: Vec<&Record> = records.iter().filter(|r| r.part(share) == part).collect();
+pub fn data_tested(folder: &Path, records: &[Record], shares: Shares) -> Result<DataTested> {
+    let part = reported_part(records, shares);
+    let held_out: Vec<&Record> = records.iter().filter(|r| r.part(shares) == part).collect();
     let mut hash = Sha256::new();
     for record in &held_out {
         hash.update(serde_json::to_vec(&record.meta)?);

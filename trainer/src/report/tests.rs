@@ -1,6 +1,7 @@
 use super::*;
 use crate::attack::{Access, Target};
 use crate::bench::Machine;
+use crate::evaluation::{KindRow, PartRow, RealRow, VerdictRates};
 use crate::metric::{Interval, Rate};
 
 fn figure(value: f64) -> Option<Figure> {
@@ -163,7 +164,13 @@ fn example() -> Report {
             distortion(1, figure(0.8), None),
             distortion(2, None, Some("no <ffmpeg>")),
         ],
+        filters: vec![
+            filter("none", 0, 0),
+            filter("grey", 3, 2),
+            filter("any", 0, 4),
+        ],
         comparison: vec![run("afsl", 0.9, 0.6), run("none", 0.98, 0.1)],
+        unseen: Some(unseen()),
         samples: vec![Sample {
             fake: true,
             kind: "swap".into(),
@@ -175,6 +182,54 @@ fn example() -> Report {
             perturbation_png: "QUJD".into(),
         }],
         limits: vec!["One <limit>.".into()],
+    }
+}
+
+fn filter(name: &str, strength: u8, turned: usize) -> FilterFigures {
+    FilterFigures {
+        name: name.into(),
+        strength,
+        auc: figure(0.8),
+        flagged: 40,
+        lost: 10,
+        turned,
+        unflagged: 90,
+        alarms: 3,
+    }
+}
+
+fn unseen() -> Unseen {
+    let rates = VerdictRates {
+        files: 8,
+        people: 4,
+        genuine: 2,
+        manipulated: 5,
+    };
+    Unseen {
+        bundle: "a release 1".into(),
+        kinds: vec![KindRow {
+            kind: "lip-<sync>".into(),
+            medium: "video".into(),
+            parts: vec![PartRow {
+                part: "test".into(),
+                fakes: rates,
+                reals: 9,
+                auc: Some(0.875),
+                bounds: Some(Interval {
+                    low: 0.8,
+                    high: 0.95,
+                }),
+            }],
+        }],
+        reals: vec![RealRow {
+            source: "press".into(),
+            medium: "image".into(),
+            part: "unseen".into(),
+            verdicts: rates,
+            large: VerdictRates::default(),
+        }],
+        noface: [44, 1],
+        failed: vec!["x.mp4: cut short".into()],
     }
 }
 
@@ -273,6 +328,8 @@ fn the_page_is_whole_and_lets_nothing_in() {
         "APGD-margin",
         "Gaussian blur",
         "✗ failed",
+        "lip-&lt;sync&gt;",
+        "1 of 44 pictures without a face",
         "keep it as the data itself",
         "&lt;script&gt;alert(1)&lt;/script&gt;",
         "a &quot;quoted&quot; &amp; &lt;b&gt;",

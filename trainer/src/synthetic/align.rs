@@ -227,6 +227,7 @@ mod tests {
             size: SIDE as u16,
             eye_distance: 0.36,
             eye_line: 0.36,
+            ..CropSpec::default()
         }
     }
 

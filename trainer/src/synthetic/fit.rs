@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use unmask_shared::face::{Finder, FinderConfig, builtin_finder};
-use unmask_shared::geometry::{CropSpec, Point, Similarity};
+use unmask_shared::geometry::{CropSpec, FaceBox, Point, Similarity};
 use unmask_shared::sample::RgbView;
 use unmask_shared::synthetic::{Component, FaceModel};
 
@@ -99,6 +99,7 @@ pub fn fit(
         size: options.side,
         eye_distance: EYE_DISTANCE,
         eye_line: EYE_LINE,
+        ..CropSpec::default()
     };
     let mut photos = load(&files, spec, options.aligned, progress)?;
     enough(photos.len(), input)?;
@@ -286,7 +287,8 @@ fn load(
 fn searched(view: &RgbView, spec: CropSpec, finder: &mut dyn Finder) -> Option<Photo> {
     let mut faces = Vec::new();
     finder.find(view, &mut faces).ok()?;
-    let to_face = spec.from_box(&faces.first()?.bbox).inverse()?;
+    let bbox = FaceBox::from_landmarks(&faces.first()?.landmarks)?;
+    let to_face = spec.from_box(&bbox).inverse()?;
     let side = f32::from(spec.size);
     let eyes = to_face.apply(Point {
         x: side / 2.0,

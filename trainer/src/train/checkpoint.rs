@@ -107,7 +107,7 @@ impl RunFolder {
             Self {
                 path: path.to_path_buf(),
             },
-            RunConfig::read(&config)?,
+            RunConfig::of_run(&config)?,
         ))
     }
 

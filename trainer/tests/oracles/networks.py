@@ -182,6 +182,60 @@ def from_pytorch():
             x = F.relu(self.wide(self.blocks(x)))
             return F.relu(self.widest(x)).mean(dim=(2, 3))
 
+    class Same(nn.Conv2d):
+        """Padded as TensorFlow's SAME does."""
+
+        def forward(self, x):
+            (k, _), (s, _), side = self.kernel_size, self.stride, x.shape[-1]
+            pad = max((-(-side // s) - 1) * s + k - side, 0)
+            return super().forward(F.pad(x, [pad // 2, pad - pad // 2] * 2))
+
+    class Inverted(nn.Module):
+        def __init__(self, cin, cout, kernel, stride, expand):
+            super().__init__()
+            inner = cin * expand
+            sizes = [(cin, inner, 1, 1, 1)] if expand > 1 else []
+            sizes += [(inner, inner, kernel, stride, inner), (inner, cout, 1, 1, 1)]
+            self.convs = nn.ModuleList(
+                [Same(i, o, k, s, groups=g, bias=False) for i, o, k, s, g in sizes]
+            )
+            self.norms = nn.ModuleList([nn.BatchNorm2d(o, eps=1e-3) for _, o, _, _, _ in sizes])
+            self.shortcut = stride == 1 and cin == cout
+
+        def forward(self, x):
+            y = x
+            for at, (conv, norm) in enumerate(zip(self.convs, self.norms)):
+                y = norm(conv(y))
+                y = y if at + 1 == len(self.convs) else F.relu6(y)
+            return x + y if self.shortcut else y
+
+    class Lite(nn.Module):
+        """EfficientNet-Lite0, its first blocks; perhaps behind even light."""
+
+        def __init__(self, cut, luminance):
+            super().__init__()
+            stages = [(1, 3, 1, 16), (2, 3, 2, 24), (2, 5, 2, 40), (3, 3, 2, 80)]
+            stages += [(3, 5, 1, 112), (4, 5, 2, 192), (1, 3, 1, 320)]
+            self.stem = Same(3, 32, 3, 2, bias=False)
+            self.norm = nn.BatchNorm2d(32, eps=1e-3)
+            blocks, cin = [], 32
+            for count, kernel, stride, cout in stages:
+                for at in range(count):
+                    first = stride if at == 0 else 1
+                    blocks.append(Inverted(cin, cout, kernel, first, 6 if blocks else 1))
+                    cin = cout
+            self.blocks = nn.Sequential(*blocks[:cut])
+            self.luminance = luminance
+
+        def forward(self, frames):
+            x = torch.from_numpy(np.ascontiguousarray(frames))
+            if self.luminance:
+                light = (x * torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)).sum(1, True)
+                var, mean = torch.var_mean(light, (2, 3), correction=0, keepdim=True)
+                x = (x - mean) / (var + 1e-4).sqrt() * 0.25 + 0.5
+            x = F.relu6(self.norm(self.stem((x * 255 - 127) / 128)))
+            return self.blocks(x).mean(dim=(2, 3))
+
     full = (64, (256, 512, 1024, 2048))
     nets = {
         "csn 14 tiny, time strides": (Csn((1,) * 4, 16, (32, 32, 48, 64), True), 5, 48),
@@ -190,11 +244,20 @@ def from_pytorch():
         "meso4": (Meso4(48), 2, 48),
         "xception tiny": (Xception((16, 16), (16, 32, 32), 1, (48, 48, 64)), 2, 48),
         "xception large": (Xception((32, 64), (128, 256, 728), 8, (1024, 1536, 2048)), 2, 48),
+        "lite 2": (Lite(2, False), 2, 48),
+        "lite 2, even light": (Lite(2, True), 2, 48),
+        "lite 2, even light, mirror": (Lite(2, True), 2, 48),
+        "lite 13": (Lite(13, False), 2, 48),
     }
     with torch.no_grad():
         for name, (net, frames, side) in nets.items():
-            feature = fill(net)(pictures(frames, side))
-            print(name, "cosine", cosine(feature).tolist(), "linear", linear(feature).tolist())
+            views = [pictures(frames, side)]
+            if "mirror" in name:
+                views.append(views[0][..., ::-1])
+            found = [fill(net)(view) for view in views]
+            mean = lambda of: sum(of(feature) for feature in found) / len(found)
+            feature = mean(lambda feature: feature)
+            print(name, "cosine", mean(cosine).tolist(), "linear", mean(linear).tolist())
             print("    embedding[0, :3]", feature[0, :3].tolist())
 
 

@@ -88,7 +88,7 @@ fn faceforensics_has_its_methods_splits_and_persons() {
     assert_eq!(meta.method.as_deref(), Some("NeuralTextures"));
     assert_eq!(meta.source, real.source);
     let val = of(&records, &fake("Deepfakes", "001_002"));
-    assert!(val.is_validation(0.0) && !val.is_test());
+    assert!(val.is_held_out(0.0) && !val.is_test());
 
     // Source and target are one group, whichever of them is filmed.
     let group = |name: &str| of(&records, &youtube(name)).meta.group.clone();

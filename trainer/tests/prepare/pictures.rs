@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 use unmask_trainer::dataset::{
-    Label, MakePlan, PairConfig, Pairs, PrepareOptions, Reason, prepare, read_shards,
+    Label, MakePlan, PairConfig, Pairs, PrepareOptions, Reason, Split, prepare, read_shards,
 };
 
 use super::fixture::{DataSet, assert_twins, by_file, picture};
@@ -138,4 +138,47 @@ fn nothing_to_prepare_is_an_error() {
         "{}",
         error(&options)
     );
+}
+
+#[test]
+fn tables_tell_who_is_seen_and_what_was_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("faces");
+    picture(&input.join("real/studio/anna.png"), 5);
+    picture(&input.join("real/street/one.png"), 6);
+    picture(&input.join("fake/tool/two.png"), 7);
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    let options = PrepareOptions {
+        inputs: vec![input],
+        output: folder.path().join("shards"),
+        people: write(
+            "people.tsv",
+            "path\tperson\tpart\nreal/studio/\tanna\ttest\nreal/street/one\tanna\t-\n",
+        ),
+        pairs: write(
+            "pairs.tsv",
+            "fake\treal\tkind\tmethod\nfaces/fake/tool/two.png\tfaces/real/street/one.png\tswap\tTool\n",
+        ),
+        ..Default::default()
+    };
+    let report = prepare(&options).unwrap();
+    assert_eq!(report.records, 3, "{report:?}");
+    let records = read_shards(&options.output).unwrap();
+    for record in &records {
+        let meta = &record.meta;
+        assert_eq!(
+            (meta.group.as_str(), meta.split),
+            ("anna", Some(Split::Test))
+        );
+        let fake = meta.label == Label::Fake;
+        assert_eq!(meta.kind.as_deref(), fake.then_some("swap"));
+        assert_eq!(meta.method.as_deref(), fake.then_some("Tool"));
+        let original = fake.then_some("faces/real/street/one.png");
+        assert_eq!(meta.original.as_deref(), original);
+        assert_eq!(meta.twin, None, "they are not said to be aligned");
+    }
 }

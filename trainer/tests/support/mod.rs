@@ -36,6 +36,7 @@ pub fn config(method: Method) -> RunConfig {
     config.network.size = Size::Tiny;
     config.network.input = 48;
     config.data.validation_share = 0.3;
+    config.data.held_out_share = 0.0;
     config.train.method = method;
     config.train.epochs = 3.0;
     config.train.batch_pairs = 6;

@@ -127,10 +127,17 @@ function drawFace({ face }, person) {
   if (!image || !view) return;
   const c = face.getContext("2d");
   const k = image.width / view.width;
-  const [x, y, side] = person.crop.map((v) => v * k);
+  const [x, y, side, turn] = person.crop;
   c.fillStyle = "#0d1018";
   c.fillRect(0, 0, face.width, face.height);
-  if (side > 1) c.drawImage(image, x, y, side, side, 0, 0, face.width, face.height);
+  if (side > 1) {
+    c.save();
+    c.scale(face.width / side, face.height / side);
+    c.rotate(-turn);
+    c.translate(-x, -y);
+    c.drawImage(image, 0, 0, image.width / k, image.height / k);
+    c.restore();
+  }
   if (show.heat) heat(c, person, 0, 0, face.width);
 }
 

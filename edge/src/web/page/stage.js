@@ -93,7 +93,8 @@ function draw(view) {
   if (view) {
     const k = image.width / view.width;
     for (const person of view.people) {
-      if (show.heat) heat(context, person, person.crop[0] * k, person.crop[1] * k, person.crop[2] * k);
+      const [x, y, side, turn] = person.crop;
+      if (show.heat) heat(context, person, x * k, y * k, side * k, turn);
       if (show.boxes) box(person, k);
     }
   }
@@ -109,7 +110,7 @@ function describe(view) {
 }
 
 /** Draws the evidence map over the square that the network sees. */
-export function heat(target, person, x, y, side) {
+export function heat(target, person, x, y, side, turn = 0) {
   const n = person.side;
   if (n < 2) return;
   map.width = n;
@@ -124,12 +125,14 @@ export function heat(target, person, x, y, side) {
   });
   ink.putImageData(pixels, 0, 0);
   target.save();
+  target.translate(x, y);
+  target.rotate(turn);
   target.beginPath();
-  target.roundRect(x, y, side, side, side * 0.08);
+  target.roundRect(0, 0, side, side, side * 0.08);
   target.clip();
   target.imageSmoothingEnabled = true;
   target.imageSmoothingQuality = "high";
-  target.drawImage(map, x, y, side, side);
+  target.drawImage(map, 0, 0, side, side);
   target.restore();
 }
 

@@ -12,7 +12,7 @@ use unmask_shared::bundle::Bundle;
 use crate::attack::suite::{Batches, Limits, Member, Pace, State, Suite, SuiteReport, aa_binary};
 use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
 use crate::config::{Epsilon, RunConfig};
-use crate::dataset::{Pairs, read_shards};
+use crate::dataset::{Pairs, read_shards, reported_part};
 use crate::device::DeviceKind;
 use crate::evaluation::{HeldOut, Validation};
 use crate::export::quantise;
@@ -118,12 +118,13 @@ impl Args {
         });
         let surrogate = surrogate.transpose()?;
         let records = read_shards(&self.data)?;
-        let pairs = Pairs::new(&records, &config.data, true)?;
+        let part = reported_part(&records, config.data.shares());
+        let pairs = Pairs::of(&records, &config.data, part)?;
         let request = Validation::of(&config.network, self.pairs, epsilon.value());
         let batches = HeldOut::new(&pairs, &request, &device);
         ensure!(
             batches.count() > 0,
-            "no held-out pairs in {}: prepare more people, or raise data.validation_share",
+            "no held-out pairs in {}: prepare more people, or raise data.held_out_share",
             self.data.display()
         );
         let victim: &dyn Victim = match &deployed {

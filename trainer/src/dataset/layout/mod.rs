@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use super::record::{Label, Split};
 use super::skip::{Reason, Skip};
 
+pub(super) use persons::Persons;
+
 /// How a folder is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Layout {
@@ -96,6 +98,15 @@ impl Layout {
         }
     }
 
+    /// Kind of manipulation of the fakes of a method.
+    pub(super) fn kind(self, method: Option<&str>) -> Option<&'static str> {
+        match (self, method) {
+            (Self::FaceForensics, Some("Face2Face" | "NeuralTextures")) => Some("reenactment"),
+            (Self::Plain, _) => None,
+            _ => Some("swap"),
+        }
+    }
+
     /// Lists the folder's files as jobs.
     ///
     /// # Errors
@@ -155,7 +166,10 @@ pub(super) struct Entry {
     /// Its name in [`super::Meta::file`].
     pub(super) file: String,
     pub(super) split: Option<Split>,
+    pub(super) kind: Option<String>,
     pub(super) method: Option<String>,
+    /// [`Self::file`] of the real file that it was made from, or stands beside.
+    pub(super) original: Option<String>,
     pub(super) compression: Option<String>,
     pub(super) level: Option<u8>,
     pub(super) distortions: Vec<String>,

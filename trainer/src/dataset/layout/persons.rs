@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 /// Sets of names, joined two by two (union-find).
 #[derive(Default)]
-pub(super) struct Persons {
+pub(in crate::dataset) struct Persons {
     parent: BTreeMap<String, String>,
 }
 
 impl Persons {
     /// Puts the sets of two names together.
-    pub(super) fn join(&mut self, one: &str, other: &str) {
+    pub(in crate::dataset) fn join(&mut self, one: &str, other: &str) {
         let (a, b) = (self.first(one), self.first(other));
         let (low, high) = if a < b { (a, b) } else { (b, a) };
         self.parent.insert(low.clone(), low.clone());
@@ -18,7 +18,7 @@ impl Persons {
     }
 
     /// The first name of the set that a name is in.
-    pub(super) fn first(&mut self, name: &str) -> String {
+    pub(in crate::dataset) fn first(&mut self, name: &str) -> String {
         let mut root = name;
         while let Some(parent) = self.parent.get(root)
             && parent != root

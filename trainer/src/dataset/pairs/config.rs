@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::{LeaveOut, SamplingConfig};
+use crate::dataset::record::Shares;
 use crate::fake::BlendKind;
 
 /// How pairs are drawn and degraded.
@@ -22,14 +25,35 @@ pub struct PairConfig {
     /// frames repeated, frames left out, or a blend that flickers, as often each. In
     /// [0, 1]; with 0 every pair is what it is without them.
     pub temporal_share: f32,
+    /// Share of pseudo-fakes that a network of `reconstruct_bank` drew anew, whole or in
+    /// part; the other shares divide the rest. In [0, 1]; with 0 every pair is what it is
+    /// without.
+    pub reconstruct_share: f32,
+    /// Networks that `unmask-trainer reconstruct` trained; needed with a
+    /// `reconstruct_share`.
+    pub reconstruct_bank: Option<PathBuf>,
     /// Share of pairs whose fake is a real fake of the data, when there are any. In [0, 1].
     pub fake_share: f32,
     /// How often a source of fakes counts beside the others; 1 where it is not named.
     pub fake_weights: BTreeMap<String, u8>,
     /// How often and how hard both classes are degraded, in [0, 1].
     pub degradation: f32,
-    /// Share of groups held out for validation, in (0, 1).
+    /// Share of pairs that take a passage through H.264 after the blend, at a quantiser
+    /// from 18 to 42. In [0, 1]; with 0 every pair is what it is without.
+    pub h264_share: f32,
+    /// Share of pairs whose light and colours are changed, the same for both faces, once or
+    /// twice. In [0, 1]; with 0 every pair is what it is without.
+    pub photometry_share: f32,
+    /// Share of groups held out for choosing between trainings, in (0, 1).
     pub validation_share: f32,
+    /// Share of groups that neither train nor choose: half of them calibrate, half give the
+    /// figures. In [0, 1).
+    pub held_out_share: f32,
+    /// Kinds, sources and methods that are left out, such as `kind=swap`, with all that is
+    /// there of the people in them.
+    pub leave_out: Vec<LeaveOut>,
+    /// How people, sources and kinds are balanced.
+    pub sampling: SamplingConfig,
     /// Source that gives pairs of its own fakes only, never pseudo-fakes.
     pub paired_only: Vec<String>,
 }
@@ -40,10 +64,17 @@ impl Default for PairConfig {
             swap_share: 0.5,
             xray_share: 0.0,
             temporal_share: 0.0,
+            reconstruct_share: 0.0,
+            reconstruct_bank: None,
             fake_share: 0.25,
             fake_weights: BTreeMap::new(),
             degradation: 0.7,
+            h264_share: 0.6,
+            photometry_share: 0.5,
             validation_share: 0.1,
+            held_out_share: 0.2,
+            leave_out: vec![],
+            sampling: SamplingConfig::default(),
             paired_only: vec!["synthetic".into()],
         }
     }
@@ -59,16 +90,38 @@ impl PairConfig {
             ("swap_share", self.swap_share),
             ("xray_share", self.xray_share),
             ("temporal_share", self.temporal_share),
+            ("reconstruct_share", self.reconstruct_share),
             ("fake_share", self.fake_share),
             ("degradation", self.degradation),
+            ("h264_share", self.h264_share),
+            ("photometry_share", self.photometry_share),
             ("validation_share", self.validation_share),
+            ("held_out_share", self.held_out_share),
         ] {
             ensure!(
                 (0.0..=1.0).contains(&share),
                 "data.{key} is {share}: it must be 0 to 1"
             );
         }
-        Ok(())
+        let unseen = self.validation_share + self.held_out_share;
+        ensure!(
+            unseen <= 1.0,
+            "data.validation_share and data.held_out_share are {unseen} together: they must be at most 1"
+        );
+        ensure!(
+            self.reconstruct_share == 0.0 || self.reconstruct_bank.is_some(),
+            "data.reconstruct_share is {} without data.reconstruct_bank: make a bank with `unmask-trainer reconstruct`, or set the share to 0",
+            self.reconstruct_share
+        );
+        self.sampling.check()
+    }
+
+    /// Shares of people that training does not see.
+    pub fn shares(&self) -> Shares {
+        Shares {
+            validation: self.validation_share,
+            held_out: self.held_out_share,
+        }
     }
 }
 
@@ -81,6 +134,8 @@ pub enum PairKind {
     Swap,
     /// A swap with a donor who resembles the target, blended as for Face X-ray.
     XraySwap,
+    /// A face that a small autoencoder drew anew, whole or in part.
+    Reconstruction,
     /// A blend of this kind whose strength or colour is unsteady from frame to frame.
     Flicker(BlendKind),
     /// Real frames, one of them repeated over a part of the clip.
@@ -107,6 +162,7 @@ impl fmt::Display for PairKind {
             Self::SelfBlend => BlendKind::SelfBlend.fmt(f),
             Self::Swap => BlendKind::Swap.fmt(f),
             Self::XraySwap => BlendKind::XraySwap.fmt(f),
+            Self::Reconstruction => f.write_str("reconstruction"),
             Self::Flicker(kind) => write!(f, "{kind}-flicker"),
             Self::Repeat => f.write_str("repeat"),
             Self::Drop => f.write_str("drop"),

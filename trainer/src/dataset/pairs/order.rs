@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 
-use super::{Pairs, mix};
+use super::sampling::{FAKE_SHARE_MAX, apportion};
+use super::{Balance, Pairs, mix};
 use crate::fake::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,18 +63,28 @@ impl Pairs<'_> {
     /// Pairs of one epoch, in its order.
     fn items(&self, seed: u64, epoch: u64) -> Vec<Item> {
         let mut random = Random::seed_from_u64(mix(seed, epoch));
-        let mut items: Vec<Item> = self.blendable.iter().map(|i| Item::Blend(*i)).collect();
-        items.extend(
-            self.usable_fakes(self.fake_count(), &mut random)
-                .into_iter()
-                .map(Item::Data),
-        );
+        let (blends, fakes) = match &self.balance {
+            Some(balance) => (
+                balance.blendable[0].draw(self.blendable.len(), &mut random),
+                balance.fakes(self.fake_count(), &mut random),
+            ),
+            None => (
+                self.blendable.clone(),
+                self.usable_fakes(self.fake_count(), &mut random),
+            ),
+        };
+        let blends = blends.into_iter().map(Item::Blend);
+        let mut items: Vec<Item> = blends.chain(fakes.into_iter().map(Item::Data)).collect();
         items.shuffle(&mut random);
         items
     }
 
     fn fake_count(&self) -> usize {
-        let share = f64::from(self.config.fake_share.clamp(0.0, 0.95));
+        let share = match &self.balance {
+            Some(balance) => balance.shares.iter().map(|(_, share)| share).sum(),
+            None => f64::from(self.config.fake_share),
+        };
+        let share = share.clamp(0.0, FAKE_SHARE_MAX);
         if self.blendable.is_empty() {
             return self.fakes.len();
         }
@@ -84,12 +95,10 @@ impl Pairs<'_> {
     fn usable_fakes(&self, count: usize, random: &mut Random) -> Vec<usize> {
         let mut sources: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for i in &self.fakes {
-            if self.twins.contains_key(i) || !self.blendable.is_empty() {
-                sources
-                    .entry(&self.records[*i].meta.source)
-                    .or_default()
-                    .push(*i);
-            }
+            sources
+                .entry(&self.records[*i].meta.source)
+                .or_default()
+                .push(*i);
         }
         sources.values_mut().for_each(|list| list.shuffle(random));
         let weight = |source: &str| self.config.fake_weights.get(source).copied().unwrap_or(1);
@@ -109,6 +118,18 @@ impl Pairs<'_> {
                 let list = &sources[source];
                 list[(*place - 1) % list.len()]
             })
+            .collect()
+    }
+}
+
+impl Balance {
+    /// Fakes of every kind as its share says.
+    fn fakes(&self, count: usize, random: &mut Random) -> Vec<usize> {
+        let each = apportion(self.shares.iter().map(|(_, share)| *share), count, random);
+        self.kinds
+            .values()
+            .zip(each)
+            .flat_map(|(kind, count)| kind.draw(count, random))
             .collect()
     }
 }

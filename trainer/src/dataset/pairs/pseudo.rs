@@ -6,7 +6,7 @@ use rand::RngExt;
 use super::{Clips, EASY, MakePlan, PairKind, Pairs, mixed};
 use crate::dataset::stored_crop;
 use crate::dataset::view::{clip, decoded};
-use crate::fake::{Blend, BlendKind, Flicker, Picture, Random, Retime};
+use crate::fake::{Blend, BlendKind, Flicker, Generated, Picture, Random, Retime};
 
 /// Largest mean change of a frame that may go unseen. Where retiming changes no frame by
 /// more, such as in a still scene, real and fake would be the same.
@@ -53,6 +53,27 @@ impl Pairs<'_> {
             None => kind.into(),
         };
         Ok((reals, fakes, kind))
+    }
+
+    /// A real face and itself, drawn anew by a network; `None` where none is due.
+    pub(super) fn reconstructed(
+        &self,
+        i: usize,
+        plan: &MakePlan,
+        random: &mut Random,
+    ) -> Result<Option<Clips>> {
+        let share = mixed(0.0, self.config.reconstruct_share, plan.hardness);
+        let Some(bank) = self
+            .bank
+            .as_ref()
+            .filter(|_| random.random_bool(share.into()))
+        else {
+            return Ok(None);
+        };
+        let targets = clip(&self.records[i], plan.frames, random)?;
+        let generated = Generated::sample(bank.len(), &stored_crop(), random);
+        let (reals, fakes) = generated.apply_to_clip(&targets, bank);
+        Ok(Some((reals, fakes, PairKind::Reconstruction)))
     }
 
     fn artefact(&self, plan: &MakePlan, extra: &mut Random) -> Option<Artefact> {
@@ -119,12 +140,31 @@ impl Pairs<'_> {
         Ok(seen.then_some((reals, fakes, kind)))
     }
 
-    /// The real face beside a fake of the data: its twin, or anybody.
+    /// The real face beside a fake of the data: its twin, or one of the file that it was made
+    /// from; else anybody. Where people are balanced, that is somebody of a video beside a fake
+    /// of a video and of a picture beside a picture, lest codecs tell them apart.
     pub(super) fn beside(&self, i: usize, random: &mut Random) -> usize {
-        match self.twins.get(&i) {
-            Some(twin) => *twin,
-            None => self.blendable[random.random_range(0..self.blendable.len())],
+        if let Some(twin) = self.twins.get(&i) {
+            return *twin;
         }
+        let Some(balance) = &self.balance else {
+            return self.blendable[random.random_range(0..self.blendable.len())];
+        };
+        let fake = &self.records[i];
+        let original = fake.meta.original.as_deref();
+        if let Some(reals) = original.and_then(|file| self.originals.get(file)) {
+            return reals[random.random_range(0..reals.len())];
+        }
+        let [_, pictures, clips] = &balance.blendable;
+        let alike = if fake.is_picture() { pictures } else { clips };
+        alike.pick(random).unwrap_or_else(|| self.anybody(random))
+    }
+
+    fn anybody(&self, random: &mut Random) -> usize {
+        let balanced = self.balance.as_ref().map(|balance| &balance.blendable[0]);
+        balanced
+            .and_then(|balanced| balanced.pick(random))
+            .unwrap_or_else(|| self.blendable[random.random_range(0..self.blendable.len())])
     }
 
     /// A fake of the data and the real face beside it.
@@ -145,12 +185,12 @@ impl Pairs<'_> {
 
     fn other(&self, not: usize, random: &mut Random) -> usize {
         for _ in 0..8 {
-            let i = self.blendable[random.random_range(0..self.blendable.len())];
+            let i = self.anybody(random);
             if i != not && self.records[i].meta.group != self.records[not].meta.group {
                 return i;
             }
         }
-        self.blendable[random.random_range(0..self.blendable.len())]
+        self.anybody(random)
     }
 }
 

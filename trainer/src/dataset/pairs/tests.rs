@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
-use unmask_shared::geometry::{CropSpec, FaceBox, Point, Similarity};
+use unmask_shared::face::FinderChoice;
+use unmask_shared::geometry::{CropSpec, Point, Similarity};
 use unmask_shared::media::Frame;
 use unmask_shared::sample::crop_rgb;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
@@ -19,7 +20,7 @@ use crate::fake::{Blend, BlendKind};
 /// twins as fakes.
 static PEOPLE: LazyLock<Vec<Record>> = LazyLock::new(|| {
     let model = FaceModel::builtin().unwrap();
-    let mut aligner = Aligner::new(60).unwrap();
+    let mut aligner = Aligner::new(&FinderChoice::BuiltIn, 60).unwrap();
     let mut records = Vec::new();
     for number in 0..4 {
         let mut made = person(&model, number, 6, &mut aligner).unwrap().records;
@@ -44,10 +45,19 @@ fn hash_pixels(values: &[f32]) -> u64 {
     hash(values.iter().map(|v| (v * 255.0).round() as u8))
 }
 
+/// Neither codec nor photometry.
+fn untouched() -> PairConfig {
+    PairConfig {
+        h264_share: 0.0,
+        photometry_share: 0.0,
+        ..Default::default()
+    }
+}
+
 /// Released detectors were trained on these very pairs: shares of zero must leave them
 /// as they are.
 #[test]
-fn the_default_configuration_draws_what_it_always_drew() {
+fn shares_of_zero_draw_what_was_always_drawn() {
     const KNOWN: [(&str, u64, u64); 12] = [
         ("swap", 0x54b9_89e8_4c2b_f123, 0x9159_f5c8_7063_988c),
         ("self-blend", 0xd4e3_5206_9bf3_a352, 0x6e21_a2c2_46a2_efe9),
@@ -77,7 +87,10 @@ fn the_default_configuration_draws_what_it_always_drew() {
         stored, 0x6d44_29c4_d27b_6189,
         "the stored crops themselves have changed: {stored:#x}"
     );
-    let pairs = Pairs::new(records, &PairConfig::default(), false).unwrap();
+    let mut config = untouched();
+    config.sampling.balance = false;
+    config.held_out_share = 0.0;
+    let pairs = Pairs::new(records, &config, false).unwrap();
     let mut known = KNOWN.iter();
     for (frames, side, hardness) in [(1, 112, 1.0), (1, 64, 0.0), (3, 80, 0.7)] {
         let plan = MakePlan {
@@ -132,7 +145,7 @@ fn every_kind_is_made_and_the_others_stay_as_they_are() {
             let same = match pair.kind {
                 PairKind::SelfBlend | PairKind::Swap | PairKind::Data(_) => true,
                 PairKind::XraySwap | PairKind::Flicker(_) => false,
-                PairKind::Repeat | PairKind::Drop => false,
+                PairKind::Repeat | PairKind::Drop | PairKind::Reconstruction => false,
             };
             let usual = plain.make(&epoch, index, &plan).unwrap();
             assert_eq!(usual.fake == pair.fake, same, "{}", pair.kind);
@@ -248,7 +261,7 @@ fn perturbed_pairs_keep_their_kind_and_a_share_out_of_range_is_refused() {
     let records = &*PEOPLE;
     let config = PairConfig {
         degradation: 0.0,
-        ..Default::default()
+        ..untouched()
     };
     let pairs = Pairs::new(records, &config, false).unwrap();
     let (epoch, plan) = (pairs.epoch(7, 0), MakePlan::frame(48));
@@ -274,6 +287,64 @@ fn perturbed_pairs_keep_their_kind_and_a_share_out_of_range_is_refused() {
     assert!(error.to_string().contains("xray_share"), "{error}");
 }
 
+/// A fake that is its own real face comes out as it: nothing but the blend tells the two
+/// apart. Codec and photometry change the picture, and neither the kind nor the blend.
+#[test]
+fn both_faces_of_a_pair_take_the_same_passage() {
+    let mut records = PEOPLE.clone();
+    records.retain(|record| record.meta.label == Label::Real);
+    let twins: Vec<Record> = records
+        .iter()
+        .map(|record| {
+            let mut fake = record.clone();
+            fake.meta.label = Label::Fake;
+            fake.meta.source = "twins".into();
+            fake
+        })
+        .collect();
+    for (real, fake) in records.iter_mut().zip(&twins) {
+        real.meta.source.clone_from(&fake.meta.source);
+        real.meta.twin = fake.meta.twin.clone();
+    }
+    records.extend(twins);
+    let config = PairConfig {
+        h264_share: 1.0,
+        photometry_share: 1.0,
+        degradation: 1.0,
+        fake_share: 0.9,
+        ..Default::default()
+    };
+    let passed = Pairs::new(&records, &config, false).unwrap();
+    let config = PairConfig {
+        h264_share: 0.0,
+        photometry_share: 0.0,
+        ..config
+    };
+    let plain = Pairs::new(&records, &config, false).unwrap();
+    let mut twins = 0;
+    for frames in [1, 3] {
+        let plan = MakePlan {
+            frames,
+            side: 64,
+            hardness: 1.0,
+        };
+        let epoch = passed.epoch(5, frames as u64);
+        for index in 0..epoch.len() {
+            let pair = passed.make(&epoch, index, &plan).unwrap();
+            let same = pair.kind == PairKind::Data("twins".into());
+            twins += usize::from(same);
+            assert_eq!(pair.real == pair.fake, same, "{}", pair.kind);
+            assert!(pair.real.iter().all(|v| (0.0..=1.0).contains(v)));
+            let again = passed.make(&epoch, index, &plan).unwrap();
+            assert!(again.real == pair.real && again.fake == pair.fake);
+            let usual = plain.make(&epoch, index, &plan).unwrap();
+            assert_eq!(usual.kind, pair.kind);
+            assert_ne!(usual.real, pair.real);
+        }
+    }
+    assert!(twins > 6, "{twins}");
+}
+
 /// People with the places of their eyes in the stored crop.
 fn portraits(count: u64) -> (Vec<Record>, Vec<[Point; 2]>) {
     let model = FaceModel::builtin().unwrap();
@@ -292,7 +363,7 @@ fn portraits(count: u64) -> (Vec<Record>, Vec<[Point; 2]>) {
         let Search::Found(face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
             return None;
         };
-        let to_crop = stored_crop().from_box(&face);
+        let to_crop = stored_crop().of_face(&face.landmarks).unwrap();
         let meta = Meta {
             label: Label::Real,
             source: "people".into(),
@@ -307,7 +378,10 @@ fn portraits(count: u64) -> (Vec<Record>, Vec<[Point; 2]>) {
     };
     (0..count)
         .into_par_iter()
-        .map_init(|| Aligner::new(60).unwrap(), portrait)
+        .map_init(
+            || Aligner::new(&FinderChoice::BuiltIn, 60).unwrap(),
+            portrait,
+        )
         .flatten()
         .unzip()
 }
@@ -375,10 +449,12 @@ fn an_evaluated_crop_is_the_one_that_a_device_cuts() {
         rgb: frame.rgb,
         ..Default::default()
     };
-    let mut aligner = Aligner::new(60).unwrap();
-    let Search::Found(face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
+    let mut aligner = Aligner::new(&FinderChoice::BuiltIn, 60).unwrap();
+    let Search::Found(mut face, _) = aligner.search(&picture, Hint::default()).unwrap() else {
         panic!("the synthetic face was not found");
     };
+    let tilt = Similarity::about(face.bbox.centre(), 1.0, 0.2, 0.0, 0.0);
+    face.landmarks = face.landmarks.map(|at| tilt.apply(at));
     let record = Record {
         frames: vec![stored_png(&picture, &face).unwrap()],
         ..Default::default()
@@ -397,13 +473,120 @@ fn an_evaluated_crop_is_the_one_that_a_device_cuts() {
         let apart = cut.iter().zip(&evaluated).map(|(a, b)| (a - b).abs());
         apart.sum::<f32>() / cut.len() as f32
     };
-    let (same, moved) = (
-        crop.from_box(&face),
-        crop.from_box(&FaceBox {
-            x: face.x + face.width * 0.04,
-            ..face
-        }),
-    );
+    // As the firmware cuts it.
+    let same = crop.of_face(&face.landmarks).unwrap();
+    let aside = 0.04 * face.bbox.width;
+    let moved = face.landmarks.map(|at| Point::new(at.x + aside, at.y));
+    let moved = crop.of_face(&moved).unwrap();
+    assert!((same.b / same.a).abs() > 0.15, "{same:?}");
     assert!(difference(&same) < 0.01, "{}", difference(&same));
     assert!(difference(&moved) > 2.0 * difference(&same));
+}
+
+fn known(label: Label, source: &str, file: &str, person: usize) -> Record {
+    let meta = Meta {
+        label,
+        source: source.into(),
+        group: format!("{source}-{person}"),
+        file: format!("in/{source}/{file}"),
+        ..Default::default()
+    };
+    Record {
+        meta,
+        frames: vec![],
+    }
+}
+
+/// 900 photographs, 64 people on video, 16 swapped and 4 whose lips were moved.
+fn many() -> Vec<Record> {
+    let mut records: Vec<Record> = (0..900)
+        .map(|i| known(Label::Real, "photos", &format!("{i}.jpg"), i))
+        .collect();
+    for i in 0..64 {
+        let file = format!("{i}.mp4");
+        records.extend((0..4).map(|_| known(Label::Real, "clips", &file, i)));
+        for (kind, count) in [("swap", 16), ("lip-sync", 4)] {
+            if i < count {
+                let mut fake = known(Label::Fake, "clips", &format!("{kind}-{i}.mp4"), i);
+                fake.meta.kind = Some(kind.into());
+                fake.meta.original = (i % 2 == 0).then(|| format!("in/clips/{file}"));
+                records.extend((0..4).map(|_| fake.clone()));
+            }
+        }
+    }
+    records
+}
+
+#[test]
+fn an_epoch_has_the_shares_of_sources_and_kinds() {
+    let records = many();
+    let mut config = PairConfig {
+        validation_share: 0.0,
+        held_out_share: 0.0,
+        fake_share: 0.3,
+        ..PairConfig::default()
+    };
+    config.sampling.real_fakes = BTreeMap::from([("lip-sync".into(), 0.1)]);
+    let pairs = Pairs::of(&records, &config, Split::Train).unwrap();
+    let epoch = pairs.epoch(3, 0);
+    assert_eq!(epoch.len(), pairs.len());
+    assert_eq!(epoch.items, pairs.epoch(3, 0).items);
+    assert_ne!(epoch.items, pairs.epoch(3, 1).items);
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for item in &epoch.items {
+        let name = match item {
+            Item::Blend(i) => format!("real {}", records[*i].meta.source),
+            Item::Data(i) => format!("fake {}", records[*i].kind()),
+        };
+        *counts.entry(name).or_default() += 1;
+    }
+    // 1,156 real faces; roots of 900 and 64 people; three tenths of all pairs are fakes.
+    let blends = 1156;
+    let all = blends * 10 / 7;
+    for (name, expected) in [
+        ("real photos", blends * 30 / 38),
+        ("real clips", blends * 8 / 38),
+        ("fake swap", all * 2 / 10),
+        ("fake lip-sync", all / 10),
+    ] {
+        assert!(counts[name].abs_diff(expected) <= 2, "{name}: {counts:?}");
+    }
+}
+
+#[test]
+fn beside_a_fake_of_a_video_stands_its_original_or_somebody_on_video() {
+    let records = many();
+    let config = PairConfig {
+        validation_share: 0.0,
+        held_out_share: 0.0,
+        ..PairConfig::default()
+    };
+    let pairs = Pairs::of(&records, &config, Split::Train).unwrap();
+    let mut random = Random::seed_from_u64(1);
+    for i in pairs.fakes.clone() {
+        let real = &records[pairs.beside(i, &mut random)].meta;
+        assert_eq!((real.label, real.source.as_str()), (Label::Real, "clips"));
+        if let Some(original) = &records[i].meta.original {
+            assert_eq!(&real.file, original);
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_is_in_no_part() {
+    let records = many();
+    let config = PairConfig {
+        leave_out: vec!["kind=lip-sync".parse().unwrap()],
+        ..PairConfig::default()
+    };
+    for part in [Split::Train, Split::Val, Split::Calibration, Split::Test] {
+        let pairs = Pairs::of(&records, &config, part).unwrap();
+        let seen = pairs.fakes.iter().chain(&pairs.blendable);
+        for i in seen {
+            let meta = &records[*i].meta;
+            let gone = ["clips-0", "clips-1", "clips-2", "clips-3"];
+            assert!(!gone.contains(&meta.group.as_str()), "{part}: {meta:?}");
+            assert_eq!(records[*i].part(config.shares()), part);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! From scores to the figures of a report.
 
+mod filters;
 mod level;
 mod pairs;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 use super::schema::Figure;
 use crate::metric::{Bootstrap, Ranking, roc_auc, roc_curve};
 
+pub use filters::filter_figures;
 pub use level::{LevelAsked, level_figures};
 pub use pairs::{compared, distortion_figures, manipulations, operating_point, radius_figures};
 

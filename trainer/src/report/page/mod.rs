@@ -2,12 +2,14 @@
 
 mod comparison;
 mod distortions;
+mod filters;
 mod overview;
 mod rates;
 mod robustness;
 mod samples;
 mod table;
 mod tested;
+mod unseen;
 mod words;
 
 use super::schema::Report;
@@ -48,9 +50,19 @@ pub fn write_html(report: &Report) -> String {
             distortions::chapter(report),
         ),
         (
+            "filters",
+            "Results: everyday filters",
+            filters::chapter(report),
+        ),
+        (
             "comparison",
             "Results: comparison of runs",
             comparison::chapter(report),
+        ),
+        (
+            "unseen",
+            "Results: people, sources and kinds unseen",
+            unseen::chapter(report),
         ),
         ("samples", "Sample faces", samples::chapter(report)),
         ("limits", "Limits", tested::limits(report)),

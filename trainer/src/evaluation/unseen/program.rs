@@ -1,0 +1,216 @@
+//! Runs `unmask-edge analyze` over many files, several at once, and remembers what it said.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use unmask_shared::verdict::Verdict;
+
+/// Files given to one run of the program.
+const FILES_PER_RUN: usize = 8;
+
+/// What the program says of a file: the fields of its report that count here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// The file.
+    pub path: String,
+    /// `image` or `video`; empty where it could not be read.
+    #[serde(default)]
+    pub kind: String,
+    /// On the whole file.
+    #[serde(default)]
+    pub verdict: Verdict,
+    /// Each face.
+    #[serde(default)]
+    pub tracks: Vec<Track>,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// One face of a file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    /// Frames that were judged.
+    pub frames: u32,
+    /// Width of the face in pixels.
+    #[serde(default)]
+    pub face_px: u32,
+    /// Raw scores of the decisions that counted.
+    #[serde(default)]
+    pub logits: Vec<f32>,
+}
+
+/// Analyses the files that `memory`, a file of JSON lines, does not know yet, and adds them to
+/// it, so that a run that was stopped goes on. `memory` must be of this bundle alone.
+///
+/// # Errors
+/// When the program cannot be run, fails as a whole, or says something that is no report; or
+/// the disk refuses.
+pub fn analyze(
+    program: &Path,
+    bundle: &Path,
+    files: &[PathBuf],
+    memory: &Path,
+    jobs: usize,
+) -> Result<HashMap<PathBuf, Analysis>> {
+    let mut known = remembered(memory)?;
+    let missing: BTreeSet<&PathBuf> = files.iter().filter(|f| !known.contains_key(*f)).collect();
+    let missing: Vec<&PathBuf> = missing.into_iter().collect();
+    let bar = ProgressBar::new(files.len() as u64).with_style(ProgressStyle::with_template(
+        "analysing {bar:30} {pos}/{len} files, {eta} left",
+    )?);
+    bar.set_position((files.len() - missing.len()) as u64);
+    bar.reset_eta();
+    let file = OpenOptions::new().create(true).append(true).open(memory);
+    let file = Mutex::new(file.with_context(|| format!("cannot write {}", memory.display()))?);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
+    let found: Vec<Vec<Analysis>> = pool.install(|| {
+        missing
+            .par_chunks(FILES_PER_RUN)
+            .map(|files| {
+                let found = run(program, bundle, files)?;
+                remember(&file, &found)?;
+                bar.inc(files.len() as u64);
+                Ok(found)
+            })
+            .collect::<Result<_>>()
+    })?;
+    bar.finish_and_clear();
+    let found = found.into_iter().flatten();
+    known.extend(found.map(|analysis| (PathBuf::from(&analysis.path), analysis)));
+    Ok(known)
+}
+
+fn run(program: &Path, bundle: &Path, files: &[&PathBuf]) -> Result<Vec<Analysis>> {
+    let ran = Command::new(program)
+        .args(["analyze", "--format", "jsonl", "--logits", "--bundle"])
+        .arg(bundle)
+        .arg("--")
+        .args(files)
+        .output()
+        .with_context(|| {
+            let program = program.display();
+            format!("cannot run {program}: build it, or name it with --edge")
+        })?;
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let reports = said.lines().map(|line| {
+        serde_json::from_str(line).with_context(|| format!("this is no report: {line}"))
+    });
+    let reports: Vec<Analysis> = reports.collect::<Result<_>>()?;
+    let complete = reports.len() == files.len()
+        && reports
+            .iter()
+            .zip(files)
+            .all(|(r, f)| Path::new(&r.path) == f.as_path());
+    ensure!(
+        complete,
+        "{} told of {} of {} files: {}",
+        program.display(),
+        reports.len(),
+        files.len(),
+        String::from_utf8_lossy(&ran.stderr).trim()
+    );
+    Ok(reports)
+}
+
+fn remember(file: &Mutex<File>, found: &[Analysis]) -> Result<()> {
+    let mut lines = Vec::new();
+    for analysis in found {
+        serde_json::to_writer(&mut lines, analysis)?;
+        lines.push(b'\n');
+    }
+    let mut file = file.lock().map_err(|_| anyhow!("another thread failed"))?;
+    Ok(file.write_all(&lines)?)
+}
+
+/// What an earlier run found; a last line that is cut off is forgotten.
+fn remembered(memory: &Path) -> Result<HashMap<PathBuf, Analysis>> {
+    if !memory.exists() {
+        return Ok(HashMap::new());
+    }
+    let bytes = std::fs::read(memory)?;
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    if end < bytes.len() {
+        OpenOptions::new()
+            .write(true)
+            .open(memory)?
+            .set_len(end as u64)?;
+    }
+    let text = String::from_utf8_lossy(&bytes[..end]);
+    text.lines()
+        .map(|line| {
+            let analysis: Analysis = serde_json::from_str(line).with_context(|| {
+                format!("{} is damaged: delete it to begin anew", memory.display())
+            })?;
+            Ok((PathBuf::from(&analysis.path), analysis))
+        })
+        .collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program that tells of every path what the real one does.
+    fn program(folder: &Path, body: &str) -> PathBuf {
+        let path = folder.join("edge");
+        std::fs::write(&path, format!("#!/bin/sh\n{body}")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_was_analysed_is_not_analysed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let body = format!(
+            "shift 7; for f in \"$@\"; do echo \"$f\" >> {}; \
+             printf '{{\"path\":\"%s\",\"kind\":\"video\",\"verdict\":\"genuine\",\"tracks\":\
+             [{{\"frames\":9,\"face_px\":90,\"logits\":[1.5]}}]}}\\n' \"$f\"; done; exit 0",
+            log.display()
+        );
+        let edge = program(folder.path(), &body);
+        let files: Vec<PathBuf> = (0..20)
+            .map(|i| folder.path().join(format!("{i}")))
+            .collect();
+        let memory = folder.path().join("memory.jsonl");
+        let run = |count: usize| analyze(&edge, folder.path(), &files[..count], &memory, 2);
+        assert_eq!(run(11).unwrap().len(), 11);
+        // Stopped in the middle of a line.
+        let mut text = std::fs::read_to_string(&memory).unwrap();
+        text.truncate(text.len() - 20);
+        std::fs::write(&memory, &text).unwrap();
+        let found = run(20).unwrap();
+        assert_eq!(found.len(), 20);
+        assert_eq!(found[&files[3]].verdict, Verdict::Genuine);
+        assert_eq!(found[&files[3]].tracks[0].logits, [1.5]);
+        let asked = std::fs::read_to_string(&log).unwrap().lines().count();
+        assert_eq!(asked, 21, "one was lost and asked for again");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named_with_what_it_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let edge = program(folder.path(), "echo no such bundle >&2; exit 2");
+        let files = [folder.path().join("a")];
+        let memory = folder.path().join("memory.jsonl");
+        let error = analyze(&edge, folder.path(), &files, &memory, 1).unwrap_err();
+        assert!(error.to_string().contains("no such bundle"), "{error}");
+        let nowhere = folder.path().join("nowhere");
+        let error = analyze(&nowhere, folder.path(), &files, &memory, 1).unwrap_err();
+        assert!(error.to_string().contains("--edge"), "{error}");
+    }
+}

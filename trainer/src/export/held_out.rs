@@ -1,0 +1,216 @@
+//! People that training never saw, in two halves: one that calibrates, one whose error rates
+//! are stated.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use unmask_shared::calibration::Calibration;
+use unmask_shared::quality::Quality;
+use unmask_shared::verdict::{SequentialTest, Verdict, VerdictConfig};
+
+use super::FigureText;
+use super::tracks::VideoEvidence;
+use crate::config::RunConfig;
+use crate::dataset::{Pairs, Record, Split, choosing_part, text_hash};
+use crate::evaluation::{
+    Scores, Stored, StoredRequest, Validation, VerdictRates, score_stored, validate,
+};
+use crate::network::Frozen;
+
+/// Clips of videos scored of each half, at most.
+const CLIPS_MAX: usize = 20_000;
+
+/// Two parts of the held-out people. Where there is but one part, as in runs of earlier
+/// versions, its people are halved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Halves {
+    /// The parts that calibrate and report.
+    parts: [Split; 2],
+}
+
+/// Something of each half: first of the one that calibrates.
+pub(super) type Both<T> = [T; 2];
+
+impl Halves {
+    pub(super) fn of(records: &[Record], config: &RunConfig) -> Self {
+        let shares = config.data.shares();
+        let has = |part| records.iter().any(|record| record.part(shares) == part);
+        let parts = [Split::Calibration, Split::Test];
+        Self {
+            parts: match parts.into_iter().all(has) {
+                true => parts,
+                false => [choosing_part(records, shares); 2],
+            },
+        }
+    }
+
+    /// Whether the people were held out for nothing else, not even for choosing.
+    pub(super) fn are_unseen(&self) -> bool {
+        self.parts[0] != self.parts[1]
+    }
+
+    fn belongs(&self, half: usize, group: &str) -> bool {
+        self.are_unseen() || (text_hash(group) >> 32) % 2 == half as u64
+    }
+
+    /// Scores of pairs; only those to be stated are attacked.
+    pub(super) fn scores(
+        &self,
+        net: &Frozen,
+        records: &[Record],
+        config: &RunConfig,
+        request: &Validation,
+        device: &Device,
+    ) -> Result<Both<Scores>> {
+        let of = |half: usize, epsilon| -> Result<Scores> {
+            let pairs = Pairs::of(records, &config.data, self.parts[half])?;
+            let request = Validation {
+                epsilon,
+                ..*request
+            };
+            let scores = validate(net, &pairs, &request, device)?;
+            Ok(scores.filtered(|group| self.belongs(half, group)))
+        };
+        Ok([of(0, None)?, of(1, request.epsilon)?])
+    }
+
+    /// Evidence of the stored videos, frame by frame.
+    pub(super) fn videos(
+        &self,
+        net: &Frozen,
+        records: &[Record],
+        config: &RunConfig,
+        calibration: &Calibration,
+        device: &Device,
+    ) -> Result<Both<Vec<VideoEvidence>>> {
+        let request = StoredRequest::of(&config.network, CLIPS_MAX, 0.0);
+        let of = |half: usize| -> Result<Vec<VideoEvidence>> {
+            let part = self.parts[half];
+            let stored = score_stored(net, records, &config.data, part, &request, device)?;
+            let mut videos = evidence(&stored, calibration);
+            videos.retain(|video| self.belongs(half, &video.person));
+            Ok(videos)
+        };
+        Ok([of(0)?, of(1)?])
+    }
+}
+
+fn evidence(stored: &Stored, calibration: &Calibration) -> Vec<VideoEvidence> {
+    let mut videos: BTreeMap<(&str, bool), VideoEvidence> = BTreeMap::new();
+    let clips = stored.clips.origins.iter().zip(&stored.clips.fake);
+    for ((origin, fake), logits) in clips.zip(&stored.logits) {
+        let kind = origin.kind.as_ref().filter(|_| *fake);
+        let video = videos
+            .entry((&origin.file, *fake))
+            .or_insert_with(|| VideoEvidence {
+                fake: *fake,
+                person: origin.group.clone(),
+                kind: kind.unwrap_or(&origin.source).clone(),
+                blocks: vec![],
+            });
+        let llrs = logits.iter().map(|logit| calibration.llr(*logit));
+        video.blocks.push(llrs.collect());
+    }
+    videos.into_values().collect()
+}
+
+fn figure(rates: &VerdictRates, name: &str, wrong: usize) -> Option<FigureText> {
+    let (share, bounds) = rates.rate(wrong);
+    (rates.files > 0).then(|| FigureText {
+        name: name.into(),
+        value: share as f32,
+        count: rates.files as u32,
+        bounds: Some([bounds.low as f32, bounds.high as f32]),
+    })
+}
+
+/// Gives every video to the sequential test; rates of genuine and of manipulated videos.
+///
+/// # Errors
+/// When the settings make no sense.
+pub fn replay(videos: &[VideoEvidence], rules: VerdictConfig) -> Result<[VerdictRates; 2]> {
+    // The evidence is calibrated already; faces in shards are good enough by their choice.
+    let as_it_is = Calibration {
+        llr_max: f32::MAX,
+        ..Calibration::default()
+    };
+    let good = Quality {
+        sharpness: f32::MAX,
+        luma: 0.5,
+        face_px: f32::MAX,
+        turn_deg: 0.0,
+    };
+    let mut rates = [VerdictRates::default(); 2];
+    let mut people: [std::collections::BTreeSet<&str>; 2] = Default::default();
+    for video in videos {
+        let mut test = SequentialTest::new(rules, as_it_is)?;
+        for llr in video.blocks.iter().flatten() {
+            test.push(*llr, &good);
+        }
+        let class = usize::from(video.fake);
+        rates[class].files += 1;
+        people[class].insert(&video.person);
+        match test.verdict() {
+            Verdict::Genuine => rates[class].genuine += 1,
+            Verdict::Manipulated => rates[class].manipulated += 1,
+            Verdict::Undecided => {}
+        }
+    }
+    for (rates, people) in rates.iter_mut().zip(people) {
+        rates.people = people.len();
+    }
+    Ok(rates)
+}
+
+/// The rates as a manifest states them.
+pub(crate) fn verdict_figures([reals, fakes]: &[VerdictRates; 2]) -> Vec<FigureText> {
+    [
+        figure(reals, "false alarms, unseen people", reals.manipulated),
+        figure(reals, "undecided, unseen people", reals.undecided()),
+        figure(fakes, "misses, unseen people", fakes.genuine),
+        figure(fakes, "found, unseen people", fakes.manipulated),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn videos_are_judged_one_by_one_and_people_counted() {
+        let video = |fake, person: &str, llr: f32| VideoEvidence {
+            fake,
+            person: person.into(),
+            kind: "k".into(),
+            blocks: vec![vec![llr; 40], vec![llr; 40]],
+        };
+        let videos = [
+            video(false, "a", -4.0),
+            video(false, "a", 4.0),
+            video(false, "b", 0.0),
+            video(true, "a", 4.0),
+        ];
+        let [reals, fakes] = replay(&videos, VerdictConfig::default()).unwrap();
+        let expected = VerdictRates {
+            files: 3,
+            people: 2,
+            genuine: 1,
+            manipulated: 1,
+        };
+        assert_eq!(reals, expected);
+        assert_eq!((fakes.files, fakes.manipulated), (1, 1));
+        let stated = verdict_figures(&[reals, fakes]);
+        let names: Vec<&str> = stated.iter().map(|figure| figure.name.as_str()).collect();
+        assert_eq!(names[0], "false alarms, unseen people");
+        let alarms = &stated[0];
+        assert!((alarms.value - 1.0 / 3.0).abs() < 1e-6);
+        // scipy: beta.ppf(.975, 2, 1) of one of two people is .98742; 0 of 2 leaves 0.
+        let [low, high] = alarms.bounds.unwrap();
+        assert_eq!(low, 0.0);
+        assert!((high - 0.987_42).abs() < 1e-4, "{high}");
+    }
+}
