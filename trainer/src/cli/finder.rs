@@ -9,7 +9,8 @@ use super::stop::listen;
 use crate::device::DeviceArgs;
 use crate::finder::{
     Composer, EvaluateOptions, Figures, FinderConfig, Outcome, Pool, PrepareOptions, Subject,
-    evaluate, onnx_bytes, prepare, preview, read_empty, read_pictures, train, trained,
+    evaluate, onnx_bytes, prepare, preview, read_empty, read_pictures, started_from, train,
+    trained,
 };
 
 /// The firmware's face finder: a small network that learns from a teacher in the file format
@@ -83,6 +84,9 @@ struct Train {
     /// Run folder; where it holds a checkpoint, the run goes on from it
     #[arg(long)]
     run: PathBuf,
+    /// Start a new run from the weights of another one, as far as they fit
+    #[arg(long, value_name = "RUN")]
+    init: Option<PathBuf>,
     /// Steps
     #[arg(long, default_value_t = FinderConfig::default().steps)]
     steps: usize,
@@ -196,7 +200,12 @@ impl Train {
             ..FinderConfig::default()
         };
         let stop = listen()?;
-        match train(&self.run, &config, &pictures, &device, &stop)? {
+        let init = self
+            .init
+            .as_deref()
+            .map(|run| started_from(run, &device))
+            .transpose()?;
+        match train(&self.run, &config, &pictures, init, &device, &stop)? {
             Outcome::Finished => {
                 println!(
                     "done; next: unmask-trainer finder export {} --output model.onnx",

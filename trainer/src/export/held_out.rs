@@ -140,6 +140,7 @@ pub fn replay(videos: &[VideoEvidence], rules: VerdictConfig) -> Result<[Verdict
         luma: 0.5,
         face_px: f32::MAX,
         turn_deg: 0.0,
+        pitch_deg: 0.0,
     };
     let mut rates = [VerdictRates::default(); 2];
     let mut people: [std::collections::BTreeSet<&str>; 2] = Default::default();
