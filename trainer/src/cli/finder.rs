@@ -9,7 +9,8 @@ use super::stop::listen;
 use crate::device::DeviceArgs;
 use crate::finder::{
     Composer, EvaluateOptions, Figures, FinderConfig, Outcome, Pool, PrepareOptions, Subject,
-    evaluate, onnx_bytes, prepare, preview, read_pictures, train, trained,
+    evaluate, onnx_bytes, prepare, preview, read_empty, read_pictures, started_from, train,
+    trained,
 };
 
 /// The firmware's face finder: a small network that learns from a teacher in the file format
@@ -77,9 +78,15 @@ struct Train {
     /// Folder that `finder prepare` has filled
     #[arg(long)]
     data: PathBuf,
+    /// Folder of pictures that show no face, such as animals, plants and rooms; may be repeated
+    #[arg(long)]
+    empty: Vec<PathBuf>,
     /// Run folder; where it holds a checkpoint, the run goes on from it
     #[arg(long)]
     run: PathBuf,
+    /// Start a new run from the weights of another one, as far as they fit
+    #[arg(long, value_name = "RUN")]
+    init: Option<PathBuf>,
     /// Steps
     #[arg(long, default_value_t = FinderConfig::default().steps)]
     steps: usize,
@@ -179,7 +186,10 @@ impl Preview {
 impl Train {
     fn run(self) -> anyhow::Result<()> {
         let device = self.device.open()?;
-        let pictures = read_pictures(&self.data)?;
+        let mut pictures = read_pictures(&self.data)?;
+        for folder in &self.empty {
+            pictures.extend(read_empty(folder)?);
+        }
         let config = FinderConfig {
             steps: self.steps,
             batch: self.batch,
@@ -190,7 +200,12 @@ impl Train {
             ..FinderConfig::default()
         };
         let stop = listen()?;
-        match train(&self.run, &config, &pictures, &device, &stop)? {
+        let init = self
+            .init
+            .as_deref()
+            .map(|run| started_from(run, &device))
+            .transpose()?;
+        match train(&self.run, &config, &pictures, init, &device, &stop)? {
             Outcome::Finished => {
                 println!(
                     "done; next: unmask-trainer finder export {} --output model.onnx",

@@ -9,7 +9,7 @@ use unmask_shared::face::Face;
 use unmask_shared::face::dense::graph::STRIDES;
 
 /// Sides of the faces that each level takes, in pixels.
-const SIDES: [(f32, f32); 3] = [(0.0, 36.0), (28.0, 104.0), (88.0, f32::INFINITY)];
+const SIDES: [(f32, f32); 3] = [(0.0, 40.0), (32.0, 136.0), (116.0, f32::INFINITY)];
 /// Beyond these sides by this factor, a level may take a face or leave it.
 const TOLERANCE: f32 = 1.35;
 /// Largest distance of a responsible cell from the middle of its face along each axis, in

@@ -47,12 +47,12 @@ pub struct EvaluateOptions {
 pub struct Figures {
     /// Recall at one false face in ten pictures, for each set and size.
     pub recall: BTreeMap<&'static str, Vec<Recall>>,
-    /// False faces on pictures without any, at the default score, and pictures.
+    /// False faces on pictures without any, in use, and pictures.
     pub noface: (usize, usize),
-    /// Share of the frames of synthetic people in which they were found, and frames.
+    /// Share of the frames of synthetic people in which they were found in use, and frames.
     pub people: (f32, usize),
     /// Mean distance of the landmarks from the teacher's, relative to the distance of the eyes,
-    /// and faces.
+    /// in use, and faces.
     pub landmarks: (f32, usize),
     /// Root mean square change of a box of a still face, relative to its side.
     pub jitter: f32,
@@ -77,19 +77,18 @@ pub fn evaluate(
         for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
             let mut tally = Tally::default();
             for (frame, known) in &pictures {
-                tally.add(known, &subject.find(frame)?);
+                tally.add(known, &subject.everything(frame)?);
             }
             figures.recall.insert(set, tally.recall(&SIDES));
         }
     }
     tracing::info!("noface");
-    let pictures = pictures(options, "noface")?;
+    let pictures = pictures(options, "noface", usize::MAX)?;
     for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
-        let mut tally = Tally::default();
         for frame in &pictures {
-            tally.add(&Known::default(), &subject.find(frame)?);
+            figures.noface.0 += subject.in_use(frame)?.len();
         }
-        figures.noface = (tally.wrong_from(subject.default_score()), pictures.len());
+        figures.noface.1 = pictures.len();
     }
     tracing::info!("synthetic people");
     people(options, subjects, &mut figures)?;
@@ -104,11 +103,11 @@ pub fn evaluate(
 }
 
 /// The pictures of a set, shrunk.
-fn pictures(options: &EvaluateOptions, set: &str) -> Result<Vec<Frame>> {
+fn pictures(options: &EvaluateOptions, set: &str, longest: usize) -> Result<Vec<Frame>> {
     let files = list_media(&options.photos.join(set))?;
     files
         .iter()
-        .map(|file| read_shrunk(file, options.longest_side))
+        .map(|file| read_shrunk(file, longest))
         .collect()
 }
 
@@ -167,7 +166,7 @@ fn known(
                 }
             }
             None => {
-                let faces = teacher.find(&large)?;
+                let faces = teacher.everything(&large)?;
                 let between = |low: f32, high: f32| -> Vec<FaceBox> {
                     let inside = |face: &&Face| (low..high).contains(&face.score);
                     faces.iter().filter(inside).map(|face| face.bbox).collect()
@@ -260,15 +259,10 @@ fn people(
     let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
     for seed in 0..options.people as u64 {
         for index in [0, 200] {
-            let (large, truth) = person(&model, seed, index)?;
-            let frame = shrink(large, 320);
-            let truth = scaled(&truth, 0.5);
+            let (frame, truth) = person(&model, seed, index)?;
             for (subject, figures) in subjects.iter_mut().zip(figures.iter_mut()) {
-                let least = subject.default_score();
-                let found = subject
-                    .find(&frame)?
-                    .iter()
-                    .any(|face| face.score >= least && face.bbox.iou(&truth) >= 0.5);
+                let faces = subject.in_use(&frame)?;
+                let found = faces.iter().any(|face| face.bbox.iou(&truth) >= 0.5);
                 let (share, count) = &mut figures.people;
                 *share = (*share * *count as f32 + f32::from(found)) / (*count + 1) as f32;
                 *count += 1;
@@ -285,15 +279,14 @@ fn landmarks(
     figures: &mut [Figures],
 ) -> Result<()> {
     for set in ["webfaces", "celeba_raw", "deepface"] {
-        for frame in pictures(options, set)? {
-            let truth: Vec<Face> = (teacher.find(&frame)?.into_iter())
-                .filter(|face| face.score >= TRUE_FROM && face.bbox.area() >= 32.0 * 32.0)
-                .collect();
-            for (subject, figures) in subjects.iter_mut().zip(figures.iter_mut()) {
-                let (least, found) = (subject.default_score(), subject.find(&frame)?);
+        for frame in pictures(options, set, usize::MAX)? {
+            let mut truth = teacher.in_use(&frame)?;
+            truth.retain(|face| face.score >= TRUE_FROM);
+            let told = subjects.iter_mut().zip(figures.iter_mut());
+            for (subject, figures) in told.filter(|(subject, _)| subject.has_landmarks()) {
+                let found = subject.in_use(&frame)?;
                 for face in &truth {
-                    let same =
-                        |other: &&Face| other.score >= least && other.bbox.iou(&face.bbox) >= 0.5;
+                    let same = |other: &&Face| other.bbox.iou(&face.bbox) >= 0.5;
                     let Some(other) = found.iter().find(same) else {
                         continue;
                     };
@@ -324,9 +317,9 @@ fn jitter(options: &EvaluateOptions, subject: &mut Subject) -> Result<f32> {
                 let noisy = f32::from(*value) + STILL_NOISE * random.normal(3.0);
                 *value = (noisy + 0.5).clamp(0.0, 255.0) as u8;
             }
-            let faces = subject.find(&frame)?;
+            let faces = subject.in_use(&frame)?;
             let best = faces.into_iter().max_by(|a, b| a.score.total_cmp(&b.score));
-            boxes.extend(best.filter(|face| face.score >= subject.default_score()));
+            boxes.extend(best);
         }
         for pair in boxes
             .windows(2)
@@ -359,7 +352,7 @@ fn milliseconds(subject: &mut Subject) -> Result<f64> {
     let mut times = Vec::with_capacity(TIMED);
     for _ in 0..TIMED {
         let begun = Instant::now();
-        subject.find(&frame)?;
+        subject.in_use(&frame)?;
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     times.sort_by(f64::total_cmp);

@@ -13,7 +13,7 @@ use crate::network::{norm_affine, scale_rows};
 use crate::network::{shuffled_stem, train_block};
 #[cfg(feature = "flex")]
 use unmask_kernel::{Block, Map, SHUFFLED};
-use unmask_shared::face::dense::graph::{BODY, HEAD, OUTPUTS, STEM, TAPS, Weights, model};
+use unmask_shared::face::dense::graph::{BODY, HEAD_CHANNELS, OUTPUTS, STEM, TAPS, Weights, model};
 
 /// Side of the stem's kernel.
 const STEM_SIDE: usize = 6;
@@ -130,14 +130,15 @@ impl FinderNet {
         });
         let [fine, middle, coarse] = TAPS.map(|tap| BODY[tap].1);
         let linear = |from, to| LinearConfig::new(from, to).init(device);
-        let head = |channels| ConvBlock::new(channels, (1, HEAD), device);
+        let head = |from, to| ConvBlock::new(from, (1, to), device);
+        let [first, second, third] = HEAD_CHANNELS;
         let odds = (PRIOR / (1.0 - PRIOR)).ln() as f32;
-        let output = || {
+        let output = |channels| {
             let normal = Initializer::Normal {
                 mean: 0.0,
                 std: 0.02,
             };
-            let linear = LinearConfig::new(HEAD, OUTPUTS).with_initializer(normal);
+            let linear = LinearConfig::new(channels, OUTPUTS).with_initializer(normal);
             let mut linear = linear.init(device);
             let mut bias = [0.0; OUTPUTS];
             bias[..2].fill(odds);
@@ -151,8 +152,8 @@ impl FinderNet {
             stem_norm: BatchNormConfig::new(STEM).init(device),
             body: body.into_iter().collect(),
             lateral: vec![linear(coarse, middle), linear(middle, fine)],
-            heads: vec![head(fine), head(middle), head(coarse)],
-            outputs: vec![output(), output(), output()],
+            heads: vec![head(fine, first), head(middle, second), head(coarse, third)],
+            outputs: vec![output(first), output(second), output(third)],
         }
     }
 

@@ -8,8 +8,7 @@ use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, SceneFrame
 use super::picture::Pyramid;
 use super::prepare::{ask, from_numbers, map_face, numbers};
 use super::store::{Meta, Picture};
-use super::teacher::Teacher;
-use unmask_shared::face::Face;
+use unmask_shared::face::{Face, YunetFinder};
 
 /// Seeds of training begin here, far from those of tests and demonstrations.
 const SEED: u64 = 1 << 40;
@@ -19,7 +18,11 @@ const EYES: [Point; 2] = [Point::new(-0.5, 0.0), Point::new(0.5, 0.0)];
 const KNOWN_MIN: usize = 20;
 
 /// Draws so many people, one frame each.
-pub(super) fn draw(count: usize, teacher: &mut Teacher, bar: &ProgressBar) -> Result<Vec<Picture>> {
+pub(super) fn draw(
+    count: usize,
+    teacher: &mut YunetFinder,
+    bar: &ProgressBar,
+) -> Result<Vec<Picture>> {
     let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
     let mut frames = Vec::with_capacity(count);
     let mut known = Vec::new();

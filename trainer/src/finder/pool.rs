@@ -14,6 +14,8 @@ const SIZE: usize = 160;
 const FIRST: usize = 12;
 /// New ones for every scene.
 const FRESH: usize = 1;
+/// Share of the pictures in which the teacher sees nothing, where there are such.
+const EMPTY_SHARE: f32 = 0.25;
 
 /// A decoded picture with its faces.
 #[derive(Clone, Debug)]
@@ -24,7 +26,8 @@ pub struct Loaded {
     pub faces: Vec<Face>,
 }
 
-/// Draws pictures from groups, large ones less often than their size says: by its root.
+/// Draws pictures from groups, large ones less often than their size says: by its root. Groups
+/// without any face have a share of their own.
 #[derive(Debug)]
 pub struct Pool<'a> {
     pictures: &'a [Picture],
@@ -51,9 +54,22 @@ impl<'a> Pool<'a> {
             !by_name.is_empty(),
             "too few pictures: none is left to compose scenes of"
         );
+        let (empty, others): (Vec<_>, Vec<_>) = by_name.into_values().partition(|places| {
+            places
+                .iter()
+                .all(|place| pictures[*place].meta.faces.is_empty())
+        });
+        let weight = |places: &Vec<usize>| (places.len() as f32).sqrt();
+        let sum = |groups: &[Vec<usize>]| groups.iter().map(weight).sum::<f32>();
+        let enough = EMPTY_SHARE / (1.0 - EMPTY_SHARE) * sum(&others) / sum(&empty).max(1e-3);
+        let factor = if others.is_empty() { 1.0 } else { enough };
+        let empty = empty
+            .into_iter()
+            .map(|places| (weight(&places) * factor, places));
+        let others = others.into_iter().map(|places| (weight(&places), places));
         let mut total = 0.0;
-        let groups = by_name.into_values().map(|places| {
-            total += (places.len() as f32).sqrt();
+        let groups = empty.chain(others).map(|(weight, places)| {
+            total += weight;
             (places, total)
         });
         Ok(Self {

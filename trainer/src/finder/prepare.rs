@@ -5,28 +5,30 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unmask_shared::bundle::sha256_hex;
 use unmask_shared::geometry::{FaceBox, Similarity};
-use unmask_shared::media::{Frame, list_media};
+use unmask_shared::media::{Frame, list_media, read_picture};
+use unmask_shared::sample::RgbView;
 
 use super::people;
 use super::picture::{Canvas, Patch, Pyramid, map_ellipse, shrunk};
 use super::store::{Meta, Picture, write_part};
-use super::teacher::{Teacher, suppress};
 use crate::dataset::{each_frame, in_order, length, window_starts};
-use unmask_shared::face::Face;
+use unmask_shared::face::{Face, Finder, FinderConfig, Yunet, YunetFinder};
 
 /// Longest side of a stored picture.
 const SIDE_MAX: f32 = 480.0;
-/// Longest sides at which the teacher sees a picture.
-const LOOKS: [f32; 3] = [480.0, 208.0, 96.0];
-/// Around it: a face that fills the picture is found only where there is something around it.
+/// Sides of the squares in which the teacher sees a picture, each at most that much smaller: a
+/// face that fills the picture is found only where there is something around it. They are few,
+/// since the teacher gets ready for each anew.
+const LOOKS: [usize; 3] = [512, 256, 128];
 const MARGIN: usize = 32;
-/// Sides of what the teacher sees are multiples of it, so that there are few sizes.
-const SIDE_STEP: usize = 64;
 /// Most that the teacher sees a picture enlarged.
 const ENLARGED_MAX: f32 = 1.6;
+/// Two boxes of one face overlap by more than this, as intersection over union.
+const SAME_FACE: f32 = 0.3;
 /// Least score that is noted.
 const SCORE_MIN: f32 = 0.15;
 /// Files in a part of the prepared data.
@@ -80,7 +82,7 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
     let (mut pictures, mut skipped) = (0, 0);
     let path = options.output.join("people.tar");
     if options.people > 0 && !path.exists() {
-        let mut teacher = ready(&options.teacher)?;
+        let mut teacher = teacher(&options.teacher)?;
         let people = people::draw(options.people, &mut teacher, &bar)?;
         pictures += people.len();
         write_part(&path, &people)?;
@@ -92,7 +94,7 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
             in_order(
                 files,
                 options.threads,
-                || ready(&options.teacher),
+                || teacher(&options.teacher),
                 |teacher, (folder, file)| Ok(read(teacher, folder, file, options.frames)),
                 |index, read| {
                     match read {
@@ -115,11 +117,14 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
     Ok((pictures, skipped))
 }
 
-/// A teacher that has looked at something, so that no picture is blamed for its file.
-fn ready(path: &Path) -> Result<Teacher> {
-    let mut teacher = Teacher::open(path)?;
-    teacher.find(&[0.0; 3 * 64 * 64], [64, 64], SCORE_MIN)?;
-    Ok(teacher)
+/// A teacher that sees pictures as they are.
+pub(super) fn teacher(path: &Path) -> Result<YunetFinder> {
+    let config = FinderConfig {
+        min_face_px: 16,
+        longest_side_px: 4096,
+        score_min: SCORE_MIN,
+    };
+    Ok(Yunet::open(path)?.finder(config)?)
 }
 
 fn stamp(options: &PrepareOptions, files: usize) -> Result<()> {
@@ -147,7 +152,12 @@ fn stamp(options: &PrepareOptions, files: usize) -> Result<()> {
 }
 
 /// Some frames of a file, with what the teacher sees in them.
-fn read(teacher: &mut Teacher, folder: &Path, file: &Path, frames: usize) -> Result<Vec<Picture>> {
+fn read(
+    teacher: &mut YunetFinder,
+    folder: &Path,
+    file: &Path,
+    frames: usize,
+) -> Result<Vec<Picture>> {
     let length = length(file)?.unwrap_or(frames as u64);
     let starts = window_starts(length, frames, 1);
     let group = file.parent().unwrap_or(file);
@@ -160,21 +170,51 @@ fn read(teacher: &mut Teacher, folder: &Path, file: &Path, frames: usize) -> Res
     Ok(pictures)
 }
 
-/// A stored picture of a frame, not larger than needed.
-fn label(teacher: &mut Teacher, group: &str, frame: &Frame) -> Result<Picture> {
-    let (width, height) = (frame.width, frame.height);
-    let shrink = (SIDE_MAX / width.max(height) as f32).min(1.0);
-    let size = [width, height].map(|side| ((side as f32 * shrink).round() as usize).max(1));
-    let picture = Pyramid::new(width, height, frame.rgb.clone());
-    let small = if shrink < 1.0 {
-        shrunk(&picture, size[0], size[1])
-    } else {
-        frame.rgb.clone()
-    };
+/// Pictures that are known to show no face: whatever a finder sees there is wrong, and no
+/// teacher is asked.
+///
+/// # Errors
+/// When the folder holds none, or one cannot be read.
+pub fn read_empty(folder: &Path) -> Result<Vec<Picture>> {
+    let files = list_media(folder)?;
+    let read = files.par_iter().map(|file| {
+        let mut frame = Frame::default();
+        read_picture(file, &mut frame)?;
+        let group = file.parent().unwrap_or(file).to_string_lossy().into_owned();
+        let (small, [width, height]) = stored(&frame);
+        Picture::new(
+            Meta {
+                group,
+                faces: Vec::new(),
+            },
+            width,
+            height,
+            &small,
+        )
+    });
+    read.collect()
+}
+
+/// A stored picture of a frame.
+fn label(teacher: &mut YunetFinder, group: &str, frame: &Frame) -> Result<Picture> {
+    let (small, size) = stored(frame);
     let small_picture = Pyramid::new(size[0], size[1], small.clone());
     let faces = ask(teacher, &small_picture)?;
     let group = group.to_owned();
     Picture::new(Meta { group, faces }, size[0], size[1], &small)
+}
+
+/// A frame, not larger than needed, and its width and height.
+fn stored(frame: &Frame) -> (Vec<u8>, [usize; 2]) {
+    let (width, height) = (frame.width, frame.height);
+    let shrink = (SIDE_MAX / width.max(height) as f32).min(1.0);
+    let size = [width, height].map(|side| ((side as f32 * shrink).round() as usize).max(1));
+    if shrink < 1.0 {
+        let picture = Pyramid::new(width, height, frame.rgb.clone());
+        (shrunk(&picture, size[0], size[1]), size)
+    } else {
+        (frame.rgb.clone(), size)
+    }
 }
 
 /// Around pictures.
@@ -197,38 +237,28 @@ fn whole(picture: &Pyramid, to_picture: Similarity) -> Patch {
 }
 
 /// What the teacher sees in a picture at several scales, joined.
-pub(super) fn ask(teacher: &mut Teacher, picture: &Pyramid) -> Result<Vec<Face>> {
-    let mut seen = Vec::new();
-    for look in LOOKS {
+pub(super) fn ask(teacher: &mut YunetFinder, picture: &Pyramid) -> Result<Vec<Face>> {
+    let (mut seen, mut faces) = (Vec::new(), Vec::new());
+    for side in LOOKS {
         let longest = picture.width().max(picture.height()) as f32;
-        let scale = (look / longest).min(ENLARGED_MAX);
-        let side = |length: usize| {
-            let drawn = (scale * length as f32) as usize;
-            (drawn + MARGIN).next_multiple_of(SIDE_STEP)
-        };
-        let (width, height) = (side(picture.width()), side(picture.height()));
-        let margin = |side: usize, length: usize| 0.5 * (side as f32 - scale * length as f32);
+        let scale = ((side - MARGIN) as f32 / longest).min(ENLARGED_MAX);
+        let margin = |length: usize| 0.5 * (side as f32 - scale * length as f32);
         let to_canvas = Similarity {
             a: scale,
             b: 0.0,
-            tx: margin(width, picture.width()),
-            ty: margin(height, picture.height()),
+            tx: margin(picture.width()),
+            ty: margin(picture.height()),
         };
         let Some(back) = to_canvas.inverse() else {
             continue;
         };
-        let mut canvas = Canvas::plain(width, height, [GREY; 3]);
+        let mut canvas = Canvas::plain(side, side, [GREY; 3]);
         canvas.paste(picture, &whole(picture, back));
-        let faces = teacher.find(&blob(&canvas), [height, width], SCORE_MIN)?;
+        let rgb: Vec<u8> = canvas.rgb.iter().map(|value| (value + 0.5) as u8).collect();
+        teacher.find(&RgbView::new(side, side, &rgb)?, &mut faces)?;
         seen.extend(faces.iter().map(|face| (map_face(face, &back), scale)));
     }
     Ok(join(&seen))
-}
-
-/// `[3, height, width]`, blue, green and red.
-pub(super) fn blob(canvas: &Canvas) -> Vec<f32> {
-    let plane = |colour: usize| canvas.rgb.iter().skip(colour).step_by(3);
-    plane(2).chain(plane(1)).chain(plane(0)).copied().collect()
 }
 
 /// A face seen through a transform.
@@ -243,7 +273,17 @@ pub(super) fn map_face(face: &Face, by: &Similarity) -> Face {
 /// Joins what was seen of the same face at several scales: the mean, in which sure and large
 /// sights count most, with the best score.
 fn join(seen: &[(Face, f32)]) -> Vec<Face> {
-    let best = suppress(seen.iter().map(|(face, _)| *face).collect());
+    let mut sorted: Vec<Face> = seen.iter().map(|(face, _)| *face).collect();
+    sorted.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut best: Vec<Face> = Vec::new();
+    for face in sorted {
+        if best
+            .iter()
+            .all(|other| other.bbox.iou(&face.bbox) <= SAME_FACE)
+        {
+            best.push(face);
+        }
+    }
     let joined = best.iter().map(|best| {
         let same = seen
             .iter()

@@ -5,14 +5,24 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rustface::{Detector, ImageData};
-use unmask_shared::face::{DenseFinder, Face, Finder, FinderConfig};
+use unmask_shared::face::{DenseFinder, Face, Finder, FinderConfig, Yunet};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::media::Frame;
 
-use super::teacher::Teacher;
+use super::picture::{Pyramid, shrunk};
 
-/// Lower scores are not looked at.
-const SCORE_MIN: f32 = 0.02;
+/// Everything that a finder may see, in pictures as they are.
+const EVERYTHING: FinderConfig = FinderConfig {
+    min_face_px: 16,
+    longest_side_px: 4096,
+    score_min: 0.02,
+};
+/// Least scores of the cascade, unbounded above: in search of everything, and in use.
+const CASCADE_SCORES: (f32, f32) = (0.5, 2.0);
+/// Side of the smallest face that it sees; its setting for it has no effect.
+const CASCADE_PX: f32 = 40.0;
+/// Longest side of the copy in which it searched in use.
+const CASCADE_SIDE: f32 = 480.0;
 
 /// A finder with its name.
 pub struct Subject {
@@ -22,8 +32,10 @@ pub struct Subject {
 }
 
 enum Kind {
-    Dense(Box<DenseFinder>),
-    YuNet(Box<Teacher>),
+    Network {
+        everything: Box<dyn Finder>,
+        in_use: Box<dyn Finder>,
+    },
     Cascade(Box<dyn Detector>),
 }
 
@@ -34,15 +46,13 @@ impl Subject {
     /// When it cannot be read.
     pub fn dense(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).with_context(|| cannot_read(path))?;
-        let config = FinderConfig {
-            min_face_px: 16,
-            longest_side_px: 4096,
-            score_min: SCORE_MIN,
-        };
-        let finder = DenseFinder::new(&bytes, config).with_context(|| cannot_read(path))?;
+        let finder = |config| DenseFinder::new(&bytes, config).with_context(|| cannot_read(path));
         Ok(Self {
             name: "this one".into(),
-            kind: Kind::Dense(Box::new(finder)),
+            kind: Kind::Network {
+                everything: Box::new(finder(EVERYTHING)?),
+                in_use: Box::new(finder(FinderConfig::default())?),
+            },
         })
     }
 
@@ -51,9 +61,13 @@ impl Subject {
     /// # Errors
     /// When it cannot be read.
     pub fn yunet(path: &Path) -> Result<Self> {
+        let file = Yunet::open(path)?;
         Ok(Self {
             name: "YuNet".into(),
-            kind: Kind::YuNet(Box::new(Teacher::open(path)?)),
+            kind: Kind::Network {
+                everything: Box::new(file.finder(EVERYTHING)?),
+                in_use: Box::new(file.finder(FinderConfig::default())?),
+            },
         })
     }
 
@@ -65,7 +79,7 @@ impl Subject {
         let bytes = std::fs::read(path).with_context(|| cannot_read(path))?;
         let model = rustface::read_model(Cursor::new(bytes)).with_context(|| cannot_read(path))?;
         let mut detector = rustface::create_detector_with_model(model);
-        detector.set_score_thresh(0.5);
+        detector.set_score_thresh(CASCADE_SCORES.0.into());
         detector.set_pyramid_scale_factor(0.8);
         detector.set_slide_window_step(4, 4);
         Ok(Self {
@@ -74,53 +88,74 @@ impl Subject {
         })
     }
 
-    /// The score from which on its faces count in use.
-    pub fn default_score(&self) -> f32 {
-        match self.kind {
-            Kind::Cascade(_) => 2.0,
-            _ => FinderConfig::default().score_min,
-        }
+    /// Whether it tells where eyes, nose and mouth are.
+    pub fn has_landmarks(&self) -> bool {
+        !matches!(self.kind, Kind::Cascade(_))
     }
 
-    /// Every face that it may see in a frame, as it is.
+    /// Every face that it may see in a frame as it is.
     ///
     /// # Errors
     /// When its network fails.
-    pub fn find(&mut self, frame: &Frame) -> Result<Vec<Face>> {
+    pub fn everything(&mut self, frame: &Frame) -> Result<Vec<Face>> {
         match &mut self.kind {
-            Kind::Dense(finder) => {
-                let mut faces = Vec::new();
-                finder.find(&frame.view()?, &mut faces)?;
-                Ok(faces)
-            }
-            Kind::YuNet(teacher) => {
-                let (blob, size) = padded(frame);
-                teacher.find(&blob, size, SCORE_MIN)
-            }
+            Kind::Network { everything, .. } => find(everything.as_mut(), frame),
             Kind::Cascade(detector) => Ok(cascade(detector.as_mut(), frame)),
         }
     }
+
+    /// The faces that it finds in use, with the defaults of the firmware: in a shrunk copy,
+    /// without very small ones, from a score on.
+    ///
+    /// # Errors
+    /// When its network fails.
+    pub fn in_use(&mut self, frame: &Frame) -> Result<Vec<Face>> {
+        match &mut self.kind {
+            Kind::Network { in_use, .. } => find(in_use.as_mut(), frame),
+            Kind::Cascade(detector) => {
+                let longest = frame.width.max(frame.height) as f32;
+                let least = FinderConfig::default().min_face_px as f32;
+                let scale = (CASCADE_PX / least).min(CASCADE_SIDE / longest).min(1.0);
+                let side = |side: usize| ((side as f32 * scale).round() as usize).max(1);
+                let (width, height) = (side(frame.width), side(frame.height));
+                let whole = Pyramid::new(frame.width, frame.height, frame.rgb.clone());
+                let small = Frame {
+                    width,
+                    height,
+                    rgb: shrunk(&whole, width, height),
+                    ..Frame::default()
+                };
+                let mut faces = cascade(detector.as_mut(), &small);
+                faces.retain(|face| face.score >= CASCADE_SCORES.1);
+                for face in &mut faces {
+                    let FaceBox {
+                        x,
+                        y,
+                        width,
+                        height,
+                    } = &mut face.bbox;
+                    for value in [x, y, width, height] {
+                        *value /= scale;
+                    }
+                }
+                Ok(faces)
+            }
+        }
+    }
+}
+
+fn find(finder: &mut dyn Finder, frame: &Frame) -> Result<Vec<Face>> {
+    let mut faces = Vec::new();
+    finder.find(&frame.view()?, &mut faces)?;
+    Ok(faces)
 }
 
 fn cannot_read(path: &Path) -> String {
     format!("cannot read the face finder {}", path.display())
 }
 
-/// Blue, green and red planes, filled up with black to multiples of 32.
-fn padded(frame: &Frame) -> (Vec<f32>, [usize; 2]) {
-    let [height, width] = [frame.height, frame.width].map(|side| side.next_multiple_of(32));
-    let mut blob = vec![0.0; 3 * height * width];
-    for (at, pixel) in frame.rgb.chunks_exact(3).enumerate() {
-        let place = at / frame.width * width + at % frame.width;
-        for (plane, value) in pixel.iter().rev().enumerate() {
-            blob[plane * height * width + place] = f32::from(*value);
-        }
-    }
-    (blob, [height, width])
-}
-
 fn cascade(detector: &mut dyn Detector, frame: &Frame) -> Vec<Face> {
-    if frame.width.min(frame.height) < 40 {
+    if (frame.width.min(frame.height) as f32) < CASCADE_PX {
         return Vec::new();
     }
     let luma = |rgb: &[u8]| {

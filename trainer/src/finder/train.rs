@@ -94,7 +94,8 @@ struct Batch {
     scenes: Vec<Scene>,
 }
 
-/// Trains, or goes on with, the run in a folder. Checkpoints follow validations and a stop.
+/// Trains, or goes on with, the run in a folder. A new run begins with `init` or fresh weights.
+/// Checkpoints follow validations and a stop.
 ///
 /// # Errors
 /// When a stored picture or the checkpoint is damaged, the disk refuses, or the loss is no
@@ -103,6 +104,7 @@ pub fn train(
     path: &Path,
     config: &FinderConfig,
     pictures: &[Picture],
+    init: Option<FinderNet>,
     device: &Device,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome> {
@@ -115,7 +117,7 @@ pub fn train(
     folder.write("config.json", &serde_json::to_vec_pretty(config)?)?;
     let device = device.clone().autodiff();
     device.seed(config.seed);
-    let mut state = State::load(&folder, &device)?;
+    let mut state = State::load(&folder, config, init, &device)?;
     let held_out = Pool::new(pictures, |place| place % HELD_OUT == 0)?;
     let validation = Validation::new(held_out)?;
     let mut progress = Progress::start(&folder.file("metrics.jsonl"), state.step, config.steps)?;
@@ -190,14 +192,19 @@ fn start_loaders<'scope, 'env>(
 }
 
 impl State {
-    fn load(folder: &RunFolder, device: &Device) -> Result<Self> {
+    fn load(
+        folder: &RunFolder,
+        config: &FinderConfig,
+        init: Option<FinderNet>,
+        device: &Device,
+    ) -> Result<Self> {
         let optimizer = AdamWConfig::new()
             .with_epsilon(1e-8)
-            .with_weight_decay(0.01)
+            .with_weight_decay(config.weight_decay)
             .with_grad_clipping(Some(GradientClippingConfig::Norm(10.0)))
             .init();
         let Some(path) = folder.saved(CHECKPOINT)?.pop() else {
-            let net = FinderNet::new(device);
+            let net = init.unwrap_or_else(|| FinderNet::new(device));
             return Ok(Self {
                 step: 0,
                 average: net.valid(),
@@ -277,10 +284,33 @@ impl FinderConfig {
     }
 }
 
+/// A fresh network with the averaged weights of another run, as far as they fit.
+///
+/// # Errors
+/// When the run has no checkpoint, or it is damaged.
+pub fn started_from(path: &Path, device: &Device) -> Result<FinderNet> {
+    let Some(saved) = RunFolder::at(path).saved(CHECKPOINT)?.pop() else {
+        bail!("{} has no checkpoint to start from", path.display());
+    };
+    let record = read_record(&saved.join("average.bpk"))?;
+    let fitting = record
+        .validate(false)
+        .allow_partial(true)
+        .allow_unused(true);
+    let net = FinderNet::new(&device.clone().autodiff());
+    net.try_load_record(fitting)
+        .with_context(|| format!("{} holds another network", saved.display()))
+}
+
+fn read_record(path: &Path) -> Result<ModuleRecord> {
+    let damaged = || format!("{} is damaged", path.display());
+    let bytes = std::fs::read(path).with_context(damaged)?;
+    ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).with_context(damaged)
+}
+
 fn load_net(path: &Path, device: &Device) -> Result<FinderNet> {
     let damaged = || format!("{} is damaged, or of another network", path.display());
-    let bytes = std::fs::read(path).with_context(damaged)?;
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).with_context(damaged)?;
+    let record = read_record(path)?;
     FinderNet::new(device)
         .try_load_record(record)
         .with_context(damaged)

@@ -7,12 +7,14 @@ use super::compose::{Composer, Scene};
 use super::network::{FinderNet, onnx_bytes};
 use super::picture::overlap;
 use super::pool::Pool;
-use super::teacher::Teacher;
-use unmask_shared::face::Face;
+use unmask_shared::face::{DenseFinder, Face, Finder, FinderConfig};
+use unmask_shared::sample::RgbView;
 
 const SCENES: usize = 160;
 const SIZE: [usize; 2] = [320, 256];
 const SEED: u64 = 0x5eed;
+/// Smallest face that counts.
+const SIDE_MIN: f32 = 20.0;
 /// From this score on something counts as found.
 const SCORE_MIN: f32 = 0.5;
 
@@ -25,7 +27,7 @@ pub struct Validation {
 /// What was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Share of the faces that were found, with an overlap of a half.
+    /// Share of the faces of at least 20 pixels that were found, with an overlap of a half.
     pub recall: f32,
     /// The same for faces of at least 32 pixels.
     pub recall_32: f32,
@@ -53,15 +55,23 @@ impl Validation {
     /// # Errors
     /// When a weight is not finite, or tract fails.
     pub fn measure(&self, net: &FinderNet) -> Result<Measured> {
-        let mut finder = Teacher::from_bytes(&onnx_bytes(net, "validation")?)?;
+        let config = FinderConfig {
+            min_face_px: 16,
+            longest_side_px: 4096,
+            score_min: SCORE_MIN,
+        };
+        let mut finder = DenseFinder::new(&onnx_bytes(net, "validation")?, config)?;
+        let mut seen = Vec::new();
         let (mut faces, mut found, mut large, mut found_large) = (0, 0, 0, 0);
         let (mut wrong, mut distance) = (0, 0.0);
         for scene in &self.scenes {
             let plane = scene.planes.len() / 3;
-            let planes = scene.planes.chunks_exact(plane).rev();
-            let blob: Vec<f32> = planes.flatten().map(|value| value * 255.0).collect();
-            let seen = finder.find(&blob, [SIZE[1], SIZE[0]], SCORE_MIN)?;
-            for face in &scene.faces {
+            let rgb: Vec<u8> = (0..3 * plane)
+                .map(|at| (scene.planes[at % 3 * plane + at / 3] * 255.0 + 0.5) as u8)
+                .collect();
+            finder.find(&RgbView::new(SIZE[0], SIZE[1], &rgb)?, &mut seen)?;
+            let large_enough = |face: &&Face| face.bbox.area() >= SIDE_MIN * SIDE_MIN;
+            for face in scene.faces.iter().filter(large_enough) {
                 let is_large = face.bbox.area() >= 32.0 * 32.0;
                 let best = seen.iter().find(|seen| seen.bbox.iou(&face.bbox) >= 0.5);
                 faces += 1;

@@ -29,7 +29,7 @@ pub const BODY: [(usize, usize); 7] = [
 /// Convolutions of the body behind which a level begins.
 pub const TAPS: [usize; 3] = [2, 4, 6];
 /// Channels in front of the outputs of each level.
-pub const HEAD: usize = 32;
+pub const HEAD_CHANNELS: [usize; 3] = [32, 64, 64];
 /// Subtracted from pixels.
 pub const GREY: f32 = 127.5;
 
@@ -91,9 +91,10 @@ pub fn layers() -> Vec<Layer> {
     let [fine, middle, coarse] = TAPS.map(|tap| BODY[tap].1);
     layers.push(layer("lateral_32".into(), [coarse, middle], 1, 1));
     layers.push(layer("lateral_16".into(), [middle, fine], 1, 1));
-    for (stride, channels) in STRIDES.into_iter().zip([fine, middle, coarse]) {
-        layers.push(layer(format!("head_{stride}"), [channels, HEAD], 3, 1));
-        layers.push(layer(format!("said_{stride}"), [HEAD, OUTPUTS], 1, 1));
+    let widths = [fine, middle, coarse].into_iter().zip(HEAD_CHANNELS);
+    for (stride, (channels, head)) in STRIDES.into_iter().zip(widths) {
+        layers.push(layer(format!("head_{stride}"), [channels, head], 3, 1));
+        layers.push(layer(format!("said_{stride}"), [head, OUTPUTS], 1, 1));
     }
     layers
 }

@@ -62,12 +62,12 @@ impl Run {
         let laterals = [tapped[2], tapped[1]].into_iter().zip(all.by_ref().take(2));
         let laterals: Vec<Step> = laterals.map(|(map, layer)| point(map, layer)).collect();
         let (mut heads, mut said) = (Vec::new(), Vec::new());
-        for map in tapped {
+        for (map, head) in tapped.into_iter().zip(graph::HEAD_CHANNELS) {
             if let Some((layer, weights)) = all.next() {
                 let conv = Conv::wide(map, layer.outputs, 1);
                 heads.push(Step::new(conv, &weights.weight, &weights.bias));
             }
-            let between = map.with_channels(graph::HEAD);
+            let between = map.with_channels(head);
             said.extend(all.next().map(|layer| point(between, layer)));
         }
         let zeros = |map: Map| vec![0.0; map.bordered().len()];
