@@ -8,7 +8,8 @@ use unmask_shared::bundle::{Bundle, sha256_hex};
 use unmask_shared::verdict::VerdictConfig;
 
 use crate::evaluation::{
-    Analysis, KindRow, Listed, Unseen, VerdictRates, analyze, evidence_of, read_videos, sum_up,
+    Analysis, KindRow, Listed, Program, Unseen, VerdictRates, analyze, evidence_of, read_videos,
+    sum_up,
 };
 use crate::export::{FigureText, card_of_unseen, fit_tracks, rewrite, verdict_figures};
 use crate::report::create_folder;
@@ -35,6 +36,9 @@ pub struct Args {
     /// The program; by default the one beside this
     #[arg(long, value_name = "PROGRAM")]
     edge: Option<PathBuf>,
+    /// Face finder that the program takes in place of the one built in: a YuNet file
+    #[arg(long, value_name = "FILE")]
+    finder: Option<PathBuf>,
     /// Files at a time; 0 for as many as there are cores
     #[arg(long, default_value_t = 0)]
     jobs: usize,
@@ -90,16 +94,25 @@ impl Args {
 
     fn analyze(&self, listed: &[Listed]) -> anyhow::Result<(Bundle, HashMap<PathBuf, Analysis>)> {
         let bundle = Bundle::open(&self.bundle)?;
-        let program = match &self.edge {
-            Some(edge) => edge.clone(),
-            None => beside()?,
+        let program = Program {
+            path: match &self.edge {
+                Some(edge) => edge.clone(),
+                None => beside()?,
+            },
+            bundle: self.bundle.clone(),
+            finder: self.finder.clone(),
         };
         let files: Vec<PathBuf> = listed.iter().map(|listed| listed.path.clone()).collect();
-        // Verdicts depend on the manifest, too.
-        let digest = sha256_hex(&[bundle.model.as_slice(), &bundle.manifest.to_json()?].concat());
+        // Verdicts depend on manifest and finder, too.
+        let mut all = [bundle.model.as_slice(), &bundle.manifest.to_json()?].concat();
+        if let Some(finder) = &self.finder {
+            let bytes = std::fs::read(finder);
+            all.extend(bytes.with_context(|| format!("cannot read {}", finder.display()))?);
+        }
+        let digest = sha256_hex(&all);
         let memory = format!("analysed-{}.jsonl", &digest[..12]);
         let memory = self.output.join(memory);
-        let said = analyze(&program, &self.bundle, &files, &memory, self.jobs)?;
+        let said = analyze(&program, &files, &memory, self.jobs)?;
         Ok((bundle, said))
     }
 

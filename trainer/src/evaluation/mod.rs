@@ -16,8 +16,8 @@ pub use held_out::{HeldOut, VALIDATION_SEED};
 pub use scores::{Origin, ScoreSet, Scores};
 pub use stored::{Stored, StoredRequest, score_stored};
 pub use unseen::{
-    Analysis, KindRow, Listed, PartRow, RealRow, Truth, Unseen, analyze, evidence_of, read_videos,
-    sum_up,
+    Analysis, KindRow, Listed, PartRow, Program, RealRow, Truth, Unseen, analyze, evidence_of,
+    read_videos, sum_up,
 };
 pub use validate::{Validation, validate, validate_on};
 pub use verdicts::VerdictRates;

@@ -1,7 +1,7 @@
 //! People that training never saw, in two halves: one that calibrates, one whose error rates
 //! are stated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use burn::tensor::Device;
@@ -12,7 +12,7 @@ use unmask_shared::verdict::{SequentialTest, Verdict, VerdictConfig};
 use super::FigureText;
 use super::tracks::VideoEvidence;
 use crate::config::RunConfig;
-use crate::dataset::{Pairs, Record, Split, choosing_part, text_hash};
+use crate::dataset::{Pairs, Record, Split, choosing_part};
 use crate::evaluation::{
     Scores, Stored, StoredRequest, Validation, VerdictRates, score_stored, validate,
 };
@@ -23,10 +23,12 @@ const CLIPS_MAX: usize = 20_000;
 
 /// Two parts of the held-out people. Where there is but one part, as in runs of earlier
 /// versions, its people are halved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Halves {
     /// The parts that calibrate and report.
     parts: [Split; 2],
+    /// The people of a part that has to be halved, in order.
+    people: Vec<String>,
 }
 
 /// Something of each half: first of the one that calibrates.
@@ -37,11 +39,18 @@ impl Halves {
         let shares = config.data.shares();
         let has = |part| records.iter().any(|record| record.part(shares) == part);
         let parts = [Split::Calibration, Split::Test];
+        if parts.into_iter().all(has) {
+            return Self {
+                parts,
+                people: vec![],
+            };
+        }
+        let part = choosing_part(records, shares);
+        let of_part = records.iter().filter(|record| record.part(shares) == part);
+        let people: BTreeSet<String> = of_part.map(|record| record.meta.group.clone()).collect();
         Self {
-            parts: match parts.into_iter().all(has) {
-                true => parts,
-                false => [choosing_part(records, shares); 2],
-            },
+            parts: [part; 2],
+            people: people.into_iter().collect(),
         }
     }
 
@@ -51,7 +60,11 @@ impl Halves {
     }
 
     fn belongs(&self, half: usize, group: &str) -> bool {
-        self.are_unseen() || (text_hash(group) >> 32) % 2 == half as u64
+        // Every other one: halves by chance may leave one of them empty.
+        let place = self
+            .people
+            .binary_search_by(|person| person.as_str().cmp(group));
+        self.are_unseen() || place.is_ok_and(|place| place % 2 == half)
     }
 
     /// Scores of pairs; only those to be stated are attacked.

@@ -7,4 +7,4 @@ mod program;
 
 pub use figures::{KindRow, PartRow, RealRow, Unseen, evidence_of, sum_up};
 pub use listed::{Listed, Truth, read_videos};
-pub use program::{Analysis, analyze};
+pub use program::{Analysis, Program, analyze};

@@ -48,15 +48,25 @@ pub struct Track {
     pub logits: Vec<f32>,
 }
 
+/// `unmask-edge analyze` with a bundle, and a face finder in place of the one built in.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// Folder of the bundle.
+    pub bundle: PathBuf,
+    /// File for `--finder`.
+    pub finder: Option<PathBuf>,
+}
+
 /// Analyses the files that `memory`, a file of JSON lines, does not know yet, and adds them to
-/// it, so that a run that was stopped goes on. `memory` must be of this bundle alone.
+/// it, so that a run that was stopped goes on. `memory` must be of this program alone.
 ///
 /// # Errors
 /// When the program cannot be run, fails as a whole, or says something that is no report; or
 /// the disk refuses.
 pub fn analyze(
-    program: &Path,
-    bundle: &Path,
+    program: &Program,
     files: &[PathBuf],
     memory: &Path,
     jobs: usize,
@@ -76,7 +86,7 @@ pub fn analyze(
         missing
             .par_chunks(FILES_PER_RUN)
             .map(|files| {
-                let found = run(program, bundle, files)?;
+                let found = program.run(files)?;
                 remember(&file, &found)?;
                 bar.inc(files.len() as u64);
                 Ok(found)
@@ -89,36 +99,39 @@ pub fn analyze(
     Ok(known)
 }
 
-fn run(program: &Path, bundle: &Path, files: &[&PathBuf]) -> Result<Vec<Analysis>> {
-    let ran = Command::new(program)
-        .args(["analyze", "--format", "jsonl", "--logits", "--bundle"])
-        .arg(bundle)
-        .arg("--")
-        .args(files)
-        .output()
-        .with_context(|| {
-            let program = program.display();
-            format!("cannot run {program}: build it, or name it with --edge")
-        })?;
-    let said = String::from_utf8_lossy(&ran.stdout);
-    let reports = said.lines().map(|line| {
-        serde_json::from_str(line).with_context(|| format!("this is no report: {line}"))
-    });
-    let reports: Vec<Analysis> = reports.collect::<Result<_>>()?;
-    let complete = reports.len() == files.len()
-        && reports
-            .iter()
-            .zip(files)
-            .all(|(r, f)| Path::new(&r.path) == f.as_path());
-    ensure!(
-        complete,
-        "{} told of {} of {} files: {}",
-        program.display(),
-        reports.len(),
-        files.len(),
-        String::from_utf8_lossy(&ran.stderr).trim()
-    );
-    Ok(reports)
+impl Program {
+    fn run(&self, files: &[&PathBuf]) -> Result<Vec<Analysis>> {
+        let program = self.path.display();
+        let mut command = Command::new(&self.path);
+        command
+            .args(["analyze", "--format", "jsonl", "--logits", "--bundle"])
+            .arg(&self.bundle);
+        if let Some(finder) = &self.finder {
+            command.arg("--finder").arg(finder);
+        }
+        let ran =
+            command.arg("--").args(files).output().with_context(|| {
+                format!("cannot run {program}: build it, or name it with --edge")
+            })?;
+        let said = String::from_utf8_lossy(&ran.stdout);
+        let reports = said.lines().map(|line| {
+            serde_json::from_str(line).with_context(|| format!("this is no report: {line}"))
+        });
+        let reports: Vec<Analysis> = reports.collect::<Result<_>>()?;
+        let complete = reports.len() == files.len()
+            && reports
+                .iter()
+                .zip(files)
+                .all(|(r, f)| Path::new(&r.path) == f.as_path());
+        ensure!(
+            complete,
+            "{program} told of {} of {} files: {}",
+            reports.len(),
+            files.len(),
+            String::from_utf8_lossy(&ran.stderr).trim()
+        );
+        Ok(reports)
+    }
 }
 
 fn remember(file: &Mutex<File>, found: &[Analysis]) -> Result<()> {
@@ -165,11 +178,15 @@ mod tests {
     use super::*;
 
     /// A program that tells of every path what the real one does.
-    fn program(folder: &Path, body: &str) -> PathBuf {
+    fn program(folder: &Path, body: &str) -> Program {
         let path = folder.join("edge");
         std::fs::write(&path, format!("#!/bin/sh\n{body}")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path
+        Program {
+            path,
+            bundle: folder.into(),
+            finder: None,
+        }
     }
 
     #[test]
@@ -187,7 +204,7 @@ mod tests {
             .map(|i| folder.path().join(format!("{i}")))
             .collect();
         let memory = folder.path().join("memory.jsonl");
-        let run = |count: usize| analyze(&edge, folder.path(), &files[..count], &memory, 2);
+        let run = |count: usize| analyze(&edge, &files[..count], &memory, 2);
         assert_eq!(run(11).unwrap().len(), 11);
         // Stopped in the middle of a line.
         let mut text = std::fs::read_to_string(&memory).unwrap();
@@ -202,15 +219,31 @@ mod tests {
     }
 
     #[test]
+    fn a_finder_is_handed_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let body = "[ \"$7 $8 $9\" = \"--finder yunet.onnx --\" ] && echo '{\"path\":\"a\"}'";
+        let edge = Program {
+            finder: Some("yunet.onnx".into()),
+            ..program(folder.path(), body)
+        };
+        let memory = folder.path().join("memory.jsonl");
+        let found = analyze(&edge, &["a".into()], &memory, 1).unwrap();
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
     fn a_program_that_fails_is_named_with_what_it_says() {
         let folder = tempfile::tempdir().unwrap();
         let edge = program(folder.path(), "echo no such bundle >&2; exit 2");
         let files = [folder.path().join("a")];
         let memory = folder.path().join("memory.jsonl");
-        let error = analyze(&edge, folder.path(), &files, &memory, 1).unwrap_err();
+        let error = analyze(&edge, &files, &memory, 1).unwrap_err();
         assert!(error.to_string().contains("no such bundle"), "{error}");
-        let nowhere = folder.path().join("nowhere");
-        let error = analyze(&nowhere, folder.path(), &files, &memory, 1).unwrap_err();
+        let nowhere = Program {
+            path: folder.path().join("nowhere"),
+            ..edge
+        };
+        let error = analyze(&nowhere, &files, &memory, 1).unwrap_err();
         assert!(error.to_string().contains("--edge"), "{error}");
     }
 }

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Trains the judge and tells how it does on people, sources and kinds that it never met.
+#
+#   trainer/experiments/judge.sh DATA OUT
+#
+# DATA is laid out as `people.py` reads it: `train`, `video` and `photos`, the last for measuring
+# alone, and `teachers`. OUT takes tables, shards, runs, bundles and reports. It takes about three
+# hours on two idle cores. Interrupted, it goes on where it stopped.
+#
+# Runs: `lite`, the judge; `scratch`, the same without ImageNet weights; and for every kind of
+# fake one that was trained without it and without the people in it.
+set -euo pipefail
+
+[[ $# -eq 2 ]] || { echo "usage: $0 DATA OUT" >&2; exit 2; }
+data="$(cd "$1" && pwd)"
+mkdir -p "$2"
+out="$(cd "$2" && pwd)"
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cargo build --release -q --workspace
+trainer=target/release/unmask-trainer
+kinds=(swap lip-sync reenactment "talking head" "whole face")
+
+prepared() {
+    [[ -f "$out/shards/skipped.tsv" ]] && return
+    python3 trainer/experiments/people.py "$data" "$out/tables"
+    "$trainer" prepare --input "$data/train" --input "$data/video" \
+        --people "$out/tables/people.tsv" --pairs "$out/tables/pairs.tsv" \
+        --frames 4 --windows 6 --synthetic 400 --output "$out/shards"
+}
+
+trained() { # RUN [OPTIONS...]
+    local run="$out/$1"
+    shift
+    [[ -f "$run/done" ]] && return
+    if [[ -f "$run/config.toml" ]]; then
+        "$trainer" train --resume --run "$run" --data "$out/shards"
+    else
+        "$trainer" train --run "$run" --data "$out/shards" --config trainer/configs/lite.toml "$@"
+    fi
+    touch "$run/done"
+}
+
+photos() {
+    printf 'path\tlabel\tsource\n'
+    local file folder label
+    find "$data/photos" -mindepth 2 -type f -name '*.jpg' | sort | while read -r file; do
+        folder="$(basename "$(dirname "$file")")"
+        label=real
+        [[ "$folder" == noface ]] && label=noface
+        printf '%s\t%s\t%s\n' "$file" "$label" "$folder"
+    done
+}
+
+judged() { # RUN
+    local bundle="$out/bundle-$1"
+    [[ -d "$bundle" ]] ||
+        "$trainer" export "$out/$1" --data "$out/shards" --output "$bundle"
+    "$trainer" videos "$out/$1" --data "$out/shards" --input "$data/train" --input "$data/video" \
+        --each 60 --output "$out/videos-$1.tsv"
+    "$trainer" unseen "$bundle" --videos "$out/videos-$1.tsv" --videos "$out/photos.tsv" \
+        --output "$out/unseen-$1" --calibrate
+}
+
+prepared
+photos >"$out/photos.tsv"
+init=(--init "$(trainer/experiments/lite0.sh "$out/lite0.pth")")
+trained lite "${init[@]}"
+judged lite
+trained scratch
+judged scratch
+for kind in "${kinds[@]}"; do
+    run="without-${kind// /-}"
+    trained "$run" "${init[@]}" --leave-out "kind=$kind" --epochs 4
+    judged "$run"
+done
