@@ -17,6 +17,7 @@ pub mod alarm;
 pub mod analyze;
 pub mod bench;
 pub mod builtin;
+mod cadence;
 pub mod capture;
 pub mod cli;
 pub mod demo;

@@ -11,8 +11,8 @@ use crate::network::{Judge, Network};
 use crate::track::Track;
 
 /// A verdict of "manipulated" that was later taken back still counts for the
-/// whole track if it was held for this many judged frames.
-pub const HELD_FRAMES_MIN: u32 = 25;
+/// whole track if it was held for so many seconds in view.
+pub const HELD_S_MIN: f32 = 1.0;
 
 /// One person: the network's memory of the face, and the case against it.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct Person {
     /// Evidence map of the latest decision, logit units, row by row.
     pub evidence: Vec<f32>,
     pub(crate) key: u64,
+    /// Seconds in view since the latest look; infinite before the first.
+    pub(crate) waited_s: f32,
     judge: Box<dyn Judge>,
     test: SequentialTest,
     /// Whether it is a face at all; see [`Track::is_face`].
@@ -48,7 +50,8 @@ pub struct Person {
     decisions: u32,
     /// Sum of their evidence, whatever the quality of their frames.
     llr_sum: f64,
-    frames_manipulated: u32,
+    /// Seconds in view with the verdict "manipulated".
+    held_s: f32,
     /// The verdict that others were told last.
     told: Verdict,
 }
@@ -89,7 +92,8 @@ impl Person {
             quality: QualityMean::default(),
             decisions: 0,
             llr_sum: 0.0,
-            frames_manipulated: 0,
+            held_s: 0.0,
+            waited_s: f32::INFINITY,
             told: Verdict::Undecided,
         })
     }
@@ -116,8 +120,14 @@ impl Person {
     pub(crate) fn judge(&mut self, quality: &Quality, manifest: &Manifest) {
         self.quality.add(quality);
         self.count(manifest);
+    }
+
+    /// Takes in that the face is in view in this frame, so long after the one before.
+    pub(crate) fn wait(&mut self, frame: u64, seconds: f32) {
+        self.last_frame = frame;
+        self.waited_s += seconds;
         if self.verdict() == Verdict::Manipulated {
-            self.frames_manipulated = self.frames_manipulated.saturating_add(1);
+            self.held_s += seconds;
         }
     }
 
@@ -181,9 +191,9 @@ impl Person {
     }
 
     /// The verdict on the whole track: manipulated also where that was said for
-    /// [`HELD_FRAMES_MIN`] frames and taken back later.
+    /// [`HELD_S_MIN`] and taken back later.
     pub fn overall_verdict(&self) -> Verdict {
-        if self.is_face && self.frames_manipulated >= HELD_FRAMES_MIN {
+        if self.is_face && self.held_s >= HELD_S_MIN {
             return Verdict::Manipulated;
         }
         self.verdict()

@@ -12,6 +12,7 @@ use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
 use unmask_shared::verdict::{VerdictConfig, VerdictError};
 
+use crate::cadence::Cadence;
 use crate::network::Network;
 use crate::person::{JudgeError, Person};
 use crate::scene::{Change, SceneWatch};
@@ -80,6 +81,7 @@ pub struct Pipeline {
     /// Time stamp of the last frame.
     time_us: Option<u64>,
     crop: Vec<f32>,
+    cadence: Cadence,
     /// How long the stages take.
     pub stopwatch: Stopwatch,
 }
@@ -113,6 +115,7 @@ impl Pipeline {
     ) -> Self {
         let side = network.crop_side();
         Self {
+            cadence: Cadence::new(manifest.period_ms),
             config,
             network,
             manifest,
@@ -161,7 +164,7 @@ impl Pipeline {
         }
         self.stopwatch.note(Stage::Track, took_ms);
         self.meet_and_part(frame.index, on_event)?;
-        self.judge_all(frame, on_event)
+        self.judge_due(frame, seconds, on_event)
     }
 
     /// Takes other rules for a verdict from the next frame on, also for the people
@@ -268,34 +271,63 @@ impl Pipeline {
         Ok(())
     }
 
-    fn judge_all(
+    /// Judges those in view who have waited longest, as many as are due on this frame.
+    fn judge_due(
         &mut self,
         frame: &Frame,
+        seconds: f32,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(), PipelineError> {
-        let view = frame.view()?;
-        let side = self.network.crop_side();
-        let (watch, crop) = (&mut self.stopwatch, &mut self.crop);
+        let mut in_view = 0;
         for person in &mut self.people {
-            if !self.tracker.get(person.key).is_some_and(Track::is_in_view) {
-                continue;
+            if self.tracker.get(person.key).is_some_and(Track::is_in_view) {
+                person.wait(frame.index, seconds);
+                in_view += 1;
             }
-            person.last_frame = frame.index;
-            let to_crop = self.manifest.crop.of_face(&person.landmarks);
-            let to_crop = to_crop.ok_or(ImageError::Transform)?;
-            watch.time(Stage::Crop, || crop_planar(&view, &to_crop, side, crop))?;
-            let start = Instant::now();
-            if person.look(crop)? {
-                watch.note(Stage::Network, start.elapsed().as_secs_f32() * 1e3);
-            }
-            watch.time(Stage::Verdict, || {
-                let quality = Quality::of_crop(crop, side, &person.landmarks);
-                person.judge(&quality, &self.manifest);
-            });
-            if person.is_announced() && person.has_news() {
+        }
+        for _ in 0..self.cadence.looks_max(in_view, seconds) {
+            let Some(at) = self.longest_waiting(frame.index, seconds) else {
+                break;
+            };
+            self.judge(frame, at)?;
+            if let Some(person) = self.people.get_mut(at)
+                && person.is_announced()
+                && person.has_news()
+            {
                 on_event(EventKind::VerdictChanged, person);
             }
         }
+        Ok(())
+    }
+
+    /// Whoever is due first on this frame; of equals the oldest.
+    fn longest_waiting(&self, frame: u64, seconds: f32) -> Option<usize> {
+        let people = self.people.iter().enumerate().rev();
+        people
+            .filter(|(_, person)| person.last_frame == frame)
+            .filter(|(_, person)| self.cadence.is_due(person.waited_s, seconds))
+            .max_by(|(_, a), (_, b)| a.waited_s.total_cmp(&b.waited_s))
+            .map(|(at, _)| at)
+    }
+
+    fn judge(&mut self, frame: &Frame, at: usize) -> Result<(), PipelineError> {
+        let Some(person) = self.people.get_mut(at) else {
+            return Ok(());
+        };
+        let view = frame.view()?;
+        let side = self.network.crop_side();
+        let (watch, crop) = (&mut self.stopwatch, &mut self.crop);
+        let to_crop = self.manifest.crop.of_face(&person.landmarks);
+        let to_crop = to_crop.ok_or(ImageError::Transform)?;
+        watch.time(Stage::Crop, || crop_planar(&view, &to_crop, side, crop))?;
+        let start = Instant::now();
+        if person.look(crop)? {
+            watch.note(Stage::Network, start.elapsed().as_secs_f32() * 1e3);
+        }
+        watch.time(Stage::Verdict, || {
+            let quality = Quality::of_crop(crop, side, &person.landmarks);
+            person.judge(&quality, &self.manifest);
+        });
         Ok(())
     }
 

@@ -15,6 +15,8 @@ pub const MANIFEST_FORMAT: u16 = 1;
 pub const MODEL_FILE: &str = "model.onnx";
 /// Most crops of one clip.
 pub const CLIP_FRAMES_MAX: u16 = 64;
+/// Longest time between two decisions on one face, milliseconds.
+pub const PERIOD_MS_MAX: u16 = 200;
 /// Most values of one state tensor.
 const STATE_VALUES_MAX: u32 = 1 << 22;
 
@@ -31,6 +33,10 @@ pub struct Manifest {
     pub created: String<32>,
     /// How it is run.
     pub kind: ModelKind,
+    /// Milliseconds between two decisions on one face; 0 for one on every frame, and always 0
+    /// for streams and clips, which need every frame.
+    #[serde(default)]
+    pub period_ms: u16,
     /// Where the face lies in the crop.
     pub crop: CropSpec,
     /// What goes in and out.
@@ -258,6 +264,12 @@ impl Manifest {
             (1..=CLIP_FRAMES_MAX).contains(&per_decision),
             "kind.clip.frames",
             "must be 1 to 64",
+        )?;
+        require(
+            self.period_ms <= PERIOD_MS_MAX
+                && (self.kind == ModelKind::Frame || self.period_ms == 0),
+            "period_ms",
+            "must be 0 to 200, and 0 for streams and clips",
         )?;
         require(
             self.kind == ModelKind::Stream || self.graph.states.is_empty(),

@@ -99,6 +99,7 @@ fn export_uncalibrated(run: &Path, bundle: &Path) {
     let about = About {
         name: "tiny".into(),
         release: 1,
+        period_ms: 0,
         align: Default::default(),
         calibration: Calibration {
             scale: 1.0,

@@ -53,6 +53,7 @@ fn bundle(folder: &Path, architecture: Architecture) -> PathBuf {
     let about = About {
         name: "kind".into(),
         release: 1,
+        period_ms: 0,
         align: Default::default(),
         calibration: Default::default(),
         operating_point: unmask_shared::manifest::OperatingPoint {

@@ -406,6 +406,7 @@ fn about() -> About {
     About {
         name: "tiny".into(),
         release: 1,
+        period_ms: 0,
         align: Default::default(),
         calibration: Calibration::default(),
         operating_point: OperatingPoint {

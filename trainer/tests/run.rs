@@ -83,6 +83,7 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let about = About {
         name: "tiny".into(),
         release: 1,
+        period_ms: 0,
         align: Default::default(),
         calibration,
         operating_point,

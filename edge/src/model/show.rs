@@ -21,6 +21,10 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
     let side = manifest.crop.size;
     let (how, decision) = match manifest.kind {
         ModelKind::Stream => ("one frame at a time, with memory".into(), "frame"),
+        ModelKind::Frame if manifest.period_ms > 0 => (
+            format!("of each one every {} ms", manifest.period_ms),
+            "look",
+        ),
         ModelKind::Frame => ("one frame at a time".into(), "frame"),
         ModelKind::Clip { frames } => (format!("clips of {frames} frames"), "clip"),
     };

@@ -42,9 +42,13 @@ pub struct Args {
     /// Allowed chance that a manipulated person on video is called genuine
     #[arg(long, default_value_t = 0.05)]
     miss: f32,
+    /// Milliseconds between decisions on one face, at most 200; by default 200 for networks that
+    /// judge single frames and 0, on every frame, for others, which cannot do with less
+    #[arg(long)]
+    period_ms: Option<u16>,
     /// How much of a decision's evidence counts where too few people are on video to tell how
-    /// videos differ, above 0, at most 1; by default 0.1 for frames, of which neighbours
-    /// resemble each other, and 0.5 for clips
+    /// videos differ, above 0, at most 1; by default 0.1 for decisions on every
+    /// frame, of which neighbours resemble each other, and 0.5 for others
     #[arg(long)]
     frame_weight: Option<f32>,
     /// What the data is, for the card
@@ -80,6 +84,7 @@ impl Args {
                 leaning: self.leaning,
                 ..Default::default()
             },
+            period_ms: self.period_ms,
             frame_weight: self.frame_weight,
             data_note: self.data_note,
             terms_note: self.terms_note,

@@ -125,7 +125,7 @@ impl Args {
         let (bundle, said) = self.analyze(&listed)?;
         let mut manifest = bundle.manifest;
         let evidence = evidence_of("calibration", &listed, &said, &manifest.calibration);
-        let tracks = fit_tracks(&evidence)?;
+        let tracks = fit_tracks(&evidence, manifest.period_ms)?;
         manifest.verdict = VerdictConfig {
             tracks: Some(tracks),
             ..manifest.verdict

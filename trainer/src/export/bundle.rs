@@ -31,6 +31,8 @@ pub struct About {
     pub name: String,
     /// Grows with every release of the name.
     pub release: u32,
+    /// Milliseconds between decisions on one face; see [`Manifest::period_ms`].
+    pub period_ms: u16,
     /// What the crops of the training data were cut by.
     pub align: Align,
     /// From logit to log-likelihood ratio.
@@ -141,6 +143,7 @@ pub fn write_bundle(
         release: about.release,
         created: text("created", &now())?,
         kind: kind(config),
+        period_ms: about.period_ms,
         crop,
         graph: graph(net, config)?,
         calibration: about.calibration,
@@ -158,7 +161,7 @@ pub fn write_bundle(
     Ok(())
 }
 
-fn kind(config: &NetworkConfig) -> ModelKind {
+pub(super) fn kind(config: &NetworkConfig) -> ModelKind {
     match config.clip_frames() {
         Some(frames) => ModelKind::Clip {
             frames: frames as u16,

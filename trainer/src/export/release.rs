@@ -8,6 +8,7 @@ use unmask_shared::bundle::sha256_hex;
 use unmask_shared::evidence::TrackModel;
 use unmask_shared::verdict::VerdictConfig;
 
+use super::bundle::kind;
 use super::held_out::{Halves, replay, verdict_figures};
 use super::{
     About, CardText, Caution, FigureText, ProvenanceText, Quantised, VideoEvidence, calibrate,
@@ -18,6 +19,7 @@ use crate::dataset::{Record, common_align};
 use crate::evaluation::{Scores, Validation};
 use crate::network::NetworkConfig;
 use crate::train::RunFolder;
+use unmask_shared::manifest::{ModelKind, PERIOD_MS_MAX};
 
 /// What a release says of itself, and how it is calibrated.
 #[derive(Clone, Debug)]
@@ -34,8 +36,11 @@ pub struct Release {
     pub miss: f32,
     /// Error rates that thresholds keep to.
     pub caution: Caution,
+    /// Milliseconds between decisions on one face, 0 to 200; `None` for 200 for networks that
+    /// judge single frames, and 0 for others, which need every frame.
+    pub period_ms: Option<u16>,
     /// How much of a decision's evidence counts, above 0, at most 1; `None` for 0.1 for
-    /// frames and 0.5 for clips.
+    /// decisions on every frame and 0.5 for others.
     pub frame_weight: Option<f32>,
     /// What the data is.
     pub data_note: String,
@@ -52,6 +57,7 @@ impl Default for Release {
             false_alarm: VerdictConfig::default().false_alarm,
             miss: VerdictConfig::default().miss,
             caution: Caution::default(),
+            period_ms: None,
             frame_weight: None,
             data_note: "not stated".into(),
             terms_note: "not stated".into(),
@@ -89,7 +95,7 @@ impl Release {
         let [fitted_videos, videos] =
             halves.videos(&frozen, records, config, &calibration, device)?;
         let verdict = VerdictConfig {
-            tracks: self.tracks(&fitted_videos),
+            tracks: self.tracks(&fitted_videos, self.period_ms(&config.network)),
             ..self.verdict(&config.network)
         };
         let rates = replay(&videos, verdict)?;
@@ -98,6 +104,7 @@ impl Release {
         let about = About {
             name,
             release: self.release,
+            period_ms: self.period_ms(&config.network),
             align: common_align(records),
             calibration,
             operating_point,
@@ -119,8 +126,8 @@ impl Release {
     }
 
     /// How videos vary; none, with a warning, where there are too few people on video.
-    fn tracks(&self, videos: &[VideoEvidence]) -> Option<TrackModel> {
-        match fit_tracks(videos) {
+    fn tracks(&self, videos: &[VideoEvidence], period_ms: u16) -> Option<TrackModel> {
+        match fit_tracks(videos, period_ms) {
             Ok(model) => Some(model),
             Err(error) => {
                 tracing::warn!(
@@ -131,11 +138,20 @@ impl Release {
         }
     }
 
+    fn period_ms(&self, network: &NetworkConfig) -> u16 {
+        let usual = match kind(network) {
+            ModelKind::Frame => PERIOD_MS_MAX,
+            ModelKind::Stream | ModelKind::Clip { .. } => 0,
+        };
+        self.period_ms.unwrap_or(usual)
+    }
+
     /// A verdict takes at least two clips, or as many frames as usual.
     fn verdict(&self, network: &NetworkConfig) -> VerdictConfig {
         let usual = VerdictConfig::default();
         let (weight, least) = match network.clip_frames() {
             Some(_) => (0.5, 2),
+            None if self.period_ms(network) > 0 => (0.5, usual.frames_min),
             None => (0.1, usual.frames_min),
         };
         VerdictConfig {

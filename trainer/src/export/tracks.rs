@@ -7,10 +7,10 @@ use unmask_shared::evidence::TrackModel;
 
 /// Fewest people of a class whose spread says anything.
 pub const PEOPLE_MIN: usize = 6;
-/// Frames of the window in which a change of person shows.
-const WINDOW_FRAMES: u16 = 150;
-/// Most frames that count as one: those of a window.
-const CORRELATION_MAX: f64 = WINDOW_FRAMES as f64;
+/// The window in which a change of person shows, milliseconds.
+const WINDOW_MS: u16 = 6000;
+/// Between frames of most videos.
+const FRAME_MS: u16 = 40;
 /// Least spread between videos, nats: fewer people cannot show less.
 const SPREAD_MIN: f64 = 0.25;
 /// Effective frames below which the cap is not set: there is always something to gain from
@@ -70,12 +70,14 @@ impl VideoEvidence {
 /// Fits the model by moments (analysis of variance): frames within blocks, blocks within
 /// videos, videos within classes. Every person counts alike within a kind, every kind within
 /// its class. Spreads between videos are those to expect of the next one: wider by a share
-/// that falls with the number of people.
+/// that falls with the number of people. Frames are `period_ms` apart, 0 for every frame of a
+/// video.
 ///
 /// # Errors
 /// When there are fewer than `PEOPLE_MIN` people of a class, or manipulated videos do not
 /// score higher than genuine ones.
-pub fn fit_tracks(videos: &[VideoEvidence]) -> Result<TrackModel> {
+pub fn fit_tracks(videos: &[VideoEvidence], period_ms: u16) -> Result<TrackModel> {
+    let window = WINDOW_MS / period_ms.max(FRAME_MS);
     let videos: Vec<&VideoEvidence> = videos.iter().filter(|v| v.frames() > 0).collect();
     let of = |fake: bool| -> Vec<&VideoEvidence> {
         videos.iter().copied().filter(|v| v.fake == fake).collect()
@@ -89,7 +91,7 @@ pub fn fit_tracks(videos: &[VideoEvidence]) -> Result<TrackModel> {
             people.len()
         );
     }
-    let (frame_variance, correlation) = within(&videos);
+    let (frame_variance, correlation) = within(&videos, window.into());
     let effective = |video: &VideoEvidence| {
         // Blocks of one video are far apart, or long.
         let of_block = |block: &Vec<f32>| 1.0 + (block.len() as f64 - 1.0) / correlation;
@@ -116,13 +118,13 @@ pub fn fit_tracks(videos: &[VideoEvidence]) -> Result<TrackModel> {
         frame_spread: frame_variance.sqrt() as f32,
         correlation_frames: correlation as f32,
         effective_max: most as f32,
-        window_frames: WINDOW_FRAMES,
+        window_frames: window,
     })
 }
 
 /// Variance of a frame around its video's mean, and frames that say as much as one
-/// independent one.
-fn within(videos: &[&VideoEvidence]) -> (f64, f64) {
+/// independent one, at most `most`.
+fn within(videos: &[&VideoEvidence], most: f64) -> (f64, f64) {
     let (mut inside, mut inside_of) = (0.0, 0.0);
     let (mut blocks, mut blocks_of, mut length) = (0.0, 0.0, 0.0);
     for video in videos {
@@ -148,7 +150,7 @@ fn within(videos: &[&VideoEvidence]) -> (f64, f64) {
         0.0
     };
     if blocks_of <= 0.0 || length <= 1.0 {
-        return (inside, CORRELATION_MAX);
+        return (inside, most);
     }
     let of_mean = blocks / blocks_of;
     let frame = of_mean + inside * (1.0 - 1.0 / length);
@@ -158,7 +160,7 @@ fn within(videos: &[&VideoEvidence]) -> (f64, f64) {
     } else {
         1.0
     };
-    (frame, correlation.clamp(1.0, CORRELATION_MAX))
+    (frame, correlation.clamp(1.0, most))
 }
 
 struct Moments {
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn the_model_is_found_again() {
         for videos in [videos(400, 300, None), videos(600, 400, Some(4))] {
-            let model = fit_tracks(&videos).unwrap();
+            let model = fit_tracks(&videos, 0).unwrap();
             for (found, known, within) in [
                 (model.genuine_mean, -2.0, 0.12),
                 (model.genuine_spread, 0.6, 0.1),
@@ -280,18 +282,18 @@ mod tests {
             })
             .collect();
         videos.extend((0..50).map(|_| video(false, "0", 9.0)));
-        let model = fit_tracks(&videos).unwrap();
+        let model = fit_tracks(&videos, 0).unwrap();
         // Of ten people one has the mean of 51 videos, which is about 8.8.
         assert!((model.genuine_mean + 0.02).abs() < 0.05, "{model:?}");
     }
 
     #[test]
     fn too_few_people_and_scores_upside_down_are_refused() {
-        let few = fit_tracks(&videos(4, 60, None)).unwrap_err().to_string();
+        let few = fit_tracks(&videos(4, 60, None), 0).unwrap_err().to_string();
         assert!(few.contains("4 people"), "{few}");
         let mut turned = videos(20, 60, None);
         turned.iter_mut().for_each(|video| video.fake = !video.fake);
-        let error = fit_tracks(&turned).unwrap_err().to_string();
+        let error = fit_tracks(&turned, 0).unwrap_err().to_string();
         assert!(error.contains("train longer"), "{error}");
     }
 }

@@ -193,6 +193,7 @@ fn about(row: &Row, seed: u64, config: &RunConfig) -> Result<About> {
     Ok(About {
         name: format!("{}-seed-{seed}", row.name),
         release: 1,
+        period_ms: 0,
         align: Default::default(),
         calibration: Calibration::default(),
         operating_point: OperatingPoint {
