@@ -215,6 +215,11 @@ impl Person {
         (self.test.frames(), self.test.frames_skipped())
     }
 
+    /// Share of the looks that counted for the verdict, 0 to 1.
+    pub fn coverage(&self) -> f32 {
+        self.test.coverage()
+    }
+
     /// Evidence collected for the verdict, nats.
     pub fn llr(&self) -> f32 {
         self.test.llr()

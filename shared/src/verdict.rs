@@ -267,11 +267,11 @@ impl SequentialTest {
     pub fn push(&mut self, logit: f32, quality: &Quality) -> Verdict {
         if !logit.is_finite() {
             self.not_numbers = self.not_numbers.saturating_add(1);
-            return self.verdict;
+            return self.verdict();
         }
         if let Some(reason) = self.config.quality.check(quality) {
             self.skip(reason);
-            return self.verdict;
+            return self.verdict();
         }
         let llr = self.calibration.llr(logit);
         self.frames = self.frames.saturating_add(1);
@@ -286,7 +286,7 @@ impl SequentialTest {
         if self.frames >= u32::from(self.config.frames_min) {
             self.decide();
         }
-        self.verdict
+        self.verdict()
     }
 
     fn decide(&mut self) {
@@ -343,15 +343,25 @@ impl SequentialTest {
         self.verdict = Verdict::Undecided;
     }
 
-    /// What can be said now.
+    /// What can be said now. Genuine only of a face that was judged for at least half of the
+    /// time that it was there: what was not seen must not speak for it.
     pub fn verdict(&self) -> Verdict {
-        self.verdict
+        match self.verdict {
+            Verdict::Genuine if self.frames_skipped() > self.frames => Verdict::Undecided,
+            verdict => verdict,
+        }
+    }
+
+    /// Share of the frames that were judged, 0 to 1; 0 without a frame.
+    pub fn coverage(&self) -> f32 {
+        let all = self.frames.saturating_add(self.frames_skipped());
+        self.frames as f32 / all.max(1) as f32
     }
 
     /// Why there is no verdict; `None` where there is one. The most frequent
     /// reason to skip frames, where more were skipped than used.
     pub fn reason(&self) -> Option<Reason> {
-        if self.verdict != Verdict::Undecided {
+        if self.verdict() != Verdict::Undecided {
             return None;
         }
         let skipped: u64 = self.skipped.iter().map(|count| u64::from(*count)).sum();
@@ -416,6 +426,30 @@ mod tests {
     fn test() -> SequentialTest {
         let calibration = Calibration::default();
         SequentialTest::new(VerdictConfig::default(), calibration).expect("defaults are valid")
+    }
+
+    /// Frames that were too dark, among others that were judged, before or after them.
+    #[test]
+    fn what_was_not_seen_does_not_speak_for_genuine() {
+        let dark = Quality {
+            luma: 0.01,
+            ..SHARP
+        };
+        let told = |clear: u32, unclear: u32, logit: f32| {
+            let mut test = test();
+            for at in 0..clear + unclear {
+                let quality = if at < clear { SHARP } else { dark };
+                test.push(logit, &quality);
+            }
+            (test.verdict(), test.reason(), test.coverage())
+        };
+        assert_eq!(told(300, 300, -3.0), (Verdict::Genuine, None, 0.5));
+        let (verdict, reason, coverage) = told(300, 301, -3.0);
+        assert_eq!(verdict, Verdict::Undecided);
+        assert_eq!(reason, Some(Reason::Dark));
+        assert!(coverage < 0.5 && coverage > 0.49, "{coverage}");
+        // It takes nothing away from the other verdict.
+        assert_eq!(told(300, 600, 3.0).0, Verdict::Manipulated);
     }
 
     #[test]

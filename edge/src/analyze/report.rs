@@ -9,8 +9,8 @@ use unmask_shared::verdict::{Reason, Verdict};
 use crate::person::Person;
 use crate::source::MediaKind;
 
-/// Tracks with fewer judged frames do not speak for a video that has longer ones.
-const FRAMES_MIN: u32 = 5;
+/// Tracks over fewer frames do not speak for a video that has longer ones.
+const FRAMES_MIN: u64 = 5;
 
 /// The report on one path: one JSON object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -53,8 +53,8 @@ pub struct MediaReport {
     /// (manipulated); `None` without a face.
     #[serde(serialize_with = "rounded_option")]
     pub score: Option<f32>,
-    /// Manipulated if any counted track is; undecided if the evidence on one is
-    /// inconclusive or none could be judged; else genuine.
+    /// Manipulated if any counted track is; genuine if all are, birds and patterns aside;
+    /// else undecided.
     pub verdict: Verdict,
     /// Why there is no verdict.
     pub reason: Option<Reason>,
@@ -76,6 +76,9 @@ pub struct TrackReport {
     pub last_frame: u64,
     /// Frames that were judged.
     pub frames: u32,
+    /// Share of them that were good enough to count, 0 to 1.
+    #[serde(serialize_with = "rounded")]
+    pub coverage: f32,
     /// Calibrated score, 0 (genuine) to 1 (manipulated).
     #[serde(serialize_with = "rounded_option")]
     pub score: Option<f32>,
@@ -104,12 +107,18 @@ impl TrackReport {
             first_frame: person.first_frame,
             last_frame: person.last_frame,
             frames: person.frames,
+            coverage: person.coverage(),
             score: person.score(),
             face_px: person.bbox.width,
             logits: None,
             verdict,
             reason,
         }
+    }
+
+    /// Frames from the first to the last.
+    fn span(&self) -> u64 {
+        self.last_frame.saturating_sub(self.first_frame) + 1
     }
 }
 
@@ -123,11 +132,11 @@ impl MediaReport {
         faces: usize,
         tracks: Vec<TrackReport>,
     ) -> Self {
-        let longest = tracks.iter().map(|t| t.frames).max().unwrap_or(0);
+        let longest = tracks.iter().map(TrackReport::span).max().unwrap_or(0);
         let counted = || {
             tracks
                 .iter()
-                .filter(|t| t.frames >= FRAMES_MIN.min(longest))
+                .filter(|track| track.span() >= FRAMES_MIN.min(longest))
         };
         let score = counted().filter_map(|t| t.score).reduce(f32::max);
         let (verdict, reason, decided_by) = sum_up(counted());
@@ -147,36 +156,37 @@ impl MediaReport {
 }
 
 /// Verdict, reason for none, and the face that it rests on: the one of the highest score among
-/// the manipulated, else of those whose evidence is inconclusive, else of the genuine, else the
-/// longest seen. Faces that are too small, blurred or short to be judged say nothing about a
-/// file in which another face could be judged.
+/// the manipulated, else the one watched longest among the undecided, those whose evidence is
+/// inconclusive first, else the highest score among the genuine. A face that could not be
+/// judged may be a fake, so that the others do not speak for the file; what is no face says
+/// nothing where there are faces.
 fn sum_up<'a>(
     tracks: impl Iterator<Item = &'a TrackReport> + Clone,
 ) -> (Verdict, Option<Reason>, Option<u32>) {
     let reason = |track: &TrackReport| track.reason.unwrap_or(Reason::Inconclusive);
-    let highest = |verdict: Verdict| {
-        let is_meant = move |track: &&TrackReport| {
-            let is_judged = verdict != Verdict::Undecided || reason(track) == Reason::Inconclusive;
-            track.verdict == verdict && is_judged
-        };
-        let score = |track: &TrackReport| track.score.unwrap_or(-1.0);
-        // The first of equals.
-        let higher = |a: &'a TrackReport, b| if score(b) > score(a) { b } else { a };
-        tracks.clone().filter(is_meant).reduce(higher)
+    let weight = |track: &TrackReport| match track.verdict {
+        Verdict::Manipulated => 4,
+        Verdict::Undecided if reason(track) == Reason::Inconclusive => 3,
+        Verdict::Undecided if reason(track) == Reason::NotAFace => 0,
+        Verdict::Undecided => 2,
+        Verdict::Genuine => 1,
     };
-    for verdict in [Verdict::Manipulated, Verdict::Undecided, Verdict::Genuine] {
-        if let Some(track) = highest(verdict) {
-            let why = (verdict == Verdict::Undecided).then_some(Reason::Inconclusive);
-            return (verdict, why, Some(track.id));
+    let strength = |track: &TrackReport| match track.verdict {
+        Verdict::Undecided if reason(track) != Reason::Inconclusive => track.frames as f32,
+        _ => track.score.unwrap_or(-1.0),
+    };
+    // The first of equals.
+    let stronger = |a: &'a TrackReport, b: &'a TrackReport| {
+        let further = (weight(b), strength(b)) > (weight(a), strength(a));
+        if further { b } else { a }
+    };
+    match tracks.reduce(stronger) {
+        None => (Verdict::Undecided, Some(Reason::NoFace), None),
+        Some(track) => {
+            let why = (track.verdict == Verdict::Undecided).then(|| reason(track));
+            (track.verdict, why, Some(track.id))
         }
     }
-    let longer = |a: &'a TrackReport, b: &'a TrackReport| if b.frames > a.frames { b } else { a };
-    let longest = tracks.reduce(longer);
-    (
-        Verdict::Undecided,
-        Some(longest.map_or(Reason::NoFace, reason)),
-        longest.map(|track| track.id),
-    )
 }
 
 fn kind_name<S: Serializer>(kind: &MediaKind, serializer: S) -> Result<S::Ok, S::Error> {
@@ -188,6 +198,10 @@ fn kind_name<S: Serializer>(kind: &MediaKind, serializer: S) -> Result<S::Ok, S:
 
 fn whole_pixels<S: Serializer>(width: &f32, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u32(width.round().max(0.0) as u32)
+}
+
+fn rounded<S: Serializer>(share: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+    rounded_option(&Some(*share), serializer)
 }
 
 fn rounded_option<S: Serializer>(score: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -204,8 +218,9 @@ mod tests {
         TrackReport {
             id: 1,
             first_frame: 0,
-            last_frame: 9,
+            last_frame: u64::from(frames) - 1,
             frames,
+            coverage: 0.987_654,
             score: Some(score),
             face_px: 119.7,
             logits: None,
@@ -252,13 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn faces_that_cannot_be_judged_leave_the_verdict_to_the_others() {
+    fn a_face_that_could_not_be_judged_keeps_others_from_speaking_for_the_file() {
         let small = track(90, 0.5, Verdict::Undecided, Some(Reason::TooSmall));
         let genuine = track(50, 0.1, Verdict::Genuine, None);
+        let done = report(vec![small.clone(), genuine.clone()]);
         assert_eq!(
-            report(vec![small.clone(), genuine.clone()]).verdict,
+            (done.verdict, done.reason),
+            (Verdict::Undecided, Some(Reason::TooSmall))
+        );
+        let bird = track(90, 0.5, Verdict::Undecided, Some(Reason::NotAFace));
+        assert_eq!(
+            report(vec![bird.clone(), genuine.clone()]).verdict,
             Verdict::Genuine
         );
+        assert_eq!(report(vec![bird]).reason, Some(Reason::NotAFace));
         let doubtful = track(90, 0.5, Verdict::Undecided, Some(Reason::Inconclusive));
         let done = report(vec![small.clone(), genuine, doubtful]);
         assert_eq!(
@@ -291,7 +313,8 @@ mod tests {
         ];
         assert_eq!(faces(&group), Some(4));
         assert_eq!(faces(&[group[0], small, doubtful]), Some(3));
-        assert_eq!(faces(&[small, group[0], (genuine, None, 0.3, 9)]), Some(3));
+        assert_eq!(faces(&[small, group[0], (genuine, None, 0.3, 9)]), Some(1));
+        assert_eq!(faces(&[group[0], (genuine, None, 0.3, 9)]), Some(2));
         assert_eq!(
             faces(&[(undecided, Some(Reason::Blurred), 0.2, 30), small]),
             Some(2)
@@ -304,7 +327,7 @@ mod tests {
         let json = serde_json::to_string(&done).unwrap();
         assert_eq!(
             json,
-            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"decided_by":1,"tracks":[{"id":1,"first_frame":0,"last_frame":9,"frames":90,"score":0.1235,"face_px":120,"verdict":"genuine"}]}"#
+            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"decided_by":1,"tracks":[{"id":1,"first_frame":0,"last_frame":89,"frames":90,"coverage":0.9877,"score":0.1235,"face_px":120,"verdict":"genuine"}]}"#
         );
         let nobody = serde_json::to_value(PathReport::Done(report(vec![]))).unwrap();
         assert_eq!(nobody["score"], serde_json::Value::Null);
