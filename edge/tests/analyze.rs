@@ -63,6 +63,7 @@ fn one_object_per_path_in_order_with_exactly_the_documented_fields() {
         );
         assert_eq!(line["faces"], line["tracks"].as_array().unwrap().len());
         let wanted = [
+            "coverage",
             "face_px",
             "first_frame",
             "frames",
