@@ -156,7 +156,7 @@ pub fn replay(videos: &[VideoEvidence], rules: VerdictConfig) -> Result<[Verdict
         pitch_deg: 0.0,
     };
     let mut rates = [VerdictRates::default(); 2];
-    let mut people: [std::collections::BTreeSet<&str>; 2] = Default::default();
+    let mut people: [BTreeSet<&str>; 2] = Default::default();
     for video in videos {
         let mut test = SequentialTest::new(rules, as_it_is)?;
         for llr in video.blocks.iter().flatten() {
