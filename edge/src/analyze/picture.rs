@@ -85,6 +85,7 @@ impl PictureJudge {
             first_frame: 0,
             last_frame: 0,
             frames: 1,
+            coverage: if unfit.is_none() { 1.0 } else { 0.0 },
             score: (score.is_finite() && reason != Some(Reason::NotAFace)).then_some(score),
             face_px: face.bbox.width,
             logits: self

@@ -23,6 +23,7 @@ pub fn manifest() -> Manifest {
         release: 3,
         created: text("2026-01-02T03:04:05Z"),
         kind: ModelKind::Stream,
+        period_ms: 0,
         crop: CropSpec::default(),
         graph: GraphSpec {
             file: text(MODEL_FILE),
