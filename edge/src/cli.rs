@@ -43,6 +43,7 @@ Exit codes:
   1  a manipulated face was found; for log: the log is not intact;
      for doctor: something must be put right
   2  something could not be read or done
+  3  a manipulated face was found, and something else could not be read
 
 Videos are read by the ffmpeg command (Debian, Ubuntu: apt-get install ffmpeg).
 NO_COLOR=1 turns colours off. RUST_LOG=debug tells more.";

@@ -211,3 +211,25 @@ fn a_folder_is_walked_in_order() {
         .collect();
     assert_eq!(paths, ["media/a.png", "media/b/z.png", "media/c.png"]);
 }
+
+#[test]
+fn a_still_in_a_format_that_ffmpeg_reads_is_judged_as_a_picture() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    save(&person(3, 1)[0], &folder.path().join("a.png"));
+    let made = std::process::Command::new("ffmpeg")
+        .current_dir(folder.path())
+        .args(["-loglevel", "error", "-i", "a.png", "b.tiff"])
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", "."]);
+    let lines = ran.lines();
+    assert_eq!(lines.len(), 2, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(lines[1]["kind"], "image");
+    for key in ["score", "verdict", "reason", "faces"] {
+        assert_eq!(lines[0][key], lines[1][key], "{key}");
+    }
+}
