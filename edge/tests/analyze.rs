@@ -214,7 +214,7 @@ fn a_folder_is_walked_in_order() {
 
 #[test]
 fn a_still_in_a_format_that_ffmpeg_reads_is_judged_as_a_picture() {
-    if !have_ffmpeg() {
+    if !have_ffmpeg("a_still_in_a_format_that_ffmpeg_reads") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
