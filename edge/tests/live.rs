@@ -109,10 +109,17 @@ fn the_command_and_all_it_started_end_with_the_program() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     for name in ["pid", "child"] {
         let pid = std::fs::read_to_string(folder.path().join(name)).unwrap();
-        let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        // Somebody else may have to collect it, but it is dead.
-        let dead = state.map_or(true, |state| state.contains(") Z "));
-        assert!(dead, "{name} {pid} still runs");
+        // Somebody else may have to collect it, but it is dead, or will be as soon as the system
+        // finds the time.
+        let dead = || {
+            let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            state.map_or(true, |state| state.contains(") Z "))
+        };
+        let start = std::time::Instant::now();
+        while !dead() && start.elapsed() < std::time::Duration::from_secs(5) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert!(dead(), "{name} {pid} still runs");
     }
 }
 
