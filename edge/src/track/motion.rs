@@ -19,6 +19,9 @@ const SURPRISE_MIN: f32 = 0.015;
 const FADE_FAST: f32 = 0.35;
 /// ... by this part of its width.
 const SURPRISE_MAX: f32 = 0.08;
+/// Frames that come closer together than this, seconds, do not tell the speed: those of a
+/// command come in bursts, and a difference of a pixel would be a leap in the next pause.
+const SECONDS_MIN: f32 = 1.0 / 60.0;
 /// Time in which a face that is not seen loses all but 1/e of its speed, seconds.
 const COAST_S: f32 = 1.0;
 
@@ -70,7 +73,7 @@ impl Motion {
         let surprise = (shift(&miss).0.hypot(shift(&miss).1)).max(miss[WIDTH].abs()) / width;
         let (alpha, beta) = gains(surprise, self.detections);
         self.detections = self.detections.saturating_add(1);
-        let per_second = beta / seconds.max(1e-3);
+        let per_second = beta / seconds.max(SECONDS_MIN);
         for ((place, speed), miss) in self.place.iter_mut().zip(&mut self.speed).zip(miss) {
             *place += alpha * miss;
             *speed += per_second * miss;

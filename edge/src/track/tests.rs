@@ -382,3 +382,19 @@ fn numbers_that_are_none_do_no_harm() {
     let good = tracker.tracks().iter().filter(|t| t.bbox.is_finite());
     assert_eq!(good.filter(|track| track.hits > 10).count(), 1);
 }
+
+/// Frames of a command come in bursts: many within a millisecond, then none for a while.
+#[test]
+fn frames_in_bursts_keep_their_face() {
+    let mut tracker = tracker();
+    let mut noise = Noise(5);
+    for frame in 0..120 {
+        tracker.advance(if frame % 8 == 0 { 0.4 } else { 2e-4 });
+        let seen = noise.blur(face(300.0 + frame as f32, 200.0, 100.0), 0.01);
+        tracker.correct(&[seen]);
+        assert_eq!(tracker.tracks().len(), 1, "frame {frame}");
+        let truth = face(300.0 + frame as f32, 200.0, 100.0).bbox;
+        let overlap = tracker.tracks()[0].bbox.iou(&truth);
+        assert!(overlap > 0.8, "frame {frame}: {overlap}");
+    }
+}
