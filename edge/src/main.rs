@@ -20,7 +20,7 @@ use unmask_arena::Arena;
 use unmask_edge::cli::{Cli, execute};
 use unmask_edge::report::ExitStatus;
 
-/// What decoding a picture and finding faces takes for every frame does not reach the system.
+/// What decoding a picture takes for every frame does not reach the system.
 #[global_allocator]
 static ALLOCATOR: Arena<System> = Arena::new(System);
 

@@ -76,7 +76,7 @@ pub struct FinderConfig {
 impl Default for FinderConfig {
     fn default() -> Self {
         Self {
-            min_face_px: 60,
+            min_face_px: 40,
             longest_side_px: 320,
             score_min: 0.6,
         }
