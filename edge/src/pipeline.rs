@@ -320,6 +320,7 @@ impl Pipeline {
         let to_crop = self.manifest.crop.of_face(&person.landmarks);
         let to_crop = to_crop.ok_or(ImageError::Transform)?;
         watch.time(Stage::Crop, || crop_planar(&view, &to_crop, side, crop))?;
+        person.waited_s = 0.0;
         let start = Instant::now();
         if person.look(crop)? {
             watch.note(Stage::Network, start.elapsed().as_secs_f32() * 1e3);

@@ -101,7 +101,18 @@ fn picture(shot: u64, light: u8) -> Vec<u8> {
 }
 
 /// Plays a stream of `frames` frames at `rate` a second: who left, and when faces were looked for.
+/// Everybody is judged in every frame.
 fn play(
+    frames: u64,
+    rate: u64,
+    shot: impl Fn(u64) -> (u64, u8),
+    faces: impl Fn(u64) -> Vec<Face> + 'static,
+) -> (Vec<Left>, Vec<u64>) {
+    play_at_period(0, frames, rate, shot, faces)
+}
+
+fn play_at_period(
+    period_ms: u16,
     frames: u64,
     rate: u64,
     shot: impl Fn(u64) -> (u64, u8),
@@ -112,7 +123,8 @@ fn play(
         faces,
         asked: Rc::clone(&asked),
     };
-    let manifest = builtin().unwrap().manifest;
+    let mut manifest = builtin().unwrap().manifest;
+    manifest.period_ms = period_ms;
     let config = PipelineConfig::default();
     let mut pipeline =
         Pipeline::with_parts(Box::new(Prosecutor), Box::new(script), manifest, config);
@@ -225,4 +237,23 @@ fn what_is_not_a_face_has_no_verdict_and_no_score() {
     // A portrait is a face, though it never moves.
     let (people, _) = play(60, 25, still, |_| vec![face(100.0, 0.95)]);
     assert_eq!(people[0].verdict, Verdict::Manipulated);
+}
+
+#[test]
+fn everybody_is_judged_once_a_period_and_told_of_at_once() {
+    let still = |_| (0, 0);
+    let three = |frame| {
+        let sway = 4.0 * (0.2 * frame as f32).sin();
+        [0.0, 100.0, 200.0].map(|x| face(x + sway, 0.95)).to_vec()
+    };
+    for rate in [10, 25, 30] {
+        let (people, _) = play_at_period(200, 10 * rate, rate, still, three);
+        assert_eq!(people.len(), 3, "{rate}");
+        for person in people {
+            // In view for ten seconds, to the last frame.
+            assert_eq!(person.span.1, 10 * rate - 1);
+            assert!((48..=52).contains(&person.frames), "{rate}: {person:?}");
+            assert_eq!(person.verdict, Verdict::Manipulated);
+        }
+    }
 }
