@@ -43,6 +43,7 @@ Exit codes:
   1  a manipulated face was found; for log: the log is not intact;
      for doctor: something must be put right
   2  something could not be read or done
+  3  a manipulated face was found, and something else could not be read
 
 Videos are read by the ffmpeg command (Debian, Ubuntu: apt-get install ffmpeg).
 NO_COLOR=1 turns colours off. RUST_LOG=debug tells more.";
@@ -120,7 +121,8 @@ pub struct AnalyzeArgs {
     /// text for people, jsonl for one JSON object per file
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Look for faces in every so many frames of a video
+    /// Look for faces in every so many frames of a video, in the mean: nobody can foresee in
+    /// which; 1 for all
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub every: u32,
     /// Tell the network's raw score of every decision, too (jsonl)

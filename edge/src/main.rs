@@ -7,7 +7,7 @@
 )]
 
 use std::alloc::System;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use unmask_arena::Arena;
 use unmask_edge::cli::{Cli, execute};
 use unmask_edge::report::ExitStatus;
+use unmask_edge::report::style::printable;
 
 /// What decoding a picture takes for every frame does not reach the system.
 #[global_allocator]
@@ -26,7 +27,11 @@ static ALLOCATOR: Arena<System> = Arena::new(System);
 
 fn main() -> ExitCode {
     registry()
-        .with(layer().with_writer(std::io::stderr))
+        .with(
+            layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal()),
+        )
         .with(log_filter())
         .init();
     let cli = Cli::parse();
@@ -41,7 +46,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // What was found before the error is still worth reading.
             let _ = out.flush();
-            eprintln!("unmask-edge: {error}");
+            let text = error.to_string();
+            let lines: Vec<String> = text.lines().map(printable).collect();
+            eprintln!("unmask-edge: {}", lines.join("\n"));
             ExitCode::from(ExitStatus::Error.code())
         }
     }

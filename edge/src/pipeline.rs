@@ -10,6 +10,7 @@ use unmask_shared::geometry::CropSpec;
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
 use unmask_shared::sample::{ImageError, crop_planar};
+use unmask_shared::synthetic::Random;
 use unmask_shared::verdict::{VerdictConfig, VerdictError};
 
 use crate::cadence::Cadence;
@@ -26,6 +27,8 @@ use crate::track::{Track, Tracker, TrackerConfig};
 pub struct PipelineConfig {
     /// Faces are looked for in every so many frames, at least 1, and after a cut.
     pub detect_every: u32,
+    /// When exactly.
+    pub rhythm: Rhythm,
     /// How they are looked for.
     pub search: SearchConfig,
     /// How they are followed.
@@ -36,14 +39,44 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             detect_every: 5,
+            rhythm: Rhythm::Fixed,
             search: SearchConfig::default(),
             tracker: TrackerConfig::default(),
         }
     }
 }
 
+/// When faces are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rhythm {
+    /// In each n-th frame, which whoever makes the video can meet: blank just those, and nobody
+    /// is seen.
+    Fixed,
+    /// In each n-th frame in the mean, after 1 to 2n - 1 frames as a seed has it.
+    Drawn(u64),
+}
+
+impl Rhythm {
+    /// With a seed of the system's generator, that nobody can foresee.
+    pub fn unpredictable() -> Self {
+        let mut seed = [0; 8];
+        match getrandom::fill(&mut seed) {
+            Ok(()) => Self::Drawn(u64::from_ne_bytes(seed)),
+            // Predictable to whoever knows the second is better than not to look.
+            Err(_) => Self::Drawn(
+                std::time::UNIX_EPOCH
+                    .elapsed()
+                    .map_or(0, |time| time.as_secs()),
+            ),
+        }
+    }
+}
+
 /// Time between frames that do not tell it, seconds.
 const UNTIMED_S: f32 = 0.04;
+
+/// Name of the stream of random numbers that says when to search.
+const SEARCHES: u64 = 0x5ea6;
 
 /// Why a frame could not be judged.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +110,9 @@ pub struct Pipeline {
     people: Vec<Person>,
     next_id: u32,
     frames_since_search: u32,
+    /// Frames from the last search to the next.
+    gap: u32,
+    random: Option<Random>,
     size: (usize, usize),
     /// Time stamp of the last frame.
     time_us: Option<u64>,
@@ -126,6 +162,11 @@ impl Pipeline {
             people: Vec::with_capacity(config.tracker.tracks_max),
             next_id: 1,
             frames_since_search: u32::MAX,
+            gap: config.detect_every,
+            random: match config.rhythm {
+                Rhythm::Fixed => None,
+                Rhythm::Drawn(seed) => Some(Random::new(seed, SEARCHES)),
+            },
             size: (0, 0),
             time_us: None,
             crop: vec![0.0; 3 * side * side],
@@ -153,8 +194,11 @@ impl Pipeline {
             // It may turn out to be a cut: then it was somebody else.
             return self.meet_and_part(frame.index, on_event);
         }
-        if self.frames_since_search >= self.config.detect_every {
+        if self.frames_since_search >= self.gap {
             self.frames_since_search = 0;
+            if let Some(random) = &mut self.random {
+                self.gap = 1 + random.below(2 * self.config.detect_every as usize - 1) as u32;
+            }
             let (search, faces) = (&mut self.search, &mut self.faces);
             self.stopwatch
                 .time(Stage::Detect, || search.detect(frame, faces))?;

@@ -135,10 +135,11 @@ fn every_frame_of_a_video_is_read_and_a_second_look_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     encode(&two_people(1, 70, 60), &folder.path().join("two.mp4"), &[]);
     encode(&person(4, 33), &folder.path().join("one.mkv"), &[]);
+    // Searches of every frame alone are the same each time.
     let ran = unmask_in(
         folder.path(),
         &[
-            "analyze", "--format", "jsonl", "two.mp4", "one.mkv", "two.mp4",
+            "analyze", "--every", "1", "--format", "jsonl", "two.mp4", "one.mkv", "two.mp4",
         ],
     );
     assert_ne!(ran.code, 2, "{}{}", ran.stdout, ran.stderr);
@@ -210,4 +211,26 @@ fn a_folder_is_walked_in_order() {
         .map(|l| l["path"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(paths, ["media/a.png", "media/b/z.png", "media/c.png"]);
+}
+
+#[test]
+fn a_still_in_a_format_that_ffmpeg_reads_is_judged_as_a_picture() {
+    if !have_ffmpeg("a_still_in_a_format_that_ffmpeg_reads") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    save(&person(3, 1)[0], &folder.path().join("a.png"));
+    let made = std::process::Command::new("ffmpeg")
+        .current_dir(folder.path())
+        .args(["-loglevel", "error", "-i", "a.png", "b.tiff"])
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", "."]);
+    let lines = ran.lines();
+    assert_eq!(lines.len(), 2, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(lines[1]["kind"], "image");
+    for key in ["score", "verdict", "reason", "faces"] {
+        assert_eq!(lines[0][key], lines[1][key], "{key}");
+    }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use unmask_edge::builtin::builtin;
 use unmask_edge::network::{Judge, Network};
 use unmask_edge::person::Person;
-use unmask_edge::pipeline::{Pipeline, PipelineConfig};
+use unmask_edge::pipeline::{Pipeline, PipelineConfig, Rhythm};
 use unmask_edge::search::FaceDetector;
 use unmask_edge::source::Frame;
 use unmask_shared::engine::{EngineError, Step};
@@ -118,6 +118,24 @@ fn play_at_period(
     shot: impl Fn(u64) -> (u64, u8),
     faces: impl Fn(u64) -> Vec<Face> + 'static,
 ) -> (Vec<Left>, Vec<u64>) {
+    play_with(
+        period_ms,
+        PipelineConfig::default(),
+        frames,
+        rate,
+        shot,
+        faces,
+    )
+}
+
+fn play_with(
+    period_ms: u16,
+    config: PipelineConfig,
+    frames: u64,
+    rate: u64,
+    shot: impl Fn(u64) -> (u64, u8),
+    faces: impl Fn(u64) -> Vec<Face> + 'static,
+) -> (Vec<Left>, Vec<u64>) {
     let asked = Rc::default();
     let script = Script {
         faces,
@@ -125,7 +143,6 @@ fn play_at_period(
     };
     let mut manifest = builtin().unwrap().manifest;
     manifest.period_ms = period_ms;
-    let config = PipelineConfig::default();
     let mut pipeline =
         Pipeline::with_parts(Box::new(Prosecutor), Box::new(script), manifest, config);
     let mut people = Vec::new();
@@ -255,5 +272,41 @@ fn everybody_is_judged_once_a_period_and_told_of_at_once() {
             assert!((48..=52).contains(&person.frames), "{rate}: {person:?}");
             assert_eq!(person.verdict, Verdict::Manipulated);
         }
+    }
+}
+
+/// Whoever blanks each fifth frame, in which a fixed rhythm would look, hides nobody.
+#[test]
+fn a_rhythm_that_is_drawn_cannot_be_met() {
+    let still = |_| (0, 0);
+    let hidden = |frame: u64| match frame.is_multiple_of(5) {
+        true => Vec::new(),
+        false => swaying(frame, 0.95),
+    };
+    let (nobody, asked) = play(200, 25, still, hidden);
+    assert_eq!(nobody, []);
+    assert_eq!(asked.len(), 40);
+    for seed in 0..20 {
+        let config = PipelineConfig {
+            rhythm: Rhythm::Drawn(seed),
+            ..PipelineConfig::default()
+        };
+        let (people, asked) = play_with(0, config, 200, 25, still, hidden);
+        assert!((25..=60).contains(&asked.len()), "{seed}: {}", asked.len());
+        let gaps = asked.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(
+            gaps.clone().all(|gap| (1..=9).contains(&gap)),
+            "{seed}: {asked:?}"
+        );
+        assert!(gaps.max() > Some(5), "{seed}: {asked:?}");
+        assert!(!people.is_empty(), "{seed}");
+        assert!(
+            people
+                .iter()
+                .all(|person| person.verdict == Verdict::Manipulated),
+            "{seed}: {people:?}"
+        );
+        let seen: u32 = people.iter().map(|person| person.frames).sum();
+        assert!(seen > 120, "{seed}: {seen} of 160 frames");
     }
 }

@@ -20,6 +20,8 @@ fn watch(source: &mut dyn WatchedSource, frames_max: u64) -> String {
     let config = ServiceConfig {
         format: EventFormat::Jsonl,
         max_frames: Some(frames_max),
+        // Searches of every frame alone are the same each time.
+        every: 1,
         ..ServiceConfig::default()
     };
     let clock = Arc::new(SystemClock::default());

@@ -5,7 +5,7 @@ use unmask_shared::face::{FinderChoice, FinderConfig};
 use unmask_shared::manifest::Manifest;
 
 use crate::error::EdgeError;
-use crate::pipeline::{Pipeline, PipelineConfig};
+use crate::pipeline::{Pipeline, PipelineConfig, Rhythm};
 use crate::search::{FaceSearch, Fine, SearchConfig};
 use crate::source::Frame;
 
@@ -56,6 +56,7 @@ impl Analyzer {
         };
         let config = PipelineConfig {
             detect_every: every,
+            rhythm: Rhythm::unpredictable(),
             search: in_videos,
             ..PipelineConfig::default()
         };

@@ -16,7 +16,7 @@ use unmask_shared::verdict::Verdict;
 
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
-use crate::source::{MediaKind, SourceError, list_media, sniff};
+use crate::source::{MediaKind, SourceError, list_open_media, sniff};
 
 pub use media::Analyzer;
 pub use report::{MediaReport, PathReport, TrackReport};
@@ -73,7 +73,7 @@ pub fn analyze(
                 Ok(file) => report_on(&mut analyzer, &file)?,
                 Err((path, error)) => PathReport::failed(&path, &error),
             };
-            worst = worst.max(status_of(&report));
+            worst = worst.and(status_of(&report));
             match options.format {
                 Format::Text => text.write(&report, out)?,
                 Format::Jsonl => {
@@ -95,7 +95,9 @@ type FileOrError = Result<PathBuf, (PathBuf, SourceError)>;
 /// The path itself, or the media below it if it is a folder.
 fn files_of(path: &Path) -> Result<Vec<FileOrError>, SourceError> {
     if path.is_dir() {
-        return Ok(list_media(path)?.into_iter().map(Ok).collect());
+        let found = list_open_media(path)?;
+        let files = found.files.into_iter().map(Ok);
+        return Ok(files.chain(found.closed.into_iter().map(Err)).collect());
     }
     Ok(vec![Ok(path.to_path_buf())])
 }

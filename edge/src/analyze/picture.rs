@@ -22,6 +22,11 @@ impl Analyzer {
     /// Reads a picture and judges each face in it.
     pub fn picture(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
         read_picture(path, &mut self.frame)?;
+        self.still(path)
+    }
+
+    /// Judges each face of the frame that was read last, as a picture.
+    pub(super) fn still(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
         let tracks = self.judge.faces(&self.frame)?;
         Ok(MediaReport::new(
             path,

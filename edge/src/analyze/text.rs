@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use unmask_shared::verdict::Verdict;
 
-use crate::report::style::{Style, frames_text, reason_text, verdict_word};
+use crate::report::style::{Style, frames_text, printable, reason_text, verdict_word};
 use crate::source::MediaKind;
 
 use super::{MediaReport, PathReport, TrackReport};
@@ -25,7 +25,9 @@ impl TextReport {
             PathReport::Failed { path, error } => {
                 self.counts[3] += 1;
                 let word = self.style.red("ERROR      ");
-                if error.contains(path.as_str()) {
+                let names_it = error.contains(path.as_str());
+                let (path, error) = (printable(path), printable(error));
+                if names_it {
                     return writeln!(out, "{word}  {error}");
                 }
                 writeln!(out, "{word}  {path}: {error}")
@@ -39,7 +41,12 @@ impl TextReport {
 
     fn write_done(&self, done: &MediaReport, out: &mut dyn Write) -> io::Result<()> {
         let word = verdict_word(&self.style, done.verdict);
-        write!(out, "{word}  {}  {}", score_text(done.score), done.path)?;
+        write!(
+            out,
+            "{word}  {}  {}",
+            score_text(done.score),
+            printable(&done.path)
+        )?;
         match done.kind {
             MediaKind::Image => write!(out, "  picture")?,
             MediaKind::Video => write!(out, "  {}", frames_text(done.frames))?,

@@ -18,7 +18,7 @@ const TRACKS_MAX: usize = 1024;
 const LOGITS_MAX: usize = 108_000;
 
 impl Analyzer {
-    /// Reads a video to its end and judges each face in it.
+    /// Reads a video to its end and judges each face in it; one of a single frame as a picture.
     pub fn video(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
         let mut source = FfmpegSource::open(path)?;
         let mut found = Found {
@@ -32,6 +32,10 @@ impl Analyzer {
             .finish(&mut |kind, person| found.note(kind, person));
         let frames = read?;
         ended?;
+        if frames == 1 {
+            // A picture in a format of videos: it gets no second frame to be surer by.
+            return self.still(path);
+        }
         found.tracks.sort_by_key(|track| track.id);
         Ok(MediaReport::new(
             path,

@@ -17,6 +17,7 @@ use super::storage::{FolderStorage, Storage};
 use super::verify::{Report, VerifyOptions, newest, verify};
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
+use crate::report::style::printable;
 
 /// What to do with a log.
 #[derive(Debug, Subcommand)]
@@ -206,8 +207,7 @@ fn review_line(review: &Review) -> String {
     let (number, decision) = (review.sequence, review.decision);
     let quote = if review.note.is_empty() { "" } else { ": " };
     let about = review.entry;
-    // A note is outside text: it must not steer a terminal.
-    let note: String = review.note.chars().filter(|c| !c.is_control()).collect();
+    let note = printable(&review.note);
     format!("{number:>8}  {time:<27}  entry {about} {decision:?}{quote}{note}")
 }
 
@@ -220,7 +220,9 @@ fn line(number: u64, event: &Event) -> String {
         .map_or("-".into(), |score| format!("{score:.2}"));
     format!(
         "{number:>8}  {time:<27}  {}  track {}  frame {}  {kind:?}: {verdict} {score}",
-        event.source, event.track, event.frame
+        printable(&event.source),
+        event.track,
+        event.frame
     )
 }
 

@@ -3,6 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use super::style::printable;
+
 const FIRST_AFTER: Duration = Duration::from_millis(700);
 const THEN_EVERY: Duration = Duration::from_millis(200);
 
@@ -39,7 +41,7 @@ impl StatusLine {
         }
         self.next = now + THEN_EVERY;
         self.shown = true;
-        let line: String = text().chars().take(100).collect();
+        let line: String = printable(&text()).chars().take(100).collect();
         let mut stderr = std::io::stderr().lock();
         // Nobody is there to be told that nobody is there.
         let _ = write!(stderr, "\r\x1b[2K{line}");

@@ -59,6 +59,21 @@ impl Style {
     }
 }
 
+/// Outside text for one line of a terminal: what would steer it, or turn the order of letters
+/// round, is spelt out, such as `\u{1b}`.
+pub fn printable(text: &str) -> String {
+    let steers =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match steers(c) {
+            true => safe.extend(c.escape_default()),
+            false => safe.push(c),
+        }
+    }
+    safe
+}
+
 /// The verdict as a coloured word, eleven columns wide.
 pub fn verdict_word(style: &Style, verdict: Verdict) -> String {
     match verdict {
@@ -104,6 +119,13 @@ pub fn time_text(time_us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outside_text_does_not_steer_a_terminal() {
+        let forged = "a\r\x1b[2Kgenuine\n\u{202e}b";
+        assert_eq!(printable(forged), "a\\r\\u{1b}[2Kgenuine\\n\\u{202e}b");
+        assert_eq!(printable("Søren 1.mp4"), "Søren 1.mp4");
+    }
 
     #[test]
     fn times_are_read_like_a_clock() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
-use super::style::{Style, frames_text, reason_text, time_text, verdict_word};
+use super::style::{Style, frames_text, printable, reason_text, time_text, verdict_word};
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ impl EventPrinter {
     fn line(&self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         let time = self.style.dim(&time_text(event.time_us));
         if let Some(what) = camera_text(event.kind) {
-            let text = format!("camera {}: {what}", event.source);
+            let text = format!("camera {}: {what}", printable(&event.source));
             return writeln!(out, "{time}  {}", self.style.red(&text));
         }
         write!(out, "{time}  person {:<3} ", event.track)?;

@@ -10,6 +10,7 @@ use super::csv::write_csv;
 use super::span::{Span, spans};
 use crate::error::EdgeError;
 use crate::log::{Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig};
+use crate::report::style::printable;
 
 /// What to do with the review queue.
 #[derive(Debug, Subcommand)]
@@ -127,13 +128,15 @@ fn line(span: &Span) -> String {
     let found = match &span.review {
         None => "open".to_owned(),
         Some(found) => {
-            let note: String = found.note.chars().filter(|c| !c.is_control()).collect();
-            format!("{:?} {note}", found.decision)
+            format!("{:?} {}", found.decision, printable(&found.note))
         }
     };
     format!(
         "{:>8}  {} to {until}  {utc:<27}  {}  track {}  score {score}  {found}",
-        span.entry, span.timecode_in, span.source, span.track
+        span.entry,
+        span.timecode_in,
+        printable(&span.source),
+        span.track
     )
 }
 

@@ -9,7 +9,7 @@ use unmask_shared::verdict::{Verdict, VerdictConfig};
 use crate::capture::FaultSet;
 use crate::error::EdgeError;
 use crate::person::Person;
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineError, Rhythm};
 use crate::report::events::EventMaker;
 use crate::report::terminal::Summary;
 use crate::source::Frame;
@@ -38,12 +38,13 @@ pub(super) fn lanes(
     rules: VerdictConfig,
     streams: &[String],
 ) -> Result<Vec<Lane>, EdgeError> {
-    let config = PipelineConfig {
+    let config = || PipelineConfig {
         detect_every: every.max(1),
+        rhythm: Rhythm::unpredictable(),
         ..Default::default()
     };
     let lane = |stream: &String| {
-        let mut pipeline = make(config)?;
+        let mut pipeline = make(config())?;
         pipeline.set_verdict(rules)?;
         Ok(Lane {
             name: stream.clone(),

@@ -48,7 +48,8 @@ pub struct RunArgs {
     /// Play at the speed of the source; leave out frames that come too late
     #[arg(long)]
     pub realtime: bool,
-    /// Look for faces in every so many frames, 5 by default, and follow them in between
+    /// Look for faces in every so many frames, 5 by default and in the mean: nobody can foresee
+    /// in which; they are followed in between
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub every: Option<u32>,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use unmask_shared::media::{
     FfmpegSource, FolderSource, Frame, FrameSource, MediaKind, Polled, SourceError, list_media,
-    pad_edges, read_picture, sniff,
+    list_open_media, pad_edges, read_picture, sniff,
 };
 
 use crate::capture::{CameraStatus, FaultSet};

@@ -91,7 +91,7 @@ fn a_video_that_hangs_does_not_hold_up_the_end() {
     install(place, "ffprobe", answer);
     install(place, "ffmpeg", COMMANDS[0]);
     fs::write(place.join("clip.mp4"), "no video").unwrap();
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["-TERM", "-INT", "-HUP", "-QUIT"] {
         let _ = fs::remove_file(place.join("pid"));
         let mut child = command()
             .current_dir(place)

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// How long a child is waited for that was killed.
 const KILLED: Duration = Duration::from_secs(1);
+/// Time between looks at what a child does.
+const LOOK: Duration = Duration::from_millis(50);
 /// Most bytes of an answer.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
@@ -30,23 +32,25 @@ pub(super) fn kill(child: &mut Child) {
     let _ = wait(child, KILLED);
 }
 
-/// What the command answers within this time.
+/// What the command answers, as long as it does something for it; see [`Patience`].
 ///
 /// # Errors
-/// When it cannot be started, or takes longer (`TimedOut`); it is killed then.
-pub(super) fn output_within(command: &mut Command, time: Duration) -> io::Result<Output> {
+/// When it cannot be started, or patience with it ends (`TimedOut`); it is killed then.
+pub(super) fn output_within(command: &mut Command, limit: Duration) -> io::Result<Output> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let Some(status) = wait(&mut child, time)? else {
-        kill(&mut child);
-        let what = format!(
-            "no answer within {} s; is the disk or network that holds it there?",
-            time.as_secs()
-        );
-        return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+    let mut patience = Patience::new(limit);
+    let status = loop {
+        if let Some(status) = wait(&mut child, LOOK)? {
+            break status;
+        }
+        if let Some(why) = patience.ends(Instant::now(), Life::of(child.id())) {
+            kill(&mut child);
+            return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+        }
     };
     // A reader that panicked has read nothing.
     let bytes = |reader: JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
@@ -55,6 +59,87 @@ pub(super) fn output_within(command: &mut Command, time: Duration) -> io::Result
         stdout: bytes(stdout),
         stderr: bytes(stderr),
     })
+}
+
+/// What a process has done so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Life {
+    /// Whether it runs, or would if it were given a processor.
+    runs: bool,
+    /// Processor time that it got.
+    processor: Duration,
+    /// Bytes that it read.
+    read: u64,
+}
+
+impl Life {
+    /// `None` where the system does not tell.
+    fn of(process: u32) -> Option<Self> {
+        let file = |name: &str| std::fs::read_to_string(format!("/proc/{process}/{name}")).ok();
+        Self::parse(&file("stat")?, file("io").as_deref())
+    }
+
+    /// Of `/proc/PID/stat` and `/proc/PID/io`, see proc(5).
+    fn parse(stat: &str, io: Option<&str>) -> Option<Self> {
+        // The name before it may hold anything.
+        let (_, rest) = stat.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let runs = fields.next()? == "R";
+        // Hundredths of a second: USER_HZ is 100 everywhere.
+        let ticks = fields.skip(10).take(2).map(str::parse::<u64>);
+        let ticks: u64 = ticks.sum::<Result<u64, _>>().ok()?;
+        let read = io.and_then(|io| io.lines().find_map(|line| line.strip_prefix("rchar: ")));
+        Some(Self {
+            runs,
+            processor: Duration::from_millis(10 * ticks),
+            read: read.and_then(|read| read.parse().ok()).unwrap_or(0),
+        })
+    }
+}
+
+/// How long a process is waited for: until it has had so much of a processor, or has done nothing
+/// for so long though it might have. A machine that is busy with other things is no reason to
+/// give up.
+#[derive(Debug)]
+struct Patience {
+    limit: Duration,
+    life: Option<Life>,
+    idle_since: Option<Instant>,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            life: None,
+            idle_since: None,
+        }
+    }
+
+    /// Why it is at an end; `None` while it is not.
+    fn ends(&mut self, now: Instant, life: Option<Life>) -> Option<String> {
+        let seconds = self.limit.as_secs_f32();
+        let did = |before: Life, now: Life| {
+            now.runs || now.processor > before.processor || now.read > before.read
+        };
+        if let (Some(before), Some(life)) = (self.life, life)
+            && did(before, life)
+        {
+            self.idle_since = None;
+        }
+        self.life = life;
+        if life.is_some_and(|life| life.processor > self.limit) {
+            return Some(format!(
+                "no answer after {seconds} s of processor time; the file may be damaged"
+            ));
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        (now.duration_since(since) >= self.limit).then(|| {
+            format!(
+                "no answer, and nothing done for {seconds} s; is the disk or network that holds it there?"
+            )
+        })
+    }
 }
 
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
@@ -88,6 +173,57 @@ mod tests {
         let mut hangs = shell("trap '' TERM; while :; do :; done");
         let error = output_within(&mut hangs, Duration::from_millis(100)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() < 2 * KILLED);
+        assert!(error.to_string().contains("processor time"), "{error}");
+        let mut sleeps = shell("exec sleep 60");
+        let error = output_within(&mut sleeps, Duration::from_millis(100)).unwrap_err();
+        assert!(error.to_string().contains("nothing done"), "{error}");
+        assert!(start.elapsed() < 30 * KILLED);
+    }
+
+    #[test]
+    fn a_busy_machine_and_a_slow_disk_are_waited_for() {
+        let limit = Duration::from_secs(8);
+        let start = Instant::now();
+        let life = |runs, processor: f32, read| {
+            Some(Life {
+                runs,
+                processor: Duration::from_secs_f32(processor),
+                read,
+            })
+        };
+        let ends = |of: &dyn Fn(u64) -> Option<Life>| {
+            let mut patience = Patience::new(limit);
+            (0..600).find_map(|second| {
+                let why = patience.ends(start + Duration::from_secs(second), of(second))?;
+                Some((second, why))
+            })
+        };
+        // Not given a processor for ten minutes; a few bytes every five seconds.
+        assert_eq!(ends(&|_| life(true, 0.1, 0)), None);
+        assert_eq!(ends(&|second| life(false, 0.1, second / 5)), None);
+        let (second, why) = ends(&|_| life(false, 0.1, 7)).unwrap();
+        assert_eq!(second, 8);
+        assert!(why.contains("disk"), "{why}");
+        let (second, why) = ends(&|second| life(true, second as f32, 0)).unwrap();
+        assert_eq!(second, 9);
+        assert!(why.contains("processor"), "{why}");
+        // Where the system tells nothing, the clock counts.
+        assert_eq!(ends(&|_| None).unwrap().0, 8);
+    }
+
+    #[test]
+    fn what_the_system_tells_of_a_process_is_read() {
+        let stat = "77 (a) b (c)) S 1 77 77 0 -1 4194560 130 0 0 0 12 34 5 6 20 0 1 0 99";
+        let life = Life::parse(stat, Some("rchar: 4096\nwchar: 1\n")).unwrap();
+        let wanted = Life {
+            runs: false,
+            processor: Duration::from_millis(460),
+            read: 4096,
+        };
+        assert_eq!(life, wanted);
+        assert!(Life::parse(&stat.replace(") S", ") R"), None).unwrap().runs);
+        assert_eq!(Life::parse("nonsense", None), None);
+        #[cfg(target_os = "linux")]
+        assert!(Life::of(std::process::id()).is_some());
     }
 }

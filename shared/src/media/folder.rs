@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use super::images::read_picture;
 use super::{Frame, FrameSource, MEDIA_MAX, SourceError, open_error};
 
-const IMAGE_ENDINGS: &[&str] = &["bmp", "jpeg", "jpg", "png", "webp"];
+const IMAGE_ENDINGS: &[&str] = &["bmp", "jfif", "jpe", "jpeg", "jpg", "png", "webp"];
 const VIDEO_ENDINGS: &[&str] = &[
-    "3gp", "avi", "flv", "gif", "m2ts", "m4v", "mjpeg", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
-    "ogv", "ts", "webm", "wmv",
+    "3gp", "asf", "avi", "flv", "gif", "m2ts", "m2v", "m4v", "mjpeg", "mkv", "mov", "mp4", "mpeg",
+    "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv",
 ];
+/// Pictures that ffmpeg reads, if it was built so, as a video of one frame.
+const STILL_ENDINGS: &[&str] = &["avif", "heic", "heif", "jp2", "jxl", "tif", "tiff"];
 const DEPTH_MAX: usize = 32;
 /// Pictures of a folder are played at this rate.
 const PICTURES_HZ: f64 = 25.0;
@@ -50,18 +52,42 @@ pub fn sniff(path: &Path) -> Result<MediaKind, SourceError> {
     })
 }
 
-/// Every picture and video below a folder, sorted by path.
-pub fn list_media(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let mut files = Vec::new();
-    walk(folder, 0, &mut files)?;
-    if files.is_empty() {
-        return Err(SourceError::NoMedia(folder.to_path_buf()));
-    }
-    files.sort();
-    Ok(files)
+/// What is below a folder.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Pictures and videos, sorted by path.
+    pub files: Vec<PathBuf>,
+    /// What cannot be looked into, and why.
+    pub closed: Vec<(PathBuf, SourceError)>,
 }
 
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+/// Every picture and video below a folder, sorted by path.
+///
+/// # Errors
+/// When there is none, there are too many, or a folder cannot be looked into.
+pub fn list_media(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let Listing { files, closed } = list_open_media(folder)?;
+    match closed.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(files),
+    }
+}
+
+/// The same, but folders below that are closed are told beside what is in the others.
+///
+/// # Errors
+/// When there is nothing at all, too much, or the folder itself cannot be looked into.
+pub fn list_open_media(folder: &Path) -> Result<Listing, SourceError> {
+    let mut found = Listing::default();
+    walk(folder, 0, &mut found)?;
+    if found.files.is_empty() && found.closed.is_empty() {
+        return Err(SourceError::NoMedia(folder.to_path_buf()));
+    }
+    found.files.sort();
+    Ok(found)
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Listing) -> Result<(), SourceError> {
     for entry in fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
         let entry = entry.map_err(|error| open_error(folder, error))?;
         let path = entry.path();
@@ -69,17 +95,28 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Sou
             .file_type()
             .map_err(|error| open_error(&path, error))?;
         if kind.is_dir() && depth < DEPTH_MAX {
-            walk(&path, depth + 1, files)?;
-        } else if !kind.is_dir()
-            && (ending_in(&path, IMAGE_ENDINGS) || ending_in(&path, VIDEO_ENDINGS))
-        {
-            if files.len() == MEDIA_MAX {
+            match walk(&path, depth + 1, found) {
+                Err(error @ SourceError::Open { .. }) => found.closed.push((path, error)),
+                other => other?,
+            }
+        } else if !kind.is_dir() && is_media(&path) {
+            if found.files.len() == MEDIA_MAX {
                 return Err(SourceError::TooManyFiles(folder.to_path_buf()));
             }
-            files.push(path);
+            found.files.push(path);
         }
     }
     Ok(())
+}
+
+fn is_media(path: &Path) -> bool {
+    // What a Mac puts beside each file on a stick of another system.
+    let of_finder = path.file_name().is_some_and(|name| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b"._")
+    });
+    let endings = [IMAGE_ENDINGS, VIDEO_ENDINGS, STILL_ENDINGS];
+    !of_finder && endings.iter().any(|endings| ending_in(path, endings))
 }
 
 fn ending_in(path: &Path, endings: &[&str]) -> bool {
@@ -207,5 +244,36 @@ mod tests {
         assert_eq!(files, [below.join("a.PNG"), folder.path().join("z.mp4")]);
         assert_eq!(sniff(&files[0]).unwrap(), MediaKind::Image);
         assert_eq!(sniff(&files[1]).unwrap(), MediaKind::Video);
+    }
+
+    #[test]
+    fn what_a_mac_leaves_behind_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        picture(&folder.path().join("x.png"), 1);
+        fs::write(folder.path().join("._x.png"), "resources").unwrap();
+        fs::write(folder.path().join("y.HEIC"), "").unwrap();
+        let files = list_media(folder.path()).unwrap();
+        assert_eq!(
+            files,
+            ["x.png", "y.HEIC"].map(|name| folder.path().join(name))
+        );
+    }
+
+    /// To root every folder is open.
+    #[cfg(unix)]
+    #[test]
+    fn a_closed_folder_does_not_close_the_others() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let closed = folder.path().join("closed");
+        fs::create_dir(&closed).unwrap();
+        picture(&folder.path().join("x.png"), 1);
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+        let is_closed = fs::read_dir(&closed).is_err();
+        let found = list_open_media(folder.path()).unwrap();
+        assert_eq!(found.files, [folder.path().join("x.png")]);
+        assert_eq!(found.closed.len(), usize::from(is_closed));
+        assert_eq!(list_media(folder.path()).is_err(), is_closed);
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::sample::{ImageError, RgbView};
 
 pub use ffmpeg::FfmpegSource;
-pub use folder::{FolderSource, MediaKind, list_media, sniff};
+pub use folder::{FolderSource, MediaKind, list_media, list_open_media, sniff};
 pub use images::{decode_picture, pad_edges, read_picture};
 pub use probe::frame_count;
 pub use stderr::StderrTail;

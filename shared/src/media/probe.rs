@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{SourceError, child, stderr};
 
-/// Longest wait for an answer; a service that is told to end meanwhile still ends in time.
+/// Processor time for an answer, and longest time without doing anything for it.
 const ANSWER: Duration = Duration::from_secs(8);
 
 /// What the container says about its first video stream.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use unmask_shared::geometry::{FaceBox, Point, Similarity};
 use unmask_shared::synthetic::Random;
 
+use super::cover::{hand, mask};
 use super::picture::{Canvas, Patch, map_corners, map_ellipse, overlap};
 use super::pool::{Loaded, Pool};
 use super::weather::Weather;
@@ -88,9 +89,14 @@ impl<'a> Composer<'a> {
         for _ in 0..faces {
             draft.paste_face(random, &self.pool);
         }
+        if random.chance(0.3) {
+            draft.paste_hands(random);
+        }
         for place in 0..draft.faces.len() {
             if random.chance(0.08) {
                 draft.cover(random, &self.pool, place);
+            } else if random.chance(0.12) {
+                mask(&mut draft.canvas, &draft.faces[place], random);
             }
         }
         Ok(draft.finish(random))
@@ -343,6 +349,33 @@ impl Draft {
             gain: gain(random),
         };
         self.canvas.paste(&loaded.pyramid, &patch);
+    }
+
+    /// Hands, mostly of the colour of somebody in the scene.
+    fn paste_hands(&mut self, random: &mut Random) {
+        for _ in 0..1 + random.below(3) {
+            let shade = random.range(0.25, 1.0);
+            let skin = match self.faces.get(random.below(self.faces.len() + 1)) {
+                Some(face) => self.canvas.colour(face.landmarks[2]),
+                None => [235.0, 180.0, 150.0].map(|value: f32| value * shade),
+            };
+            let side = SIDE_MIN * (0.5 * self.seen.height / SIDE_MIN).powf(random.unit());
+            let place = Point::new(
+                random.range(0.0, self.seen.width),
+                random.range(0.0, self.seen.height),
+            );
+            // A little more than its fingers reach.
+            let reach = FaceBox {
+                x: place.x - side,
+                y: place.y - side,
+                width: 2.0 * side,
+                height: 2.0 * side,
+            };
+            let hides = |bbox: &FaceBox| overlap(bbox, &reach) > 0.05 * bbox.area();
+            if !self.faces.iter().any(|face| hides(&face.bbox)) && !self.unsure.iter().any(hides) {
+                hand(&mut self.canvas, place, side, skin, random);
+            }
+        }
     }
 
     /// Something in front of a part of a face.

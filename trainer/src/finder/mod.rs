@@ -6,6 +6,7 @@
 
 mod assign;
 mod compose;
+mod cover;
 mod evaluate;
 mod loss;
 mod network;

@@ -126,6 +126,13 @@ impl Canvas {
         }
     }
 
+    /// Of the pixel nearest to a place.
+    pub fn colour(&self, place: Point) -> [f32; 3] {
+        let clip = |value: f32, count: usize| (value.max(0.0) as usize).min(count - 1);
+        let at = clip(place.y, self.height) * self.width + clip(place.x, self.width);
+        std::array::from_fn(|colour| self.rgb[3 * at + colour])
+    }
+
     /// Pastes a patch of a picture. The transform knows nothing of mirroring: its picture is
     /// the mirrored one.
     pub fn paste(&mut self, picture: &Pyramid, patch: &Patch) {
