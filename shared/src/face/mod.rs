@@ -62,7 +62,7 @@ pub trait Finder: Send {
 /// How to look for faces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FinderConfig {
-    /// Least [`Face::face_px`], at least 16. Smaller faces are left out.
+    /// Least [`Face::face_px`], at least 4. Smaller faces are left out.
     pub min_face_px: u32,
     /// Longest side of the shrunk copy that is searched, pixels, 32 to 4096. It bounds the time
     /// for a frame; in large frames, small faces are not seen then (see
@@ -127,8 +127,8 @@ impl FinderConfig {
             (
                 "min_face_px",
                 f64::from(self.min_face_px),
-                16.0..=8192.0,
-                "16 to 8192",
+                4.0..=8192.0,
+                "4 to 8192",
             ),
             (
                 "longest_side_px",
