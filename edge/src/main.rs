@@ -21,7 +21,7 @@ use unmask_edge::cli::{Cli, execute};
 use unmask_edge::report::ExitStatus;
 use unmask_edge::report::style::printable;
 
-/// What decoding a picture and finding faces takes for every frame does not reach the system.
+/// What decoding a picture takes for every frame does not reach the system.
 #[global_allocator]
 static ALLOCATOR: Arena<System> = Arena::new(System);
 

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use unmask_arena::within;
 use unmask_shared::face::{Face, Finder, FinderChoice, FinderConfig, FinderError, keep_surest};
 use unmask_shared::geometry::Point;
 use unmask_shared::sample::RgbView;
@@ -92,11 +91,9 @@ pub trait FaceDetector {
 /// Looks for faces, more than once where it is worth it.
 pub struct FaceSearch {
     config: SearchConfig,
-    coarse: Look,
-    fine: Option<Look>,
-    /// The coarse finder on a frame with a margin: another size of picture.
+    coarse: Box<dyn Finder>,
+    fine: Option<Box<dyn Finder>>,
     padded: Frame,
-    padded_size: (usize, usize),
     padded_tries_left: u32,
     /// Whether the fine look is the first one, since the last faces were small.
     is_fine: bool,
@@ -127,16 +124,11 @@ impl FaceSearch {
         coarse: Box<dyn Finder>,
         fine: Option<Box<dyn Finder>>,
     ) -> Self {
-        let look = |finder| Look {
-            finder,
-            size: (0, 0),
-        };
         Self {
             config,
-            coarse: look(coarse),
-            fine: fine.map(look),
+            coarse,
+            fine,
             padded: Frame::default(),
-            padded_size: (0, 0),
             padded_tries_left: PADDED_TRIES_MAX,
             is_fine: false,
             empty: 0,
@@ -156,11 +148,9 @@ impl FaceSearch {
             keep_surest(faces);
             return Ok(());
         }
-        let least = self
-            .coarse
-            .finder
-            .smallest_face_px(view.width(), view.height());
-        if fine.finder.smallest_face_px(view.width(), view.height()) >= least {
+        let (width, height) = (view.width(), view.height());
+        let least = self.coarse.smallest_face_px(width, height);
+        if fine.smallest_face_px(width, height) >= least {
             return self.coarse.find(view, faces);
         }
         match self.is_fine {
@@ -183,10 +173,7 @@ impl FaceSearch {
         let step = longest.div_ceil(PADDED_SIDE_MAX).max(1);
         let margin = (MARGIN * longest as f32) as usize / step;
         pad_edges(frame, step, margin, &mut self.padded);
-        std::mem::swap(&mut self.coarse.size, &mut self.padded_size);
-        let found = self.coarse.find(&self.padded.view()?, faces);
-        std::mem::swap(&mut self.coarse.size, &mut self.padded_size);
-        found?;
+        self.coarse.find(&self.padded.view()?, faces)?;
         faces.retain_mut(|face| {
             *face = unpadded(face, step as f32, margin as f32);
             let centre = face.bbox.centre();
@@ -219,25 +206,6 @@ impl FaceDetector for FaceSearch {
     fn reset(&mut self) {
         self.padded_tries_left = PADDED_TRIES_MAX;
         (self.is_fine, self.empty) = (false, 0);
-    }
-}
-
-/// A finder, and width and height of the last picture that it saw.
-struct Look {
-    finder: Box<dyn Finder>,
-    size: (usize, usize),
-}
-
-impl Look {
-    /// Searches one picture. The finder may make its lists anew for each, small ones, which the
-    /// arena holds; what it keeps, it makes for the first picture of a size.
-    fn find(&mut self, view: &RgbView<'_>, faces: &mut Vec<Face>) -> Result<(), FinderError> {
-        let size = (view.width(), view.height());
-        if std::mem::replace(&mut self.size, size) == size {
-            within(|| self.finder.find(view, faces))
-        } else {
-            self.finder.find(view, faces)
-        }
     }
 }
 

@@ -9,12 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::meanface::{INTER_OCULAR, MEAN_FACE, mean_face_eyes, mean_face_five};
 
-/// Height of the point between the eyes in a face finder's box, as a fraction
-/// of the box height. Measured on aligned faces and seen to hold on unaligned
-/// photos and video; `examples/box_convention.rs` repeats it.
+/// Height of the point between the eyes in a square box around a face, as a fraction of its
+/// side: the convention of networks that were trained with boxes, and of [`face_px`].
 pub const EYE_Y: f32 = 0.36;
-/// Distance between the eye centres as a fraction of the box width; measured
-/// like [`EYE_Y`].
+/// Distance between the eye centres as a fraction of the side of that box.
 pub const EYE_D: f32 = 0.40;
 
 /// A place in a picture, in pixels.

@@ -3,12 +3,12 @@
 //! reached, and how events and models are written down.
 //!
 //! Without features the crate is `no_std` and never allocates. The feature
-//! `std` adds the face finder and bundles on disk; `media` reads pictures and
-//! videos; `tract` adds the engine that runs a bundle; `settings` reads settings in
-//! layers.
+//! `std` adds synthetic people and bundles on disk; `media` reads pictures and
+//! videos; `tract` adds the engine that runs a bundle, and the face finder;
+//! `settings` reads settings in layers.
 //!
-//! The way of a frame: [`face`] finds boxes, [`geometry`] turns a box into a
-//! similarity transform, [`sample`] draws the crop, the network returns a
+//! The way of a frame: [`face`] finds eyes, nose and mouth, [`geometry`] turns them
+//! into a similarity transform, [`sample`] draws the crop, the network returns a
 //! logit, [`calibration`] gives it a meaning, [`verdict`] adds up the evidence
 //! of a track, [`event`] records what changed, [`signal`] says what the device
 //! shows, and [`wire`] tells both to a microcontroller.
@@ -30,7 +30,7 @@ pub mod calibration;
 pub mod engine;
 pub mod event;
 pub mod evidence;
-#[cfg(feature = "std")]
+#[cfg(feature = "tract")]
 pub mod face;
 pub mod geometry;
 pub mod manifest;
@@ -56,7 +56,7 @@ pub use bundle::{Bundle, BundleError};
 pub use calibration::{Calibration, CalibrationError};
 pub use event::{Event, EventError, EventKind};
 pub use evidence::TrackModel;
-#[cfg(feature = "std")]
+#[cfg(feature = "tract")]
 pub use face::{Face, Finder, FinderConfig, FinderError, builtin_finder};
 pub use geometry::{Align, CropSpec, FaceBox, Point, Similarity};
 pub use manifest::{Manifest, ManifestError};

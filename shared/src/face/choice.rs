@@ -1,9 +1,7 @@
 //! Which face finder to use.
 
-#[cfg(feature = "tract")]
 use std::path::Path;
 
-#[cfg(feature = "tract")]
 use super::Yunet;
 use super::{Finder, FinderConfig, FinderError, builtin_finder};
 
@@ -14,7 +12,6 @@ pub enum FinderChoice {
     #[default]
     BuiltIn,
     /// One from a file.
-    #[cfg(feature = "tract")]
     File(Yunet),
 }
 
@@ -23,7 +20,6 @@ impl FinderChoice {
     ///
     /// # Errors
     /// When the file cannot be used; the error names it.
-    #[cfg(feature = "tract")]
     pub fn open(file: Option<&Path>) -> Result<Self, FinderError> {
         match file {
             None => Ok(Self::BuiltIn),
@@ -38,7 +34,6 @@ impl FinderChoice {
     pub fn finder(&self, config: FinderConfig) -> Result<Box<dyn Finder>, FinderError> {
         match self {
             Self::BuiltIn => builtin_finder(config),
-            #[cfg(feature = "tract")]
             Self::File(network) => Ok(Box::new(network.finder(config)?)),
         }
     }
@@ -47,7 +42,6 @@ impl FinderChoice {
     pub fn name(&self) -> &str {
         match self {
             Self::BuiltIn => "built in",
-            #[cfg(feature = "tract")]
             Self::File(network) => network.sha256(),
         }
     }

@@ -1,16 +1,11 @@
 //! Finding faces, and where their eyes, nose and mouth are.
 
-mod cascade;
 mod choice;
-#[cfg(feature = "tract")]
 pub mod dense;
-#[cfg(feature = "tract")]
 mod heads;
-#[cfg(feature = "tract")]
 mod letterbox;
 mod nms;
 mod shrink;
-#[cfg(feature = "tract")]
 mod yunet;
 
 use std::path::PathBuf;
@@ -21,13 +16,13 @@ use thiserror::Error;
 use crate::geometry::{FaceBox, Point, face_px};
 use crate::sample::{ImageError, RgbView};
 
-pub use cascade::Cascade;
 pub use choice::FinderChoice;
-#[cfg(feature = "tract")]
 pub use dense::DenseFinder;
 pub use nms::keep_surest;
-#[cfg(feature = "tract")]
 pub use yunet::{FINDER_BYTES_MAX, Yunet, YunetFinder};
+
+/// The released finder; `models/face-finder/CARD.md` tells about it.
+const MODEL: &[u8] = include_bytes!("../../../models/face-finder/model.onnx");
 
 /// Most faces that one search gives.
 pub const FACES_MAX: usize = 64;
@@ -81,7 +76,7 @@ pub struct FinderConfig {
 impl Default for FinderConfig {
     fn default() -> Self {
         Self {
-            min_face_px: 60,
+            min_face_px: 40,
             longest_side_px: 320,
             score_min: 0.6,
         }
@@ -101,9 +96,8 @@ pub enum FinderError {
         /// What it may be.
         range: &'static str,
     },
-    /// The built-in model cannot be read; the build took the wrong file (see
-    /// `UNMASK_FACE_MODEL` in `build.rs`).
-    #[error("the built-in face model is damaged, rebuild the program: {0}")]
+    /// The model is not one that `unmask-trainer finder export` of this version wrote.
+    #[error("the model of the face finder cannot be read: {0}")]
     Model(#[from] std::io::Error),
     /// A file is no face finder.
     #[error(
@@ -167,7 +161,7 @@ impl FinderConfig {
 /// # Errors
 /// Settings out of range.
 pub fn builtin_finder(config: FinderConfig) -> Result<Box<dyn Finder>, FinderError> {
-    Ok(Box::new(Cascade::new(config)?))
+    Ok(Box::new(DenseFinder::new(MODEL, config)?))
 }
 
 #[cfg(test)]

@@ -231,7 +231,6 @@ fn check(config: &SceneConfig) -> Result<(), SceneError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::{FinderConfig, builtin_finder};
     use crate::sample::RgbView;
 
     fn scene(seed: u64, swap: Swap) -> Scene {
@@ -247,8 +246,11 @@ mod tests {
         .unwrap()
     }
 
+    #[cfg(feature = "tract")]
     #[test]
     fn the_face_finder_sees_the_faces_where_they_are() {
+        use crate::face::{FinderConfig, builtin_finder};
+
         let mut finder = builtin_finder(FinderConfig::default()).unwrap();
         let (mut faces, mut found) = (Vec::new(), 0);
         for seed in 0..40 {

@@ -279,11 +279,13 @@ fn show(names: &[&str], figures: &[Figures]) {
         .collect();
     for set in sets {
         for place in 0..figures[0].recall[set].len() {
-            let group = &figures[0].recall[set][place];
-            let title = format!(
-                "{set}, {} px and more: {} faces",
-                group.from_px, group.faces
-            );
+            let groups = &figures[0].recall[set];
+            let group = &groups[place];
+            let sides = match groups.get(place + 1) {
+                Some(next) => format!("{} to {} px", group.from_px, next.from_px),
+                None => format!("{} px and more", group.from_px),
+            };
+            let title = format!("{set}, {sides}: {} faces", group.faces);
             row(&title, &|f| {
                 format!("{:.1} %", 100.0 * f.recall[set][place].recall)
             });
