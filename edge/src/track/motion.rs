@@ -19,8 +19,8 @@ const SURPRISE_MIN: f32 = 0.015;
 const FADE_FAST: f32 = 0.35;
 /// ... by this part of its width.
 const SURPRISE_MAX: f32 = 0.08;
-/// Frames that come closer together than this, seconds, do not tell the speed: those of a
-/// command come in bursts, and a difference of a pixel would be a leap in the next pause.
+/// Detections closer together than this, seconds, do not tell the speed: frames of a command
+/// come in bursts, and a difference of a pixel would be a leap in the next pause.
 const SECONDS_MIN: f32 = 1.0 / 60.0;
 /// Time in which a face that is not seen loses all but 1/e of its speed, seconds.
 const COAST_S: f32 = 1.0;
@@ -40,6 +40,8 @@ pub(super) struct Motion {
     /// Pixels per second.
     speed: Numbers,
     detections: u32,
+    /// Seconds since the speed was corrected.
+    unclocked_s: f32,
 }
 
 impl Motion {
@@ -49,6 +51,7 @@ impl Motion {
             place: numbers(face),
             speed: [0.0; COUNT],
             detections: 1,
+            unclocked_s: 0.0,
         }
     }
 
@@ -73,7 +76,12 @@ impl Motion {
         let surprise = (shift(&miss).0.hypot(shift(&miss).1)).max(miss[WIDTH].abs()) / width;
         let (alpha, beta) = gains(surprise, self.detections);
         self.detections = self.detections.saturating_add(1);
-        let per_second = beta / seconds.max(SECONDS_MIN);
+        self.unclocked_s += seconds;
+        let tells = self.unclocked_s >= SECONDS_MIN;
+        let per_second = match tells {
+            true => beta / std::mem::take(&mut self.unclocked_s),
+            false => 0.0,
+        };
         for ((place, speed), miss) in self.place.iter_mut().zip(&mut self.speed).zip(miss) {
             *place += alpha * miss;
             *speed += per_second * miss;
