@@ -4,6 +4,7 @@ use unmask_edge::search::{FaceDetector, FaceSearch, SearchConfig};
 use unmask_edge::source::Frame;
 use unmask_edge::track::{Tracker, TrackerConfig};
 use unmask_shared::face::FinderChoice;
+use unmask_shared::geometry::FaceBox;
 use unmask_shared::synthetic::{FRAMES_PER_SECOND, FaceModel, Scene, SceneConfig};
 
 const FRAMES: u32 = 60;
@@ -43,8 +44,10 @@ fn errors(seed: u64, every: u32) -> Vec<(f32, f32)> {
             .iter()
             .max_by(|a, b| a.bbox.iou(&truth).total_cmp(&b.bbox.iou(&truth)));
         if let (Some(track), true) = (best, index >= 20) {
-            let distance = track.bbox.centre().distance(truth.centre()) / truth.width;
-            errors.push((distance, (track.bbox.width / truth.width - 1.0).abs()));
+            // Where the crop goes; boxes have the finder's own proportions.
+            let followed = FaceBox::from_landmarks(&track.landmarks).unwrap();
+            let distance = followed.centre().distance(truth.centre()) / truth.width;
+            errors.push((distance, (followed.width / truth.width - 1.0).abs()));
         }
     }
     errors
