@@ -115,9 +115,9 @@ fn the_command_and_all_it_started_end_with_the_program() {
             let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
             state.map_or(true, |state| state.contains(") Z "))
         };
-        let start = std::time::Instant::now();
-        while !dead() && start.elapsed() < std::time::Duration::from_secs(5) {
-            std::thread::sleep(std::time::Duration::from_millis(10));
+        let start = Instant::now();
+        while !dead() && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(10));
         }
         assert!(dead(), "{name} {pid} still runs");
     }
