@@ -7,8 +7,9 @@
 # alone, and `teachers`. OUT takes tables, shards, runs, bundles and reports. It takes about three
 # hours on two idle cores. Interrupted, it goes on where it stopped.
 #
-# Runs: `lite`, the judge; `scratch`, the same without ImageNet weights; and for every kind of
-# fake one that was trained without it and without the people in it.
+# Runs: `lite`, the judge; `blends`, trained on pseudo-fakes alone; `scratch`, without ImageNet
+# weights; and for every kind of fake one that was trained without it and without the people in
+# it. The variable FINDER names a YuNet file to use in place of the face finder that is built in.
 set -euo pipefail
 
 [[ $# -eq 2 ]] || { echo "usage: $0 DATA OUT" >&2; exit 2; }
@@ -18,12 +19,14 @@ out="$(cd "$2" && pwd)"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cargo build --release -q --workspace
 trainer=target/release/unmask-trainer
+finder=()
+[[ -n "${FINDER:-}" ]] && finder=(--finder "$FINDER")
 kinds=(swap lip-sync reenactment "talking head" "whole face")
 
 prepared() {
     [[ -f "$out/shards/skipped.tsv" ]] && return
     python3 trainer/experiments/people.py "$data" "$out/tables"
-    "$trainer" prepare --input "$data/train" --input "$data/video" \
+    "$trainer" prepare --input "$data/train" --input "$data/video" "${finder[@]}" \
         --people "$out/tables/people.tsv" --pairs "$out/tables/pairs.tsv" \
         --frames 4 --windows 6 --synthetic 400 --output "$out/shards"
 }
@@ -58,7 +61,7 @@ judged() { # RUN
     "$trainer" videos "$out/$1" --data "$out/shards" --input "$data/train" --input "$data/video" \
         --each 60 --output "$out/videos-$1.tsv"
     "$trainer" unseen "$bundle" --videos "$out/videos-$1.tsv" --videos "$out/photos.tsv" \
-        --output "$out/unseen-$1" --calibrate
+        "${finder[@]}" --output "$out/unseen-$1" --calibrate
 }
 
 prepared
@@ -66,6 +69,8 @@ photos >"$out/photos.tsv"
 init=(--init "$(trainer/experiments/lite0.sh "$out/lite0.pth")")
 trained lite "${init[@]}"
 judged lite
+trained blends "${init[@]}" --set data.fake_share=0 --epochs 3
+judged blends
 trained scratch
 judged scratch
 for kind in "${kinds[@]}"; do
