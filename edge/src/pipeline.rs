@@ -197,7 +197,9 @@ impl Pipeline {
         if self.frames_since_search >= self.gap {
             self.frames_since_search = 0;
             if let Some(random) = &mut self.random {
-                self.gap = 1 + random.below(2 * self.config.detect_every as usize - 1) as u32;
+                self.gap = 1 + random
+                    .below((2 * self.config.detect_every as usize).saturating_sub(1))
+                    as u32;
             }
             let (search, faces) = (&mut self.search, &mut self.faces);
             self.stopwatch

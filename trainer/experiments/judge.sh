@@ -4,8 +4,8 @@
 #   trainer/experiments/judge.sh DATA OUT
 #
 # DATA is laid out as `people.py` reads it: `train`, `video` and `photos`, the last for measuring
-# alone, and `teachers`. OUT takes tables, shards, runs, bundles and reports. It takes about three
-# hours on two idle cores. Interrupted, it goes on where it stopped.
+# alone, and `teachers`. OUT takes tables, shards, runs, bundles and reports. It takes some
+# hours on two cores. Interrupted, it goes on where it stopped.
 #
 # Runs: `lite`, the judge; `blends`, trained on pseudo-fakes alone; `scratch`, without ImageNet
 # weights; and for every kind of fake one that was trained without it and without the people in
@@ -59,17 +59,20 @@ judged() { # RUN
     [[ -d "$bundle" ]] ||
         "$trainer" export "$out/$1" --data "$out/shards" --output "$bundle"
     "$trainer" videos "$out/$1" --data "$out/shards" --input "$data/train" --input "$data/video" \
-        --each 60 --output "$out/videos-$1.tsv"
+        --each 40 --output "$out/videos-$1.tsv"
     "$trainer" unseen "$bundle" --videos "$out/videos-$1.tsv" --videos "$out/photos.tsv" \
-        "${finder[@]}" --output "$out/unseen-$1" --calibrate
+        "${finder[@]}" --output "$out/unseen-$1"
 }
 
 prepared
 photos >"$out/photos.tsv"
 init=(--init "$(trainer/experiments/lite0.sh "$out/lite0.pth")")
+# More sharp photographs, fewer small ones.
+mix=(--set data.xray_share=0.15 --set data.sampling.weights.unsplash=2.0
+    --set data.sampling.weights.utkface=0.7 --set data.sampling.weights.utkface_soft=0.7)
 trained lite "${init[@]}"
 judged lite
-trained blends "${init[@]}" --set data.fake_share=0 --epochs 3
+trained blends "${init[@]}" "${mix[@]}" --set data.fake_share=0 --epochs 3
 judged blends
 trained scratch
 judged scratch

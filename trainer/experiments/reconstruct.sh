@@ -3,7 +3,7 @@
 #
 #   trainer/experiments/reconstruct.sh SHARDS OUT
 #
-# It takes about ten minutes on one idle core. Interrupted, it goes on with the networks that are
+# It takes some ten to twenty minutes. Interrupted, it goes on with the networks that are
 # missing.
 set -euo pipefail
 

@@ -1,8 +1,8 @@
 //! Memory set aside for libraries that allocate for every frame.
 //!
 //! A JPEG decoder that makes its rows of blocks anew for each picture would call the
-//! system's allocator millions of times a day, for years. Inside of [`within`] they are served from a fixed
-//! piece of memory instead, in constant time, by TLSF (Masmano et al., "TLSF: a new
+//! system's allocator millions of times a day, for years. Inside of [`within`] they are
+//! served from a fixed piece of memory instead, in constant time, by TLSF (Masmano et al., "TLSF: a new
 //! dynamic memory allocator for real-time systems", ECRTS 2004). Where that is used up,
 //! the system's allocator takes over, and [`usage`] counts it.
 //!

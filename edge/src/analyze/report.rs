@@ -156,8 +156,8 @@ impl MediaReport {
 }
 
 /// Verdict, reason for none, and the face that it rests on: the one of the highest score among
-/// the manipulated, else the one watched longest among the undecided, those whose evidence is
-/// inconclusive first, else the highest score among the genuine. A face that could not be
+/// the manipulated, else among those whose evidence is inconclusive, else the longest watched of
+/// those that could not be judged, else the highest score among the genuine. A face that could not be
 /// judged may be a fake, so that the others do not speak for the file; what is no face says
 /// nothing where there are faces.
 fn sum_up<'a>(

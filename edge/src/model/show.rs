@@ -6,11 +6,13 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::manifest::{Figure, ModelKind};
 use unmask_shared::verdict::VerdictConfig;
 
+use crate::report::style::printable;
+
 /// Prints the manifest of a bundle for people.
 pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()> {
     let manifest = &bundle.manifest;
     let (graph, made) = (&manifest.graph, &manifest.provenance);
-    let mut line = |name: &str, value: String| writeln!(out, "{name:<16}{value}");
+    let mut line = |name: &str, value: String| writeln!(out, "{name:<16}{}", printable(&value));
     line(
         "model",
         format!("{} release {} ({origin})", manifest.name, manifest.release),

@@ -110,13 +110,14 @@ fn walk(folder: &Path, depth: usize, found: &mut Listing) -> Result<(), SourceEr
 }
 
 fn is_media(path: &Path) -> bool {
-    // What a Mac puts beside each file on a stick of another system.
-    let of_finder = path.file_name().is_some_and(|name| {
-        let name = name.as_encoded_bytes();
-        name.starts_with(b"._")
-    });
     let endings = [IMAGE_ENDINGS, VIDEO_ENDINGS, STILL_ENDINGS];
-    !of_finder && endings.iter().any(|endings| ending_in(path, endings))
+    !is_left_by_mac(path) && endings.iter().any(|endings| ending_in(path, endings))
+}
+
+/// `._name`, which a Mac puts beside each file on a stick of another system.
+fn is_left_by_mac(path: &Path) -> bool {
+    let name = path.file_name();
+    name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"))
 }
 
 fn ending_in(path: &Path, endings: &[&str]) -> bool {
@@ -142,7 +143,7 @@ impl FolderSource {
         let mut files = Vec::new();
         for entry in fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
             let path = entry.map_err(|error| open_error(folder, error))?.path();
-            if ending_in(&path, IMAGE_ENDINGS) && path.is_file() {
+            if ending_in(&path, IMAGE_ENDINGS) && !is_left_by_mac(&path) && path.is_file() {
                 if files.len() == MEDIA_MAX {
                     return Err(SourceError::TooManyFiles(folder.to_path_buf()));
                 }
@@ -211,6 +212,7 @@ mod tests {
         picture(&folder.path().join("b.png"), 20);
         picture(&folder.path().join("a.png"), 10);
         fs::write(folder.path().join("notes.txt"), "x").unwrap();
+        fs::write(folder.path().join("._a.png"), "resources").unwrap();
         let mut source = FolderSource::open(folder.path()).unwrap();
         let mut frame = Frame::default();
         let mut seen = Vec::new();

@@ -23,6 +23,11 @@ mod train;
 mod validate;
 mod weather;
 
+/// Least width by landmarks of the faces that are labelled and compared, pixels. Heads in profile
+/// have eyes close together: a higher limit would make them no faces in training, and in
+/// comparisons count what one finder leaves out and another does not as false.
+const FACE_PX_MIN: u32 = 4;
+
 pub use assign::{Level, Responsible, Targets, assign, levels};
 pub use compose::{Composer, Scene};
 pub use evaluate::{EvaluateOptions, Figures, evaluate};

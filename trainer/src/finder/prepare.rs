@@ -12,9 +12,9 @@ use unmask_shared::geometry::{FaceBox, Similarity};
 use unmask_shared::media::{Frame, list_media, read_picture};
 use unmask_shared::sample::RgbView;
 
-use super::people;
 use super::picture::{Canvas, Patch, Pyramid, map_ellipse, shrunk};
 use super::store::{Meta, Picture, write_part};
+use super::{FACE_PX_MIN, people};
 use crate::dataset::{each_frame, in_order, length, window_starts};
 use unmask_shared::face::{Face, Finder, FinderConfig, Yunet, YunetFinder};
 
@@ -120,7 +120,7 @@ pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
 /// A teacher that sees pictures as they are.
 pub(super) fn teacher(path: &Path) -> Result<YunetFinder> {
     let config = FinderConfig {
-        min_face_px: 16,
+        min_face_px: FACE_PX_MIN,
         longest_side_px: 4096,
         score_min: SCORE_MIN,
     };

@@ -9,13 +9,12 @@ use unmask_shared::face::{DenseFinder, Face, Finder, FinderConfig, Yunet};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::media::Frame;
 
+use super::FACE_PX_MIN;
 use super::picture::{Pyramid, shrunk};
 
 /// Everything that a finder may see, in pictures as they are.
 const EVERYTHING: FinderConfig = FinderConfig {
-    // Heads in profile have eyes close together: with a higher limit, what the one leaves out
-    // and the other does not would count as false.
-    min_face_px: 4,
+    min_face_px: FACE_PX_MIN,
     longest_side_px: 4096,
     score_min: 0.02,
 };

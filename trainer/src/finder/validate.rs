@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::FACE_PX_MIN;
 use super::compose::{Composer, Scene};
 use super::network::{FinderNet, onnx_bytes};
 use super::picture::overlap;
@@ -56,7 +57,7 @@ impl Validation {
     /// When a weight is not finite, or tract fails.
     pub fn measure(&self, net: &FinderNet) -> Result<Measured> {
         let config = FinderConfig {
-            min_face_px: 16,
+            min_face_px: FACE_PX_MIN,
             longest_side_px: 4096,
             score_min: SCORE_MIN,
         };
