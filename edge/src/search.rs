@@ -145,7 +145,7 @@ impl FaceSearch {
             self.coarse.find(view, faces)?;
             fine.find(view, &mut self.more)?;
             faces.append(&mut self.more);
-            keep_surest(faces);
+            keep_surest(faces, self.config.finder.faces_max);
             return Ok(());
         }
         let (width, height) = (view.width(), view.height());

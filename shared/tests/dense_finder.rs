@@ -46,6 +46,7 @@ fn finder(model: &[u8], score_min: f32) -> DenseFinder {
         min_face_px: 16,
         longest_side_px: 4096,
         score_min,
+        ..FinderConfig::default()
     };
     DenseFinder::new(model, config).expect("it is the network")
 }

@@ -1,19 +1,15 @@
 //! A feed of many shots with hard cuts, some genuine and some swapped: every cut starts new
 //! people, and nothing that was found out in one shot is carried into the next.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use unmask_edge::builtin::builtin;
 use unmask_edge::person::Person;
 use unmask_edge::pipeline::{Pipeline, PipelineConfig};
-use unmask_edge::source::{Frame, list_media};
+use unmask_edge::source::Frame;
 use unmask_shared::event::EventKind;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 use unmask_shared::verdict::Verdict;
+use unmask_tests::clips::{RATE_HZ, clips, frames};
 
-const RATE_HZ: u64 = 25;
 /// Frames for which a shot that lights the picture up may be taken for a flash.
 const HELD_FRAMES: u64 = 3;
 
@@ -177,62 +173,15 @@ fn a_feed_of_synthetic_shots_has_new_people_after_every_cut() {
     );
 }
 
-/// The first second of a clip at 25 frames/s, with black bars where it has another shape.
-fn clip(path: &Path, width: usize, height: usize) -> Vec<Vec<u8>> {
-    let filter = format!(
-        "fps={RATE_HZ},scale={width}:{height}:force_original_aspect_ratio=decrease,\
-         pad={width}:{height}:(ow-iw)/2:(oh-ih)/2"
-    );
-    let mut child = Command::new("ffmpeg")
-        .args(["-nostdin", "-loglevel", "error", "-i"])
-        .arg(path)
-        .args(["-vf", &filter, "-frames:v", "25"])
-        .args(["-pix_fmt", "rgb24", "-f", "rawvideo", "-"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("ffmpeg");
-    let mut bytes = Vec::new();
-    let mut out = child.stdout.take().expect("piped");
-    out.read_to_end(&mut bytes).expect("it writes");
-    child.wait().expect("it ends");
-    let pictures = bytes.chunks_exact(3 * width * height);
-    pictures.map(<[u8]>::to_vec).collect()
-}
-
-/// As many clips below `UNMASK_DATA/video`, real and fake mixed; of two files of the same name,
-/// which are one recording before and after a swap, the first.
-fn clips(count: usize) -> Option<Vec<PathBuf>> {
-    let Some(data) = std::env::var_os("UNMASK_DATA") else {
-        eprintln!("SKIPPED: UNMASK_DATA does not name a folder with video/");
-        return None;
-    };
-    let mut files = list_media(&PathBuf::from(data).join("video")).expect("video/ holds clips");
-    let mix = |path: &PathBuf| {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let bytes = name.bytes();
-        let hash = bytes.fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        });
-        (hash, name)
-    };
-    files.sort_by_key(mix);
-    files.dedup_by_key(|path| mix(path));
-    files.truncate(count);
-    Some(files)
-}
-
 fn check_clips(count: usize) {
-    let Some(files) = clips(count) else {
+    let Some(mut files) = clips() else {
         return;
     };
+    files.truncate(count);
     assert_eq!(files.len(), count, "too few clips");
     let shots = files.iter().map(|path| {
         let name = path.display().to_string();
-        (name, clip(path, 640, 360))
+        (name, frames(path, 640, 360, 25))
     });
     check(640, 360, shots);
 }

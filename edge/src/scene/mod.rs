@@ -4,7 +4,7 @@
 //! looked for near its place in the frame before, as it is and with the whole picture's gain
 //! and offset of brightness undone: what moves, pans or is lit otherwise is found again. The
 //! mean difference that remains, in levels of 256, makes a cut where it is large against those
-//! of the frames before.
+//! of the frames before, or where the luma is not like theirs.
 //!
 //! Measured on 589 continuous clips, and on them one after another: see docs/following.md.
 
@@ -22,6 +22,10 @@ const RATIO: f32 = 4.0;
 const CUT_SURE: f32 = 20.0;
 /// ... and the largest of the frames before by this factor.
 const RATIO_SURE: f32 = 1.3;
+/// A luma that is less like that of the frame before than this (correlation) is another picture,
+/// whatever the frames before were like: of 2,134 larger movements in clips none is below 0.64,
+/// of 539 cuts 95 % are.
+const LIKENESS_MIN: f32 = 0.5;
 /// Frames before that a difference is measured against; fewer than `FRAMES_MIN` say nothing.
 const FRAMES: usize = 10;
 const FRAMES_MIN: usize = 5;
@@ -71,7 +75,8 @@ impl SceneWatch {
         };
         // Below that, it matters neither now nor as one of those before.
         let difference = thumb.difference(last, CUT_MIN / RATIO);
-        if difference <= self.threshold() {
+        let is_other = difference > CUT_MIN && thumb.likeness(last) < LIKENESS_MIN;
+        if difference <= self.threshold() && !is_other {
             self.note(difference);
             self.last = Some(thumb);
             return Change::None;

@@ -114,6 +114,51 @@ fn a_cut_to_other_things_of_the_same_colours_is_seen() {
     assert_eq!(cuts(frames), [10]);
 }
 
+/// A shot of a phone held upright, with bars, and with bars above and below: a cut that is just
+/// seen without them is seen.
+#[test]
+fn bars_beside_the_picture_hide_no_cut() {
+    let [before, after] = [8, 9].map(|seed| shot(seed, 0.0, 0.0, 1.0));
+    // Little contrast: the difference between the two is near the least of a cut.
+    let faint = |light: &[f32], at: usize| 60.0 + 0.16 * light[at];
+    let columns = |x: usize, _: usize| (52..108).contains(&x);
+    let rows = |_: usize, y: usize| (32..58).contains(&y);
+    let all = |_: usize, _: usize| true;
+    for is_shown in [all, columns, rows] as [fn(usize, usize) -> bool; 3] {
+        for bar in [0.0, 255.0] {
+            let frames = (0..30).map(|frame| {
+                let light = if frame < 15 { &before } else { &after };
+                let pixel = |at: usize| match is_shown(at / 3 % WIDTH, at / 3 / WIDTH) {
+                    true => faint(light, at),
+                    false => bar,
+                };
+                (0..light.len()).map(pixel).collect()
+            });
+            assert_eq!(cuts(frames), [15], "bars of {bar}");
+        }
+    }
+}
+
+/// A stream that jumps from frame to frame, as one of few frames does, hides no other picture:
+/// here what was bright is dark, and the other way round.
+#[test]
+fn a_restless_stream_hides_no_cut() {
+    let frames = (0..30).map(|frame| {
+        // Every third frame is 8 pixels further, and a quarter of the picture changes.
+        let mut light = shot(10, 8.0 * (frame / 3) as f32, 0.0, 1.0);
+        for (at, value) in light.iter_mut().enumerate() {
+            if at / 3 % WIDTH < 40 {
+                *value = [70.0, 110.0][frame / 3 % 2];
+            } else if frame >= 15 {
+                *value = 220.0 - *value;
+            }
+            *value *= 0.4;
+        }
+        light
+    });
+    assert_eq!(cuts(frames), [15]);
+}
+
 #[test]
 fn pans_zooms_and_fast_movement_are_none() {
     for speed in [0.5, 2.5, 6.0] {

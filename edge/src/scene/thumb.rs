@@ -1,5 +1,7 @@
 //! A frame as a few cells of luma and chroma.
 
+use std::ops::Range;
+
 use unmask_shared::sample::RgbView;
 
 const WIDTH: usize = 32;
@@ -19,6 +21,10 @@ const SAMPLES: usize = SAMPLES_ACROSS * SAMPLES_DOWN;
 /// Gains of brightness that are undone.
 const GAIN_MIN: f32 = 0.4;
 const GAIN_MAX: f32 = 2.5;
+/// Levels by which the cells of a bar beside the picture differ, among each other and from frame
+/// to frame; a picture is at least this part of the frame.
+const BAR_LEVELS: f32 = 1.0;
+const SHOWN_MIN: f32 = 0.2;
 /// Levels by which a cell is darker.
 const DARKER_BY: f32 = 8.0;
 /// Y, Cb and Cr from R, G and B (ITU-R BT.601), without the offsets.
@@ -120,8 +126,8 @@ impl Thumb {
         darker.count() as f32 / CELLS as f32
     }
 
-    /// What the frame `before` does not explain: the mean over the blocks of the least mean
-    /// absolute difference, Y, Cb and Cr added, in levels. Blocks that differ by less than
+    /// What the frame `before` does not explain: the mean over the picture, without bars beside
+    /// it, of the blocks' least mean absolute difference, Y, Cb and Cr added, in levels. Blocks that differ by less than
     /// `enough` where they are need not be looked for elsewhere.
     pub(super) fn difference(&self, before: &Self, enough: f32) -> f32 {
         let mut least = [f32::INFINITY; BLOCKS];
@@ -135,7 +141,56 @@ impl Thumb {
                 self.compare(source, shift, enough, &mut least);
             }
         }
-        least.iter().sum::<f32>() / BLOCKS as f32
+        let [across, down] = self.shown(before);
+        let shown = (across.len() * down.len()) as f32 / CELLS as f32;
+        least.iter().sum::<f32>() / BLOCKS as f32 / shown.max(SHOWN_MIN)
+    }
+
+    /// How much the luma is that of `before`: the largest correlation over the places to which
+    /// all of it may have moved, -1 to 1. Gain and offset change nothing.
+    pub(super) fn likeness(&self, before: &Self) -> f32 {
+        let [across, down] = self.shown(before);
+        let reach = REACH as isize;
+        let shifts = (-reach..=reach).flat_map(|y| (-reach..=reach).map(move |x| (x, y)));
+        let place = |cell: usize, shift: isize, shown: &Range<usize>| {
+            let place = cell.checked_add_signed(shift)?;
+            shown.contains(&place).then_some(place)
+        };
+        let of = |(x, y): (isize, isize)| {
+            let mut sums = Correlation::default();
+            for row in down.clone() {
+                for column in across.clone() {
+                    if let (Some(from), Some(to)) =
+                        (place(row, y, &down), place(column, x, &across))
+                    {
+                        let there = before.planes[0][from * WIDTH + to];
+                        sums.add(self.planes[0][row * WIDTH + column], there);
+                    }
+                }
+            }
+            sums.value()
+        };
+        shifts.map(of).fold(-1.0, f32::max)
+    }
+
+    /// Columns and rows that are no bar of one colour beside the picture.
+    fn shown(&self, before: &Self) -> [Range<usize>; 2] {
+        let is_bar = |edge: usize, cell: usize| {
+            let planes = self.planes.iter().zip(&before.planes);
+            planes.into_iter().all(|(here, there)| {
+                (here[cell] - here[edge]).abs() < BAR_LEVELS
+                    && (here[cell] - there[cell]).abs() < BAR_LEVELS
+            })
+        };
+        let cell = |x: usize, y: usize| y * WIDTH + x;
+        let column = |x: &usize, edge: usize| (0..HEIGHT).all(|y| is_bar(edge, cell(*x, y)));
+        let row = |y: &usize, edge: usize| (0..WIDTH).all(|x| is_bar(edge, cell(x, *y)));
+        let (first, last) = (cell(0, 0), cell(WIDTH - 1, HEIGHT - 1));
+        let left = (0..WIDTH).take_while(|x| column(x, first)).count();
+        let right = (left..WIDTH).rev().take_while(|x| column(x, last)).count();
+        let top = (0..HEIGHT).take_while(|y| row(y, first)).count();
+        let bottom = (top..HEIGHT).rev().take_while(|y| row(y, last)).count();
+        [left..WIDTH - right, top..HEIGHT - bottom]
     }
 
     /// Its planes with gain and offset of the luma as in `after`, by least squares.
@@ -183,6 +238,34 @@ impl Thumb {
                 let share = (BLOCK_WIDTH * BLOCK_HEIGHT) as f32;
                 *least = least.min(sums.iter().sum::<f32>() / share);
             }
+        }
+    }
+}
+
+/// Sums for the correlation of two numbers.
+#[derive(Default)]
+struct Correlation {
+    count: f32,
+    /// Of the first, of the second, of their squares, and of their product.
+    sums: [f32; 5],
+}
+
+impl Correlation {
+    fn add(&mut self, a: f32, b: f32) {
+        self.count += 1.0;
+        for (sum, value) in self.sums.iter_mut().zip([a, b, a * a, b * b, a * b]) {
+            *sum += value;
+        }
+    }
+
+    /// 0 where one of them is always the same.
+    fn value(&self) -> f32 {
+        let [a, b, aa, bb, ab] = self.sums.map(|sum| sum / self.count.max(1.0));
+        let spread = ((aa - a * a).max(0.0) * (bb - b * b).max(0.0)).sqrt();
+        if spread > 1e-3 {
+            (ab - a * b) / spread
+        } else {
+            0.0
         }
     }
 }

@@ -24,7 +24,7 @@ pub use yunet::{FINDER_BYTES_MAX, Yunet, YunetFinder};
 /// The released finder; `models/face-finder/CARD.md` tells about it.
 const MODEL: &[u8] = include_bytes!("../../../models/face-finder/model.onnx");
 
-/// Most faces that one search gives.
+/// Most faces that one search gives by default.
 pub const FACES_MAX: usize = 64;
 
 /// A face in a frame.
@@ -48,8 +48,8 @@ impl Face {
 
 /// Finds faces in pictures. Holds buffers: make one per thread.
 pub trait Finder: Send {
-    /// Fills `faces` with the faces in `view`, largest first, at most [`FACES_MAX`]: the surest
-    /// where there are more.
+    /// Fills `faces` with the faces in `view`, largest first, at most
+    /// [`FinderConfig::faces_max`].
     ///
     /// # Errors
     /// When the network behind it fails; `faces` is empty then.
@@ -71,6 +71,8 @@ pub struct FinderConfig {
     /// Least [`Face::score`], above 0, at most 1. Lower values find more faces and more things
     /// that are none.
     pub score_min: f32,
+    /// Most faces of a frame, the largest of those that there are.
+    pub faces_max: usize,
 }
 
 impl Default for FinderConfig {
@@ -79,6 +81,7 @@ impl Default for FinderConfig {
             min_face_px: 40,
             longest_side_px: 320,
             score_min: 0.6,
+            faces_max: FACES_MAX,
         }
     }
 }

@@ -226,12 +226,12 @@ impl Finder for YunetFinder {
             faces.clear();
             return Err(FinderError::Failed(plain(error)));
         }
-        keep_surest(faces);
         let least = self.config.min_face_px as f32;
         faces.retain_mut(|face| {
             *face = enlarged(face, place.step);
             face.face_px() >= least
         });
+        keep_surest(faces, self.config.faces_max);
         Ok(())
     }
 

@@ -277,6 +277,9 @@ fn show(names: &[&str], figures: &[Figures]) {
         .take(1)
         .flat_map(|f| f.recall.keys().copied())
         .collect();
+    row("score with one false face in ten pictures", &|f| {
+        format!("{:.2}", f.score)
+    });
     for set in sets {
         for place in 0..figures[0].recall[set].len() {
             let groups = &figures[0].recall[set];

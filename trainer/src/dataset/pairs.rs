@@ -306,7 +306,9 @@ impl Balance {
         };
         let mut kinds: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for i in fakes {
-            kinds.entry(records[*i].kind()).or_default().push(*i);
+            if sampling.draws(&records[*i].meta.source) {
+                kinds.entry(records[*i].kind()).or_default().push(*i);
+            }
         }
         let weight = |source: &str| config.fake_weights.get(source).copied().unwrap_or(1).into();
         let people = |members: &Vec<usize>| {

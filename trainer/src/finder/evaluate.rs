@@ -1,32 +1,30 @@
 //! Finders side by side: the same pictures, the same run.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Serialize;
 use unmask_shared::face::Face;
 use unmask_shared::geometry::FaceBox;
-use unmask_shared::media::{Frame, list_media, read_picture};
+use unmask_shared::media::{Frame, list_media};
 use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, Swap};
 
-use super::picture::{Pyramid, shrunk};
-use super::recall::{Known, Recall, Tally};
+use super::recall::{FalseFace, Recall, Tally};
 use super::subject::Subject;
+use super::truth::{FACE_PX, faceless, known, pictures, read_shrunk, shrink, steady};
 
 /// Least sides of the groups of faces, pixels.
-const SIDES: [f32; 4] = [16.0, 32.0, 64.0, 128.0];
-/// From this score on the teacher's faces are taken for true.
-const TRUE_FROM: f32 = 0.9;
-/// Below this score, what the teacher sees is no face.
-const FALSE_BELOW: f32 = 0.3;
-/// Longest side at which the teacher is asked for the truth.
-const TRUTH_SIDE: usize = 1280;
+const SIDES: [f32; 4] = [FACE_PX, 32.0, 64.0, 128.0];
 /// Frames of a still camera, and how much their pixels differ (deviation).
 const STILL_FRAMES: usize = 20;
 const STILL_NOISE: f32 = 3.0;
 const STILLS_MAX: usize = 24;
+/// False faces for each picture, where recall is measured.
+const WRONG_SHARE: f32 = 0.1;
+/// False faces that are kept for each set.
+const WRONG_KEPT: usize = 20;
 /// Searches that are timed.
 const TIMED: usize = 100;
 
@@ -45,14 +43,18 @@ pub struct EvaluateOptions {
 /// All figures of one finder.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Figures {
-    /// Recall at one false face in ten pictures, for each set and size.
+    /// Score from which there is one false face in ten pictures, over all sets.
+    pub score: f32,
+    /// Recall from that score on, for each set and size.
     pub recall: BTreeMap<&'static str, Vec<Recall>>,
+    /// False faces of the highest scores, for each set: what it takes for faces.
+    pub wrong: BTreeMap<&'static str, Vec<FalseFace>>,
     /// False faces on pictures without any, in use, and pictures.
     pub noface: (usize, usize),
     /// Share of the frames of synthetic people in which they were found in use, and frames.
     pub people: (f32, usize),
-    /// Mean distance of the landmarks from the teacher's, relative to the distance of the eyes,
-    /// in use, and faces.
+    /// Mean distance of the landmarks from the teacher's (means of several looks), relative to
+    /// the distance of the eyes, in use, and faces.
     pub landmarks: (f32, usize),
     /// Root mean square change of a box of a still face, relative to its side.
     pub jitter: f32,
@@ -71,25 +73,7 @@ pub fn evaluate(
     teacher: &mut Subject,
 ) -> Result<Vec<Figures>> {
     let mut figures = vec![Figures::default(); subjects.len()];
-    for set in ["dlib_gt", "crowd"] {
-        tracing::info!("{set}");
-        let pictures = known(options, set, teacher)?;
-        for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
-            let mut tally = Tally::default();
-            for (frame, known) in &pictures {
-                tally.add(known, &subject.everything(frame)?);
-            }
-            figures.recall.insert(set, tally.recall(&SIDES));
-        }
-    }
-    tracing::info!("noface");
-    let pictures = pictures(options, "noface", usize::MAX)?;
-    for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
-        for frame in &pictures {
-            figures.noface.0 += subject.in_use(frame)?.len();
-        }
-        figures.noface.1 = pictures.len();
-    }
+    recall(options, subjects, teacher, &mut figures)?;
     tracing::info!("synthetic people");
     people(options, subjects, &mut figures)?;
     tracing::info!("landmarks");
@@ -102,131 +86,46 @@ pub fn evaluate(
     Ok(figures)
 }
 
-/// The pictures of a set, shrunk.
-fn pictures(options: &EvaluateOptions, set: &str, longest: usize) -> Result<Vec<Frame>> {
-    let files = list_media(&options.photos.join(set))?;
-    files
-        .iter()
-        .map(|file| read_shrunk(file, longest))
-        .collect()
-}
-
-fn read_shrunk(file: &Path, longest: usize) -> Result<Frame> {
-    let mut frame = Frame::default();
-    read_picture(file, &mut frame)?;
-    Ok(shrink(frame, longest))
-}
-
-fn shrink(frame: Frame, longest: usize) -> Frame {
-    let scale = longest as f32 / frame.width.max(frame.height) as f32;
-    if scale >= 1.0 {
-        return frame;
-    }
-    let side = |side: usize| ((side as f32 * scale).round() as usize).max(1);
-    let (width, height) = (side(frame.width), side(frame.height));
-    let rgb = shrunk(
-        &Pyramid::new(frame.width, frame.height, frame.rgb),
-        width,
-        height,
-    );
-    Frame {
-        width,
-        height,
-        rgb,
-        ..Frame::default()
-    }
-}
-
-/// Pictures with their faces: drawn by hand where there is a table, else the teacher's.
-fn known(
+/// Recall at the score from which a finder makes one false face in ten pictures, over all sets:
+/// one set of nine pictures alone would allow none.
+fn recall(
     options: &EvaluateOptions,
-    set: &str,
+    subjects: &mut [Subject],
     teacher: &mut Subject,
-) -> Result<Vec<(Frame, Known)>> {
-    let table = options
-        .photos
-        .join(format!("boxes_gt_{}.tsv", set.trim_end_matches("_gt")));
-    let by_hand = table.exists().then(|| read_boxes(&table)).transpose()?;
-    let files = list_media(&options.photos.join(set))?;
-    let one = |file: &PathBuf| {
-        let large = read_shrunk(file, TRUTH_SIDE)?;
-        let known = match &by_hand {
-            Some(boxes) => {
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                let faces = boxes
-                    .get(&format!("{set}/{name}"))
-                    .cloned()
-                    .unwrap_or_default();
-                let mut whole = Frame::default();
-                read_picture(file, &mut whole)?;
-                let scale = large.width as f32 / whole.width as f32;
-                Known {
-                    faces: faces.iter().map(|bbox| scaled(bbox, scale)).collect(),
-                    unsure: Vec::new(),
-                }
-            }
-            None => {
-                let faces = teacher.everything(&large)?;
-                let between = |low: f32, high: f32| -> Vec<FaceBox> {
-                    let inside = |face: &&Face| (low..high).contains(&face.score);
-                    faces.iter().filter(inside).map(|face| face.bbox).collect()
-                };
-                Known {
-                    faces: between(TRUE_FROM, f32::INFINITY),
-                    unsure: between(FALSE_BELOW, TRUE_FROM),
-                }
-            }
+    figures: &mut [Figures],
+) -> Result<()> {
+    let mut tallies = vec![BTreeMap::<&'static str, Tally>::new(); subjects.len()];
+    for set in ["dlib_gt", "crowd", "noface"] {
+        tracing::info!("{set}");
+        let pictures = match set {
+            "noface" => faceless(options)?,
+            _ => known(options, set, teacher)?,
         };
-        let width = large.width as f32;
-        let frame = shrink(large, options.longest_side);
-        let scale = frame.width as f32 / width;
-        let small = |boxes: Vec<FaceBox>| boxes.iter().map(|bbox| scaled(bbox, scale)).collect();
-        let mut known = Known {
-            faces: small(known.faces),
-            unsure: small(known.unsure),
-        };
-        let tiny = |bbox: &mut FaceBox| bbox.area().sqrt() < SIDES[0];
-        known.unsure.extend(known.faces.extract_if(.., tiny));
-        Ok((frame, known))
-    };
-    files.iter().map(one).collect()
-}
-
-fn scaled(bbox: &FaceBox, by: f32) -> FaceBox {
-    FaceBox {
-        x: bbox.x * by,
-        y: bbox.y * by,
-        width: bbox.width * by,
-        height: bbox.height * by,
+        for (subject, tallies) in subjects.iter_mut().zip(&mut tallies) {
+            let tally = tallies.entry(set).or_default();
+            for (frame, known) in &pictures {
+                tally.add(known, &subject.everything(frame)?);
+            }
+        }
     }
-}
-
-/// Boxes by file: a table with the header `file x y w h`, tab-separated.
-fn read_boxes(path: &Path) -> Result<BTreeMap<String, Vec<FaceBox>>> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut boxes = BTreeMap::<String, Vec<FaceBox>>::new();
-    for (number, line) in text.lines().enumerate().skip(1) {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let sides: Vec<f32> = fields
-            .iter()
-            .skip(1)
-            .filter_map(|f| f.parse().ok())
-            .collect();
-        ensure!(
-            fields.len() == 5 && sides.len() == 4,
-            "{} line {}: not a file and x, y, width and height",
-            path.display(),
-            number + 1
-        );
-        boxes.entry(fields[0].into()).or_default().push(FaceBox {
-            x: sides[0],
-            y: sides[1],
-            width: sides[2],
-            height: sides[3],
-        });
+    for (tallies, figures) in tallies.iter().zip(figures.iter_mut()) {
+        figures.score = Tally::score_at(tallies.values(), WRONG_SHARE);
+        for (set, tally) in tallies {
+            figures.wrong.insert(set, tally.wrong(WRONG_KEPT));
+        }
+        for set in ["dlib_gt", "crowd"] {
+            let found = tallies[set].recall(figures.score, &SIDES);
+            figures.recall.insert(set, found);
+        }
     }
-    Ok(boxes)
+    let pictures = pictures(options, "noface", usize::MAX)?;
+    for (subject, figures) in subjects.iter_mut().zip(figures) {
+        for frame in &pictures {
+            figures.noface.0 += subject.in_use(frame)?.len();
+        }
+        figures.noface.1 = pictures.len();
+    }
+    Ok(())
 }
 
 /// A frame of a synthetic person, 640 x 480.
@@ -280,8 +179,7 @@ fn landmarks(
 ) -> Result<()> {
     for set in ["webfaces", "celeba_raw", "deepface"] {
         for frame in pictures(options, set, usize::MAX)? {
-            let mut truth = teacher.in_use(&frame)?;
-            truth.retain(|face| face.score >= TRUE_FROM);
+            let truth = steady(teacher, &frame)?;
             let told = subjects.iter_mut().zip(figures.iter_mut());
             for (subject, figures) in told.filter(|(subject, _)| subject.has_landmarks()) {
                 let found = subject.in_use(&frame)?;

@@ -20,6 +20,7 @@ mod recall;
 mod store;
 mod subject;
 mod train;
+mod truth;
 mod validate;
 mod weather;
 

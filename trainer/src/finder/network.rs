@@ -58,10 +58,17 @@ fn convolution(channels: [usize; 2], kernel: usize, stride: usize, device: &Devi
 
 impl ConvBlock {
     fn new(input: usize, (stride, output): (usize, usize), device: &Device) -> Self {
+        let identity = stride == 1 && input == output;
+        let mut norm = BatchNormConfig::new(output).init(device);
+        if identity {
+            // It begins as the identity (Goyal et al., 2017), so that one more block changes
+            // nothing of what a trained network says.
+            norm.gamma = Param::from_tensor(Tensor::zeros([output], device));
+        }
         Self {
             conv: convolution([input, output], 3, stride, device),
-            norm: BatchNormConfig::new(output).init(device),
-            identity: stride == 1 && input == output,
+            norm,
+            identity,
         }
     }
 

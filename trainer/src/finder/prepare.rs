@@ -123,6 +123,7 @@ pub(super) fn teacher(path: &Path) -> Result<YunetFinder> {
         min_face_px: FACE_PX_MIN,
         longest_side_px: 4096,
         score_min: SCORE_MIN,
+        ..FinderConfig::default()
     };
     Ok(Yunet::open(path)?.finder(config)?)
 }

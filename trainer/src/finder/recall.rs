@@ -23,9 +23,20 @@ pub struct Known {
 pub struct Tally {
     /// Side of each face to be found, and the score with which it was.
     faces: Vec<(f32, Option<f32>)>,
-    /// Scores of false faces.
-    wrong: Vec<f32>,
+    /// Scores of false faces, with where they are.
+    wrong: Vec<(f32, usize, FaceBox)>,
     pictures: usize,
+}
+
+/// What was taken for a face and is none.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FalseFace {
+    /// Which picture, in the order of their names.
+    pub picture: usize,
+    /// Score.
+    pub score: f32,
+    /// Where, pixels of the shrunk picture.
+    pub bbox: FaceBox,
 }
 
 /// Share of faces found, by their side.
@@ -57,7 +68,7 @@ impl Tally {
                     .unsure
                     .iter()
                     .any(|at| at.iou(&face.bbox) >= UNSURE_MIN) => {}
-                None => self.wrong.push(face.score),
+                None => self.wrong.push((face.score, self.pictures, face.bbox)),
             }
         }
         let sides = known.faces.iter().map(|bbox| bbox.area().sqrt());
@@ -65,16 +76,20 @@ impl Tally {
         self.pictures += 1;
     }
 
-    /// Score above which there are at most so many false faces.
-    pub fn threshold(&self, wrong_max: usize) -> f32 {
-        let mut wrong = self.wrong.clone();
+    /// Score above which all sets together have at most `share` false faces a picture.
+    pub fn score_at<'a>(sets: impl Iterator<Item = &'a Self>, share: f32) -> f32 {
+        let (mut wrong, mut pictures) = (Vec::new(), 0);
+        for set in sets {
+            wrong.extend(set.wrong.iter().map(|(score, ..)| *score));
+            pictures += set.pictures;
+        }
         wrong.sort_by(|a, b| b.total_cmp(a));
-        wrong.get(wrong_max).copied().unwrap_or(f32::NEG_INFINITY)
+        let allowed = (share * pictures as f32) as usize;
+        wrong.get(allowed).copied().unwrap_or(0.0)
     }
 
-    /// Recall at one false face in ten pictures, of faces from each side up to the next.
-    pub fn recall(&self, sides: &[f32]) -> Vec<Recall> {
-        let threshold = self.threshold(self.pictures / 10);
+    /// Share found with a score above one, of faces from each side up to the next.
+    pub fn recall(&self, threshold: f32, sides: &[f32]) -> Vec<Recall> {
         let ends = sides.iter().skip(1).copied().chain([f32::INFINITY]);
         let of = |(from, end): (f32, f32)| {
             let all = self
@@ -92,9 +107,17 @@ impl Tally {
         sides.iter().copied().zip(ends).map(of).collect()
     }
 
-    /// False faces from a score on.
-    pub fn wrong_from(&self, score: f32) -> usize {
-        self.wrong.iter().filter(|wrong| **wrong >= score).count()
+    /// The false faces of the highest scores.
+    pub fn wrong(&self, count: usize) -> Vec<FalseFace> {
+        let of = |&(score, picture, bbox): &(f32, usize, FaceBox)| FalseFace {
+            picture,
+            score,
+            bbox,
+        };
+        let mut wrong: Vec<FalseFace> = self.wrong.iter().map(of).collect();
+        wrong.sort_by(|a, b| b.score.total_cmp(&a.score));
+        wrong.truncate(count);
+        wrong
     }
 }
 
@@ -139,12 +162,16 @@ mod tests {
             found.push(face(210.0, 0.9));
             tally.add(&known, &found);
         }
-        let [small, large] = &tally.recall(&[16.0, 32.0])[..] else {
+        let score = Tally::score_at([&tally, &Tally::default()].into_iter(), 0.1);
+        assert_eq!(score, 0.25);
+        let [small, large] = &tally.recall(score, &[16.0, 32.0])[..] else {
             panic!("two sizes");
         };
         assert_eq!((small.faces, large.faces), (0, 10));
         assert!((large.recall - 0.8).abs() < 1e-6, "{large:?}");
-        assert_eq!(tally.wrong_from(0.5), 1);
-        assert_eq!(tally.wrong_from(0.0), 3);
+        let wrong: Vec<_> = (tally.wrong(2).iter())
+            .map(|wrong| (wrong.picture, wrong.score, wrong.bbox.x))
+            .collect();
+        assert_eq!(wrong, [(1, 0.55, 100.0), (0, 0.25, 100.0)]);
     }
 }

@@ -16,7 +16,8 @@ use super::picture::{Pyramid, shrunk};
 const EVERYTHING: FinderConfig = FinderConfig {
     min_face_px: FACE_PX_MIN,
     longest_side_px: 4096,
-    score_min: 0.02,
+    score_min: 0.1,
+    faces_max: 1024,
 };
 /// Least scores of the cascade, unbounded above: in search of everything, and in use.
 const CASCADE_SCORES: (f32, f32) = (0.5, 2.0);

@@ -60,6 +60,7 @@ impl Validation {
             min_face_px: FACE_PX_MIN,
             longest_side_px: 4096,
             score_min: SCORE_MIN,
+            ..FinderConfig::default()
         };
         let mut finder = DenseFinder::new(&onnx_bytes(net, "validation")?, config)?;
         let mut seen = Vec::new();

@@ -17,7 +17,7 @@ pub const OUTPUTS: usize = 16;
 /// Channels behind the stem, at a quarter of the resolution.
 pub const STEM: usize = 16;
 /// Stride and channels of each convolution of the body.
-pub const BODY: [(usize, usize); 7] = [
+pub const BODY: [(usize, usize); 8] = [
     (2, 32),
     (1, 32),
     (1, 32),
@@ -25,9 +25,10 @@ pub const BODY: [(usize, usize); 7] = [
     (1, 64),
     (2, 64),
     (1, 64),
+    (1, 64),
 ];
 /// Convolutions of the body behind which a level begins.
-pub const TAPS: [usize; 3] = [2, 4, 6];
+pub const TAPS: [usize; 3] = [2, 4, 7];
 /// Channels in front of the outputs of each level.
 pub const HEAD_CHANNELS: [usize; 3] = [32, 64, 64];
 /// Subtracted from pixels.

@@ -55,7 +55,10 @@ impl DenseFinder {
     pub fn say(
         &mut self,
         view: &RgbView<'_>,
-    ) -> (impl Iterator<Item = (usize, usize, &[f32])>, (f32, f32)) {
+    ) -> (
+        impl DoubleEndedIterator<Item = (usize, usize, &[f32])>,
+        (f32, f32),
+    ) {
         let place = Place::fitted((view.width(), view.height()), self.config.longest_side_px);
         let run = match self.run.take() {
             Some(run) if run.size() == place.canvas => run,
@@ -79,14 +82,15 @@ impl Finder for DenseFinder {
         let score_min = self.config.score_min;
         let least = self.config.min_face_px as f32;
         let (levels, step) = self.say(view);
-        for (stride, columns, said) in levels {
+        // Large faces first: the number of candidates is bounded.
+        for (stride, columns, said) in levels.rev() {
             collect(stride, columns, said, score_min, faces);
         }
-        keep_surest(faces);
         faces.retain_mut(|face| {
             *face = enlarged(face, step);
             face.face_px() >= least
         });
+        keep_surest(faces, self.config.faces_max);
         Ok(())
     }
 

@@ -136,7 +136,7 @@ impl Run {
     }
 
     /// What it said: stride, cells in a row, and `[cells, 16]`, class and objectness as logits.
-    pub(super) fn said(&self) -> impl Iterator<Item = (usize, usize, &[f32])> {
+    pub(super) fn said(&self) -> impl DoubleEndedIterator<Item = (usize, usize, &[f32])> {
         let levels = STRIDES.iter().zip(&self.said).zip(&self.outputs);
         levels.map(|((stride, step), output)| (*stride, step.conv.output.width, &output[..]))
     }

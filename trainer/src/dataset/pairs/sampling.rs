@@ -20,7 +20,8 @@ pub struct SamplingConfig {
     /// A source counts by this power of the number of its people, a person by this power of
     /// the number of their files: 0 = all alike, 1 = by size. In [0, 1].
     pub temper: f32,
-    /// Factor on a source beside the others of its class; 1 where it is not named.
+    /// Factor on a source beside the others of its class; 1 where it is not named. With 0 its
+    /// fakes are left out, and a kind of which nothing is left takes no share.
     pub weights: BTreeMap<String, f32>,
     /// Share of all pairs by the kind of real fake. Kinds that are not named divide what is
     /// left of `data.fake_share`, by the same power of the number of their people.
@@ -61,6 +62,11 @@ impl SamplingConfig {
             "data.sampling.real_fakes add up to {shares}: they must be at least 0, together at most {FAKE_SHARE_MAX}"
         );
         Ok(())
+    }
+
+    /// Whether fakes of a source are drawn at all.
+    pub(super) fn draws(&self, source: &str) -> bool {
+        self.weights.get(source) != Some(&0.0)
     }
 
     /// Share of all pairs of each kind that is there, of `fake_share` in all or of what the

@@ -561,6 +561,35 @@ fn an_epoch_has_the_shares_of_sources_and_kinds() {
     }
 }
 
+/// A kind all of whose sources weigh nothing is not drawn, and its share goes to the others.
+#[test]
+fn a_source_without_weight_gives_no_fakes() {
+    let mut records = many();
+    for record in &mut records {
+        if record.meta.kind.as_deref() == Some("lip-sync") {
+            record.meta.source = "lips".into();
+        }
+    }
+    let mut config = PairConfig {
+        validation_share: 0.0,
+        held_out_share: 0.0,
+        fake_share: 0.3,
+        ..PairConfig::default()
+    };
+    config.sampling.weights = BTreeMap::from([("lips".into(), 0.0)]);
+    let epoch = Pairs::of(&records, &config, Split::Train)
+        .unwrap()
+        .epoch(3, 0);
+    let swaps = epoch.items.iter().filter(|item| match item {
+        Item::Blend(_) => false,
+        Item::Data(i) => {
+            assert_eq!(records[*i].kind(), "swap");
+            true
+        }
+    });
+    assert!(swaps.count().abs_diff(epoch.len() * 3 / 10) <= 2);
+}
+
 #[test]
 fn beside_a_fake_of_a_video_stands_its_original_or_somebody_on_video() {
     let records = many();

@@ -1,0 +1,280 @@
+//! Pictures to measure finders on, with the faces in them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use unmask_shared::face::Face;
+use unmask_shared::geometry::{FaceBox, Point};
+use unmask_shared::media::{Frame, list_media, read_picture};
+
+use super::evaluate::EvaluateOptions;
+use super::picture::{Pyramid, shrunk};
+use super::recall::Known;
+use super::subject::Subject;
+
+/// Least side of faces that are to be found, pixels.
+pub(super) const FACE_PX: f32 = 16.0;
+/// From this score on the teacher's faces are taken for true.
+const TRUE_FROM: f32 = 0.9;
+/// Below this score, what the teacher sees is no face.
+const FALSE_BELOW: f32 = 0.3;
+/// Longest side at which the teacher is asked for the truth.
+const TRUTH_SIDE: usize = 1280;
+/// Columns and rows that are cut off for one more look at landmarks, also in the mirror: the
+/// teacher's own move by some 3 % of the eye distance from look to look.
+const LOOKS: [[usize; 2]; 4] = [[0, 0], [5, 3], [3, 6], [7, 1]];
+/// Where a landmark of the mirror lies in the picture.
+const MIRRORED: [usize; 5] = [1, 0, 2, 4, 3];
+
+/// The pictures of a set, shrunk.
+pub(super) fn pictures(options: &EvaluateOptions, set: &str, longest: usize) -> Result<Vec<Frame>> {
+    let files = list_media(&options.photos.join(set))?;
+    files
+        .iter()
+        .map(|file| read_shrunk(file, longest))
+        .collect()
+}
+
+pub(super) fn read_shrunk(file: &Path, longest: usize) -> Result<Frame> {
+    let mut frame = Frame::default();
+    read_picture(file, &mut frame)?;
+    Ok(shrink(frame, longest))
+}
+
+pub(super) fn shrink(frame: Frame, longest: usize) -> Frame {
+    let scale = longest as f32 / frame.width.max(frame.height) as f32;
+    if scale >= 1.0 {
+        return frame;
+    }
+    let side = |side: usize| ((side as f32 * scale).round() as usize).max(1);
+    let (width, height) = (side(frame.width), side(frame.height));
+    let rgb = shrunk(
+        &Pyramid::new(frame.width, frame.height, frame.rgb),
+        width,
+        height,
+    );
+    Frame {
+        width,
+        height,
+        rgb,
+        ..Frame::default()
+    }
+}
+
+/// Pictures in which there is none.
+pub(super) fn faceless(options: &EvaluateOptions) -> Result<Vec<(Frame, Known)>> {
+    let pictures = pictures(options, "noface", options.longest_side)?;
+    let known = |frame| (frame, Known::default());
+    Ok(pictures.into_iter().map(known).collect())
+}
+
+/// Pictures with their faces: drawn by hand where there is a table, else the teacher's.
+pub(super) fn known(
+    options: &EvaluateOptions,
+    set: &str,
+    teacher: &mut Subject,
+) -> Result<Vec<(Frame, Known)>> {
+    let table = options
+        .photos
+        .join(format!("boxes_gt_{}.tsv", set.trim_end_matches("_gt")));
+    let by_hand = table.exists().then(|| read_boxes(&table)).transpose()?;
+    let files = list_media(&options.photos.join(set))?;
+    let one = |file: &PathBuf| {
+        let large = read_shrunk(file, TRUTH_SIDE)?;
+        let known = match &by_hand {
+            Some(boxes) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                let faces = boxes
+                    .get(&format!("{set}/{name}"))
+                    .cloned()
+                    .unwrap_or_default();
+                let mut whole = Frame::default();
+                read_picture(file, &mut whole)?;
+                let scale = large.width as f32 / whole.width as f32;
+                Known {
+                    faces: faces.iter().map(|bbox| scaled(bbox, scale)).collect(),
+                    unsure: Vec::new(),
+                }
+            }
+            None => {
+                let faces = teacher.everything(&large)?;
+                let between = |low: f32, high: f32| -> Vec<FaceBox> {
+                    let inside = |face: &&Face| (low..high).contains(&face.score);
+                    faces.iter().filter(inside).map(|face| face.bbox).collect()
+                };
+                Known {
+                    faces: between(TRUE_FROM, f32::INFINITY),
+                    unsure: between(FALSE_BELOW, TRUE_FROM),
+                }
+            }
+        };
+        let width = large.width as f32;
+        let frame = shrink(large, options.longest_side);
+        let scale = frame.width as f32 / width;
+        let small = |boxes: Vec<FaceBox>| boxes.iter().map(|bbox| scaled(bbox, scale)).collect();
+        let mut known = Known {
+            faces: small(known.faces),
+            unsure: small(known.unsure),
+        };
+        let tiny = |bbox: &mut FaceBox| bbox.area().sqrt() < FACE_PX;
+        known.unsure.extend(known.faces.extract_if(.., tiny));
+        Ok((frame, known))
+    };
+    files.iter().map(one).collect()
+}
+
+fn scaled(bbox: &FaceBox, by: f32) -> FaceBox {
+    FaceBox {
+        x: bbox.x * by,
+        y: bbox.y * by,
+        width: bbox.width * by,
+        height: bbox.height * by,
+    }
+}
+
+/// Boxes by file: a table with the header `file x y w h`, tab-separated.
+fn read_boxes(path: &Path) -> Result<BTreeMap<String, Vec<FaceBox>>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut boxes = BTreeMap::<String, Vec<FaceBox>>::new();
+    for (number, line) in text.lines().enumerate().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let sides: Vec<f32> = fields
+            .iter()
+            .skip(1)
+            .filter_map(|f| f.parse().ok())
+            .collect();
+        ensure!(
+            fields.len() == 5 && sides.len() == 4,
+            "{} line {}: not a file and x, y, width and height",
+            path.display(),
+            number + 1
+        );
+        boxes.entry(fields[0].into()).or_default().push(FaceBox {
+            x: sides[0],
+            y: sides[1],
+            width: sides[2],
+            height: sides[3],
+        });
+    }
+    Ok(boxes)
+}
+
+/// Faces of which the teacher is sure, their landmarks the means of several looks.
+pub(super) fn steady(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
+    let mut faces = teacher.in_use(frame)?;
+    faces.retain(|face| face.score >= TRUE_FROM);
+    let mut sums = vec![([Point::default(); 5], 0.0_f32); faces.len()];
+    for look in LOOKS {
+        for mirrored in [false, true] {
+            let seen = teacher.in_use(&looked(frame, look, mirrored))?;
+            let back: Vec<Face> = (seen.into_iter())
+                .map(|face| unlooked(&face, frame.width, look, mirrored))
+                .collect();
+            for (face, (sum, count)) in faces.iter().zip(&mut sums) {
+                let same = |other: &&Face| other.bbox.iou(&face.bbox) >= 0.5;
+                if let Some(other) = back.iter().find(same) {
+                    for (sum, place) in sum.iter_mut().zip(other.landmarks) {
+                        *sum = Point::new(sum.x + place.x, sum.y + place.y);
+                    }
+                    *count += 1.0;
+                }
+            }
+        }
+    }
+    for (face, (sum, count)) in faces.iter_mut().zip(sums) {
+        if count > 0.0 {
+            face.landmarks = sum.map(|sum| Point::new(sum.x / count, sum.y / count));
+        }
+    }
+    Ok(faces)
+}
+
+/// A picture without its first columns and rows, and mirrored then.
+fn looked(frame: &Frame, [left, top]: [usize; 2], mirrored: bool) -> Frame {
+    let mut rgb = Vec::with_capacity(frame.rgb.len());
+    for row in frame.rgb.chunks_exact(3 * frame.width).skip(top) {
+        let pixels = row[3 * left.min(frame.width - 1)..].chunks_exact(3);
+        if mirrored {
+            pixels.rev().for_each(|pixel| rgb.extend_from_slice(pixel));
+        } else {
+            pixels.for_each(|pixel| rgb.extend_from_slice(pixel));
+        }
+    }
+    Frame {
+        width: frame.width - left.min(frame.width - 1),
+        height: rgb.len() / 3 / (frame.width - left.min(frame.width - 1)),
+        rgb,
+        ..Frame::default()
+    }
+}
+
+/// A face of such a picture in the whole one.
+fn unlooked(face: &Face, width: usize, [left, top]: [usize; 2], mirrored: bool) -> Face {
+    let across = |x: f32| {
+        if mirrored {
+            width as f32 - x
+        } else {
+            x + left as f32
+        }
+    };
+    let place = |point: Point| Point::new(across(point.x), point.y + top as f32);
+    let end = face.bbox.x + if mirrored { face.bbox.width } else { 0.0 };
+    Face {
+        bbox: FaceBox {
+            x: across(end),
+            y: face.bbox.y + top as f32,
+            ..face.bbox
+        },
+        landmarks: std::array::from_fn(|at| {
+            place(face.landmarks[if mirrored { MIRRORED[at] } else { at }])
+        }),
+        ..*face
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The brightest pixel of a look, brought back, is the brightest of the picture.
+    #[test]
+    fn what_is_seen_in_a_look_is_found_again() {
+        let (width, height) = (20, 14);
+        let mut rgb = vec![0; 3 * width * height];
+        let (x, y) = (11, 8);
+        rgb[3 * (y * width + x)] = 255;
+        let frame = Frame {
+            width,
+            height,
+            rgb,
+            ..Frame::default()
+        };
+        for look in LOOKS {
+            for mirrored in [false, true] {
+                let other = looked(&frame, look, mirrored);
+                assert_eq!(other.rgb.len(), 3 * other.width * other.height);
+                let at = other.rgb.iter().position(|value| *value == 255).unwrap() / 3;
+                let place = Point::new(
+                    (at % other.width) as f32 + 0.5,
+                    (at / other.width) as f32 + 0.5,
+                );
+                let face = Face {
+                    bbox: FaceBox {
+                        x: place.x - 0.5,
+                        y: place.y - 0.5,
+                        width: 1.0,
+                        height: 1.0,
+                    },
+                    landmarks: [place; 5],
+                    score: 1.0,
+                };
+                let back = unlooked(&face, width, look, mirrored);
+                assert_eq!((back.bbox.x, back.bbox.y), (x as f32, y as f32));
+                let wanted = Point::new(x as f32 + 0.5, y as f32 + 0.5);
+                assert_eq!(back.landmarks, [wanted; 5]);
+            }
+        }
+    }
+}
