@@ -5,16 +5,21 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::codes::coded;
 use crate::verdict::{Reason, Verdict};
 
-/// Version of the record; others are refused.
-pub const EVENT_FORMAT: u8 = 1;
+/// Version of the records that are written. A version appends fields to those of the one before:
+/// earlier records are read as if what they lack were zero, later ones are refused.
+pub const EVENT_FORMAT: u8 = 2;
+/// Oldest version that is read.
+const OLDEST_FORMAT: u8 = 1;
+/// Bytes that version 2 has more than version 1 where its fields are zero.
+const SECOND_BYTES: usize = 2;
 /// Most bytes of an event in postcard form.
 pub const EVENT_BYTES_MAX: usize = 320;
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// A face appeared.
     TrackStarted,
@@ -32,7 +37,20 @@ pub enum EventKind {
     CameraVirtual,
     /// Another camera sits where the camera was: a possible injection.
     CameraReplaced,
+    /// A kind of a later release, by its number in records.
+    Other(u8),
 }
+
+coded!(EventKind {
+    TrackStarted = 0 "track_started",
+    VerdictChanged = 1 "verdict_changed",
+    TrackEnded = 2 "track_ended",
+    CameraLost = 3 "camera_lost",
+    CameraBack = 4 "camera_back",
+    CameraNotEnrolled = 5 "camera_not_enrolled",
+    CameraVirtual = 6 "camera_virtual",
+    CameraReplaced = 7 "camera_replaced",
+});
 
 impl EventKind {
     /// Whether somebody may be feeding pictures of his own.
@@ -47,7 +65,7 @@ impl EventKind {
 /// One entry of the event log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// [`EVENT_FORMAT`].
+    /// [`EVENT_FORMAT`], or an earlier one.
     pub format: u8,
     /// Number of the event since the log began, from 0, without gaps.
     pub sequence: u64,
@@ -76,6 +94,14 @@ pub struct Event {
     pub llr: f32,
     /// Name and release of the model that judged.
     pub model: String<64>,
+    /// Number that the program drew when it was started, not 0: tracks are numbered anew in each
+    /// run. 0 in records of version 1.
+    #[serde(default)]
+    pub run: u32,
+    /// Share of the frames in which the track was there that were judged, 0 to 1; `None` where it
+    /// is about the camera, and in records of version 1.
+    #[serde(default)]
+    pub coverage: Option<f32>,
 }
 
 /// Why bytes are not an event, or an event cannot become bytes.
@@ -85,7 +111,9 @@ pub enum EventError {
     #[error("not an event record: truncated, longer than {EVENT_BYTES_MAX} bytes, or damaged")]
     Malformed,
     /// Written by another version of the program; read it with that one.
-    #[error("event record of format {0}, this program reads format {EVENT_FORMAT}")]
+    #[error(
+        "event record of format {0}, this program reads formats {OLDEST_FORMAT} to {EVENT_FORMAT}: take a later release"
+    )]
     Format(u8),
     /// A field contradicts another or is out of range.
     #[error("event record: {0}")]
@@ -95,8 +123,17 @@ pub enum EventError {
 impl Event {
     /// Refuses what the fields' documentation rules out.
     pub fn check(&self) -> Result<(), EventError> {
-        if self.format != EVENT_FORMAT {
+        if !(OLDEST_FORMAT..=EVENT_FORMAT).contains(&self.format) {
             return Err(EventError::Format(self.format));
+        }
+        if self.format == OLDEST_FORMAT && (self.run != 0 || self.coverage.is_some()) {
+            return Err(EventError::Field("version 1 has no run and no coverage"));
+        }
+        if self
+            .coverage
+            .is_some_and(|share| !(0.0..=1.0).contains(&share))
+        {
+            return Err(EventError::Field("coverage is outside 0 to 1"));
         }
         if self.frame < self.first_frame {
             return Err(EventError::Field("frame is before first_frame"));
@@ -121,17 +158,34 @@ impl Event {
         self.check()?;
         let mut buffer = [0; EVENT_BYTES_MAX];
         let used = postcard::to_slice(self, &mut buffer).map_err(|_| EventError::Malformed)?;
-        Vec::from_slice(used).map_err(|_| EventError::Malformed)
+        let missing = if self.format == OLDEST_FORMAT {
+            SECOND_BYTES
+        } else {
+            0
+        };
+        Vec::from_slice(&used[..used.len() - missing]).map_err(|_| EventError::Malformed)
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote, and nothing else: bytes
     /// left over or another spelling of the same event are refused, so that
     /// one event has one hash.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EventError> {
-        if bytes.len() > EVENT_BYTES_MAX {
+        let mut whole = Vec::<u8, { EVENT_BYTES_MAX + SECOND_BYTES }>::new();
+        if bytes.len() > EVENT_BYTES_MAX || whole.extend_from_slice(bytes).is_err() {
             return Err(EventError::Malformed);
         }
-        let event: Self = postcard::from_bytes(bytes).map_err(|_| EventError::Malformed)?;
+        match bytes.first() {
+            Some(&OLDEST_FORMAT) => {
+                let zeros = [0; SECOND_BYTES];
+                whole
+                    .extend_from_slice(&zeros)
+                    .map_err(|_| EventError::Malformed)?;
+            }
+            Some(&EVENT_FORMAT) => {}
+            Some(&other) => return Err(EventError::Format(other)),
+            None => return Err(EventError::Malformed),
+        }
+        let event: Self = postcard::from_bytes(&whole).map_err(|_| EventError::Malformed)?;
         if event.to_bytes()? == bytes {
             Ok(event)
         } else {
@@ -167,7 +221,109 @@ mod tests {
             score: Some(0.25),
             llr: -1.5,
             model: core::iter::repeat_n('y', 64).collect(),
+            run: u32::MAX,
+            coverage: Some(0.5),
         }
+    }
+
+    fn small() -> Event {
+        Event {
+            format: 1,
+            sequence: 5,
+            time_us: 300,
+            source: String::try_from("cam").expect("fits"),
+            track: 7,
+            first_frame: 2,
+            frame: 130,
+            reason: Some(Reason::Blurred),
+            model: String::try_from("m 4").expect("fits"),
+            run: 0,
+            coverage: None,
+            ..event()
+        }
+    }
+
+    /// What stands in signed logs stays readable: numbers of one byte or of seven bits each,
+    /// texts behind their length, floats little-endian.
+    #[test]
+    fn golden_bytes_of_both_versions() {
+        let mut first = [
+            1, 5, 0xAC, 2, 3, b'c', b'a', b'm', 7, 2, 0x82, 1, 1, 2, 1, 3, 1, 0, 0, 0x80, 0x3E, 0,
+            0, 0xC0, 0xBF, 3, b'm', b' ', b'4', 0, 0, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(small().to_bytes().as_deref(), Ok(&first[..29]));
+        assert_eq!(Event::from_bytes(&first[..29]), Ok(small()));
+        first[0] = 2;
+        let second = Event {
+            format: 2,
+            run: 0x1234,
+            coverage: Some(0.75),
+            ..small()
+        };
+        first[29..].copy_from_slice(&[0xB4, 0x24, 1, 0, 0, 0x40, 0x3F]);
+        assert_eq!(second.to_bytes().as_deref(), Ok(&first[..]));
+        assert_eq!(Event::from_bytes(&first), Ok(second));
+        first[0] = 3;
+        assert_eq!(Event::from_bytes(&first), Err(EventError::Format(3)));
+    }
+
+    #[test]
+    fn numbers_of_kinds_reasons_and_verdicts_are_fixed() {
+        let bytes = small().to_bytes().expect("fits");
+        let (kind, verdict, reason) = (12, 13, 15);
+        for (at, known) in EventKind::ALL.into_iter().enumerate() {
+            let event = Event {
+                kind: known,
+                ..small()
+            };
+            assert_eq!(event.to_bytes().expect("fits")[kind], at as u8);
+        }
+        for (at, known) in Reason::ALL.into_iter().enumerate() {
+            let event = Event {
+                reason: Some(known),
+                ..small()
+            };
+            assert_eq!(event.to_bytes().expect("fits")[reason], at as u8);
+        }
+        for (at, verdict_of) in [Verdict::Genuine, Verdict::Manipulated, Verdict::Undecided]
+            .into_iter()
+            .enumerate()
+        {
+            let event = Event {
+                verdict: verdict_of,
+                reason: None,
+                ..small()
+            };
+            assert_eq!(event.to_bytes().expect("fits")[verdict], at as u8);
+        }
+        // What a later release has added is kept.
+        let mut later = bytes.clone();
+        (later[kind], later[reason]) = (99, 200);
+        let event = Event::from_bytes(&later).expect("is read");
+        assert_eq!(event.kind, EventKind::Other(99));
+        assert_eq!(event.reason, Some(Reason::Other(200)));
+        assert_eq!(event.to_bytes().as_ref(), Ok(&later));
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn json_has_names_and_keeps_those_of_a_later_release() {
+        let event = Event {
+            kind: EventKind::Other(99),
+            reason: Some(Reason::NotAFace),
+            ..event()
+        };
+        let json = serde_json::to_string(&event).expect("is JSON");
+        assert!(json.contains(r#""kind":"other_99""#), "{json}");
+        assert!(json.contains(r#""reason":"not_a_face""#), "{json}");
+        assert_eq!(Event::from_json(json.as_bytes()), Ok(event));
+        for wrong in ["other_1", "other_300", "OTHER_99", "", "other_"] {
+            let json = json.replace("other_99", wrong);
+            assert!(Event::from_json(json.as_bytes()).is_err(), "{wrong}");
+        }
+        let first = r#"{"format":1,"sequence":3,"time_us":1,"source":"s","track":1,"first_frame":0,"frame":15,"kind":"verdict_changed","verdict":"manipulated","reason":null,"score":0.97,"llr":4.55,"model":"m 3"}"#;
+        let first = Event::from_json(first.as_bytes()).expect("version 1");
+        assert_eq!((first.run, first.coverage), (0, None));
     }
 
     #[test]
@@ -195,11 +351,20 @@ mod tests {
             ..event()
         };
         assert!(matches!(nan.check(), Err(EventError::Field(_))));
-        let other = Event {
-            format: 2,
+        for format in [0, 3] {
+            let other = Event { format, ..event() };
+            assert_eq!(other.check(), Err(EventError::Format(format)));
+        }
+        let first = Event {
+            format: 1,
             ..event()
         };
-        assert_eq!(other.check(), Err(EventError::Format(2)));
+        assert!(matches!(first.check(), Err(EventError::Field(_))));
+        let much = Event {
+            coverage: Some(1.5),
+            ..event()
+        };
+        assert!(matches!(much.check(), Err(EventError::Field(_))));
     }
 
     #[test]

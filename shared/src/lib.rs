@@ -26,6 +26,7 @@ extern crate std;
 #[cfg(feature = "std")]
 pub mod bundle;
 pub mod calibration;
+mod codes;
 #[cfg(feature = "tract")]
 pub mod engine;
 pub mod event;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::calibration::{Calibration, CalibrationError, sigmoid};
+use crate::codes::coded;
 use crate::evidence::{TrackEvidence, TrackModel};
 use crate::quality::{Quality, QualityLimits};
 
@@ -35,8 +36,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Why a track is undecided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// No face was seen.
     NoFace,
@@ -54,21 +54,20 @@ pub enum Reason {
     Inconclusive,
     /// The finder took it for a face, but was never sure of it: a pattern, an animal.
     NotAFace,
+    /// A reason of a later release, by its number in records.
+    Other(u8),
 }
 
-impl Reason {
-    /// Every reason, in order of declaration.
-    pub const ALL: [Self; 8] = [
-        Self::NoFace,
-        Self::TooShort,
-        Self::TooSmall,
-        Self::Blurred,
-        Self::Dark,
-        Self::Turned,
-        Self::Inconclusive,
-        Self::NotAFace,
-    ];
-}
+coded!(Reason {
+    NoFace = 0 "no_face",
+    TooShort = 1 "too_short",
+    TooSmall = 2 "too_small",
+    Blurred = 3 "blurred",
+    Dark = 4 "dark",
+    Turned = 5 "turned",
+    Inconclusive = 6 "inconclusive",
+    NotAFace = 7 "not_a_face",
+});
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,6 +80,7 @@ impl fmt::Display for Reason {
             Self::Turned => "turned away",
             Self::Inconclusive => "inconclusive",
             Self::NotAFace => "not a face",
+            Self::Other(_) => "of a later release",
         })
     }
 }
@@ -316,8 +316,10 @@ impl SequentialTest {
 
     /// Counts a frame of the track that could not be judged.
     pub fn skip(&mut self, reason: Reason) {
-        let count = &mut self.skipped[reason as usize];
-        *count = count.saturating_add(1);
+        // The judge of this release gives none of a later one.
+        if let Some(count) = self.skipped.get_mut(usize::from(reason.code())) {
+            *count = count.saturating_add(1);
+        }
     }
 
     /// Takes other settings from the next frame on. What was collected counts on,
@@ -368,7 +370,7 @@ impl SequentialTest {
         if skipped > u64::from(self.frames) {
             return Reason::ALL
                 .into_iter()
-                .max_by_key(|reason| self.skipped[*reason as usize]);
+                .max_by_key(|reason| self.skipped[usize::from(reason.code())]);
         }
         Some(if self.frames == 0 && self.not_numbers == 0 {
             Reason::NoFace

@@ -21,6 +21,8 @@ fn event(source: &str) -> Event {
         score: Some(0.25),
         llr: -1.5,
         model: "m".repeat(64).as_str().try_into().expect("fits"),
+        run: 7,
+        coverage: Some(0.5),
     }
 }
 

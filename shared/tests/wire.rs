@@ -19,16 +19,7 @@ fn verdict() -> impl Strategy<Value = (Verdict, Option<Reason>)> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let kinds = vec![
-        EventKind::TrackStarted,
-        EventKind::VerdictChanged,
-        EventKind::TrackEnded,
-        EventKind::CameraLost,
-        EventKind::CameraBack,
-        EventKind::CameraNotEnrolled,
-        EventKind::CameraVirtual,
-        EventKind::CameraReplaced,
-    ];
+    let kinds = [&EventKind::ALL[..], &[EventKind::Other(200)]].concat();
     (
         (any::<u64>(), any::<u64>(), "\\PC{0,30}", any::<u32>()),
         (0..u64::MAX / 2, 0..u64::MAX / 2),
@@ -53,6 +44,8 @@ fn event() -> impl Strategy<Value = Event> {
                 score,
                 llr,
                 model: model.as_str().try_into().unwrap_or_default(),
+                run: ids.3 ^ 1,
+                coverage: score,
             },
         )
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Check;
-use crate::log::{LogReader, RecordError};
+use crate::log::{LogReader, Newest, RecordError};
 use crate::model::{ModelArgs, self_test};
 use crate::search::FinderArgs;
 use crate::service::ServiceConfig;
@@ -85,6 +85,11 @@ fn log(folder: &Path) -> Vec<Check> {
     let mut checks = vec![writable("storage", folder)];
     let read = LogReader::open(folder).and_then(|log| log.newest(ENTRIES));
     checks.push(match read {
+        Ok(Newest {
+            unread: Some(unread),
+            fault: None,
+            ..
+        }) => Check::problem(name, unread.to_string(), "read the log with a later release"),
         Ok(newest) => match newest.fault {
             None => Check::ok(name, format!("{shown}: the newest {} entries are intact", newest.entries.len())),
             Some(fault) => Check::problem(

@@ -9,8 +9,10 @@ use unmask_shared::event::Event;
 use unmask_shared::review::Review;
 
 use super::entry::LogEntry;
+use super::hex;
 use super::key::VerifyingKey;
 use super::note::CHECKPOINT_BYTES_MAX;
+use super::read::Unread;
 use super::record::{PUBLIC_FILE, RecordError, STILLS_FOLDER, read_text};
 use super::stills::StillCheck;
 use super::storage::{FolderStorage, Storage};
@@ -249,45 +251,68 @@ impl ExportArgs {
             live: storage.is_live(),
             held: None,
         };
-        let mut written = Ok(());
+        let (mut written, mut unread) = (Ok(()), None);
         let report = verify(&storage, &key, &options, &mut |number, bytes| {
             if written.is_ok() {
-                written = export(number, bytes, out);
+                written = export(number, bytes, &mut unread, out);
             }
         });
         let report = report.map_err(|cause| file(&self.which.folder, cause))?;
         written?;
-        match report.fault {
-            None => Ok(ExitStatus::Nothing),
-            Some(fault) => {
-                out.flush()?;
+        out.flush()?;
+        match (report.fault, unread) {
+            (Some(fault), _) => {
                 eprintln!("unmask-edge: the log is NOT INTACT: {fault}");
                 Ok(ExitStatus::Manipulated)
             }
+            (None, Some(unread)) => Err(RecordError::from(unread).into()),
+            (None, None) => Ok(ExitStatus::Nothing),
         }
     }
 }
 
-fn export(number: u64, bytes: &[u8], out: &mut dyn Write) -> Result<(), EdgeError> {
-    let entry = match LogEntry::from_bytes(bytes).map_err(RecordError::from)? {
-        LogEntry::Event(entry) => entry,
-        LogEntry::Review(review) => {
+/// An entry that cannot be read, as it is.
+#[derive(Serialize)]
+struct ExportedBytes {
+    entry: u64,
+    /// Why it cannot be read.
+    unread: String,
+    /// In hex.
+    bytes: String,
+}
+
+fn export(
+    number: u64,
+    bytes: &[u8],
+    unread: &mut Option<Unread>,
+    out: &mut dyn Write,
+) -> Result<(), EdgeError> {
+    match LogEntry::from_bytes(bytes) {
+        Ok(LogEntry::Event(entry)) => {
+            let exported = Exported {
+                entry: number,
+                still: entry.still.as_ref().map(|hash| hex(hash)),
+                event: &entry.event,
+            };
+            serde_json::to_writer(&mut *out, &exported)?;
+        }
+        Ok(LogEntry::Review(review)) => {
             let exported = ExportedReview {
                 entry: number,
                 review: &review,
             };
             serde_json::to_writer(&mut *out, &exported)?;
-            writeln!(out)?;
-            return Ok(());
         }
-    };
-    let hex = |hash: &[u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let exported = Exported {
-        entry: number,
-        still: entry.still.as_ref().map(hex),
-        event: &entry.event,
-    };
-    serde_json::to_writer(&mut *out, &exported)?;
+        Err(error) => {
+            Unread::count(unread, number, error);
+            let exported = ExportedBytes {
+                entry: number,
+                unread: error.to_string(),
+                bytes: hex(bytes),
+            };
+            serde_json::to_writer(&mut *out, &exported)?;
+        }
+    }
     writeln!(out)?;
     Ok(())
 }

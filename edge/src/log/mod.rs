@@ -38,7 +38,7 @@ pub use fault::{Fault, Problem};
 pub use key::{KeyError, Seal, SigningKey, VerifyingKey, Witness};
 pub use merkle::{Frontier, HASH_BYTES, Hash, leaf_hash};
 pub use note::{CHECKPOINT_BYTES_MAX, Checkpoint, NoteError};
-pub use read::{LogReader, Newest};
+pub use read::{LogReader, Newest, Unread};
 pub(crate) use record::clock;
 pub use record::{EventRecorder, RecordConfig, RecordError, Recorded};
 pub use segment::{SEGMENT_BYTES_MAX, segment_name};
@@ -47,3 +47,8 @@ pub use storage::{FolderStorage, Storage};
 pub use unmask_shared::review::{Decision, NOTE_BYTES_MAX, Review};
 pub use verify::{Report, VerifyOptions, verify};
 pub use writer::{CHECKPOINT_FILE, EventLog};
+
+/// Two digits for each byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,9 +1,8 @@
 //! Reads a log that a program may be writing at the same time.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use super::entry::LogEntry;
+use super::entry::{EntryError, LogEntry};
 use super::fault::Fault;
 use super::key::VerifyingKey;
 use super::record::{PUBLIC_FILE, RecordError, STILLS_FOLDER, at, read_text};
@@ -22,10 +21,38 @@ pub struct LogReader {
 /// Entries of a log with their numbers, and what is wrong behind them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Newest {
-    /// Oldest first. What another version of the program wrote is left out.
+    /// Oldest first.
     pub entries: Vec<(u64, LogEntry)>,
+    /// Entries that are intact but cannot be read, as those of a later release: what they say is
+    /// missing in whatever is made of the others.
+    pub unread: Option<Unread>,
     /// What is wrong with the log.
     pub fault: Option<Fault>,
+}
+
+/// Entries that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{count} entries of the log cannot be read, the first is {first}: {error}; what they say is missing here"
+)]
+pub struct Unread {
+    /// How many.
+    pub count: u64,
+    /// Number of the first.
+    pub first: u64,
+    /// What is wrong with it.
+    pub error: EntryError,
+}
+
+impl Unread {
+    pub(super) fn count(unread: &mut Option<Self>, number: u64, error: EntryError) {
+        let first = Self {
+            count: 0,
+            first: number,
+            error,
+        };
+        unread.get_or_insert(first).count += 1;
+    }
 }
 
 impl LogReader {
@@ -56,13 +83,17 @@ impl LogReader {
     pub fn newest(&self, wanted: usize) -> Result<Newest, RecordError> {
         let found = newest(&self.storage, &self.key, wanted, self.storage.is_live());
         let found = found.map_err(at(&self.folder))?;
-        let known = |(number, bytes): (u64, Vec<u8>)| {
-            let entry = LogEntry::from_bytes(&bytes).ok()?;
-            Some((number, entry))
-        };
-        let entries: VecDeque<_> = found.entries;
+        let mut entries = Vec::with_capacity(found.entries.len());
+        let mut unread = None;
+        for (number, bytes) in found.entries {
+            match LogEntry::from_bytes(&bytes) {
+                Ok(entry) => entries.push((number, entry)),
+                Err(error) => Unread::count(&mut unread, number, error),
+            }
+        }
         Ok(Newest {
-            entries: entries.into_iter().filter_map(known).collect(),
+            entries,
+            unread,
             fault: found.fault,
         })
     }

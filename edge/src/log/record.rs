@@ -14,6 +14,7 @@ use super::config::{LogConfig, LogError, Recovery};
 use super::entry::{Entry, EntryError, LogEntry};
 use super::key::{KeyError, Seal, SigningKey};
 use super::merkle::Hash;
+use super::read::Unread;
 use super::stills::{Stills, StillsConfig};
 use super::storage::FolderStorage;
 use super::writer::{CHECKPOINT_FILE, EventLog};
@@ -59,6 +60,9 @@ pub enum RecordError {
     /// The event is none.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// Some entries were left out.
+    #[error(transparent)]
+    Unread(#[from] Unread),
     /// The key cannot be used.
     #[error("{path}: {error}")]
     Key {

@@ -91,8 +91,10 @@ impl Observer for MetricsObserver {
             EventKind::CameraLost => {
                 stream.tracks.set(0.0);
             }
-            EventKind::CameraNotEnrolled | EventKind::CameraVirtual | EventKind::CameraReplaced => {
-            }
+            EventKind::CameraNotEnrolled
+            | EventKind::CameraVirtual
+            | EventKind::CameraReplaced
+            | EventKind::Other(_) => {}
         }
     }
 
@@ -157,16 +159,7 @@ pub fn verdict_name(verdict: Verdict) -> &'static str {
 
 /// The word for a reason in labels, topics and the page.
 pub fn reason_name(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NoFace => "no_face",
-        Reason::TooShort => "too_short",
-        Reason::TooSmall => "too_small",
-        Reason::Blurred => "blurred",
-        Reason::Dark => "dark",
-        Reason::Turned => "turned",
-        Reason::Inconclusive => "inconclusive",
-        Reason::NotAFace => "not_a_face",
-    }
+    reason.name().unwrap_or("other")
 }
 
 /// The word for a signal in labels, topics and the page.

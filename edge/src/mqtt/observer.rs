@@ -91,6 +91,8 @@ impl Observer for MqttObserver {
             "verdict": verdict_name(event.verdict),
             "reason": event.reason.map(reason_name),
             "score": event.score,
+            "coverage": event.coverage,
+            "run": event.run,
             "unix_ms": (told.unix_us > 0).then_some(told.unix_us / 1000),
             "model": event.model.as_str(),
         });

@@ -18,11 +18,23 @@ pub struct EventMaker {
     source: String,
     model: String,
     sequence: u64,
+    run: u32,
+}
+
+/// A number for a run of the program, not 0.
+pub fn drawn_run() -> u32 {
+    // Without the system's generator, runs of different microseconds differ.
+    let run = getrandom::u32().unwrap_or_else(|_| {
+        let time = std::time::UNIX_EPOCH.elapsed();
+        time.map_or(0, |time| time.as_micros() as u32)
+    });
+    run.max(1)
 }
 
 impl EventMaker {
-    /// Of a source name that is too long for the record, the end is kept.
-    pub fn new(source: &str, manifest: &Manifest) -> Self {
+    /// Of a source name that is too long for the record, the end is kept. `run` tells the runs of
+    /// the program apart.
+    pub fn new(source: &str, manifest: &Manifest, run: u32) -> Self {
         let mut start = source.len().saturating_sub(SOURCE_BYTES_MAX);
         while !source.is_char_boundary(start) {
             start += 1;
@@ -31,6 +43,7 @@ impl EventMaker {
             source: source[start..].to_owned(),
             model: format!("{} {}", manifest.name, manifest.release),
             sequence: 0,
+            run,
         }
     }
 
@@ -57,6 +70,8 @@ impl EventMaker {
             score: person.score().filter(|score| score.is_finite()),
             llr: person.llr(),
             model: fitted(&self.model),
+            run: self.run,
+            coverage: Some(person.coverage()),
         }
     }
 }
@@ -81,6 +96,8 @@ impl EventMaker {
             score: None,
             llr: 0.0,
             model: fitted(&self.model),
+            run: self.run,
+            coverage: None,
         }
     }
 }

@@ -139,7 +139,10 @@ impl EventPrinter {
 /// What happened to a camera, where it is about one.
 fn camera_text(kind: EventKind) -> Option<&'static str> {
     match kind {
-        EventKind::TrackStarted | EventKind::VerdictChanged | EventKind::TrackEnded => None,
+        EventKind::TrackStarted
+        | EventKind::VerdictChanged
+        | EventKind::TrackEnded
+        | EventKind::Other(_) => None,
         EventKind::CameraLost => Some("delivers nothing; nobody is in view"),
         EventKind::CameraBack => Some("delivers again"),
         EventKind::CameraNotEnrolled => Some("possible injection: it is not enrolled"),

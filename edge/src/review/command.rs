@@ -9,7 +9,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::csv::write_csv;
 use super::span::{Span, spans};
 use crate::error::EdgeError;
-use crate::log::{Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig};
+use crate::log::{
+    Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig, RecordError,
+};
 use crate::report::style::printable;
 
 /// What to do with the review queue.
@@ -106,7 +108,9 @@ impl ListArgs {
                 serde_json::to_writer_pretty(&mut *out, &spans)?;
                 writeln!(out)?;
             }
-            ListFormat::Text if spans.is_empty() => writeln!(out, "nothing was flagged")?,
+            ListFormat::Text if spans.is_empty() && newest.unread.is_none() => {
+                writeln!(out, "nothing was flagged")?;
+            }
             ListFormat::Text => {
                 for span in &spans {
                     writeln!(out, "{}", line(span))?;
@@ -117,7 +121,10 @@ impl ListArgs {
             out.flush()?;
             eprintln!("unmask-edge: the log is NOT INTACT: {fault}");
         }
-        Ok(())
+        match newest.unread {
+            Some(unread) => Err(RecordError::from(unread).into()),
+            None => Ok(()),
+        }
     }
 }
 

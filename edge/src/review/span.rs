@@ -5,7 +5,7 @@ use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
 use super::timecode::timecode;
-use crate::log::{Decision, LogEntry, utc};
+use crate::log::{Decision, LogEntry, hex, utc};
 
 /// Most flagged faces that are followed at once; the oldest one is given up.
 const OPEN_MAX: usize = 256;
@@ -19,9 +19,12 @@ pub struct Span {
     pub source: String,
     /// Number of the track.
     pub track: u32,
+    /// Run of the program; 0 in records of version 1.
+    #[serde(skip)]
+    run: u32,
     /// First frame that was called manipulated.
     pub first_frame: u64,
-    /// The frame at which that ended; `None` while it lasts.
+    /// The frame at which that ended; `None` while it lasts, and where the program ended before.
     pub last_frame: Option<u64>,
     /// The first frame as timecode.
     pub timecode_in: String,
@@ -80,21 +83,26 @@ pub fn spans(entries: &[(u64, LogEntry)], rate_hz: f64) -> Vec<Span> {
                     EventKind::VerdictChanged | EventKind::TrackEnded
                 );
                 open.retain(|&at| {
-                    let same = all.get_mut(at).filter(|span| is_of(span, event));
-                    let Some(span) = same else {
-                        return true;
+                    let Some(span) = all.get_mut(at) else {
+                        return false;
                     };
-                    if is_end && !is_flag {
-                        end(span, event, rate_hz);
+                    match relation(span, event) {
+                        Relation::Other => true,
+                        Relation::LaterRun => false,
+                        Relation::Same => {
+                            if is_end && !is_flag {
+                                end(span, event, rate_hz);
+                            }
+                            !is_end
+                        }
                     }
-                    !is_end
                 });
                 if is_flag {
                     if open.len() >= OPEN_MAX {
                         open.remove(0);
                     }
                     open.push(all.len());
-                    let still = entry.still.as_ref().map(crate::web::hex);
+                    let still = entry.still.as_ref().map(|hash| hex(hash));
                     all.push(begin(*number, event, still, rate_hz));
                 }
             }
@@ -104,8 +112,29 @@ pub fn spans(entries: &[(u64, LogEntry)], rate_hz: f64) -> Vec<Span> {
     all
 }
 
-fn is_of(span: &Span, event: &Event) -> bool {
-    span.track == event.track && span.source == event.source.as_str()
+/// What an event that came after a span's last has to do with it.
+enum Relation {
+    /// It is about the same track.
+    Same,
+    /// It is about somebody else.
+    Other,
+    /// It is of a later run of the program, whose tracks are numbered anew: the span has ended,
+    /// nobody knows when.
+    LaterRun,
+}
+
+fn relation(span: &Span, event: &Event) -> Relation {
+    if span.run != event.run {
+        return Relation::LaterRun;
+    }
+    if span.track != event.track || span.source != event.source.as_str() {
+        return Relation::Other;
+    }
+    // In records without the number of the run, a track that begins again is another one.
+    match event.kind == EventKind::TrackStarted || event.frame < span.first_frame {
+        true => Relation::LaterRun,
+        false => Relation::Same,
+    }
 }
 
 fn begin(entry: u64, event: &Event, still: Option<String>, rate_hz: f64) -> Span {
@@ -113,6 +142,7 @@ fn begin(entry: u64, event: &Event, still: Option<String>, rate_hz: f64) -> Span
         entry,
         source: event.source.as_str().to_owned(),
         track: event.track,
+        run: event.run,
         first_frame: event.frame,
         last_frame: None,
         timecode_in: timecode(event.frame, rate_hz),
@@ -131,4 +161,84 @@ fn end(span: &mut Span, event: &Event, rate_hz: f64) {
     span.utc_out = utc(event.time_us);
     let scores = span.score.into_iter().chain(event.score);
     span.score = scores.max_by(f32::total_cmp);
+}
+
+#[cfg(test)]
+mod tests {
+    use unmask_shared::event::EVENT_FORMAT;
+
+    use super::*;
+    use crate::log::Entry;
+
+    /// Run, track, frame, kind and verdict.
+    type Told = (u32, u32, u64, EventKind, Verdict);
+
+    fn spans_of(told: &[Told]) -> Vec<Span> {
+        let entry = |(number, &(run, track, frame, kind, verdict)): (usize, &Told)| {
+            let event = Event {
+                format: if run == 0 { 1 } else { EVENT_FORMAT },
+                sequence: number as u64,
+                time_us: 0,
+                source: "door".try_into().expect("fits"),
+                track,
+                first_frame: 0,
+                frame,
+                kind,
+                verdict,
+                reason: None,
+                score: Some(0.9),
+                llr: 5.0,
+                model: "m 1".try_into().expect("fits"),
+                run,
+                coverage: None,
+            };
+            (number as u64, LogEntry::Event(Entry { event, still: None }))
+        };
+        let entries: Vec<_> = told.iter().enumerate().map(entry).collect();
+        spans(&entries, 25.0)
+    }
+
+    use EventKind::{TrackEnded, TrackStarted, VerdictChanged};
+    use Verdict::{Genuine, Manipulated, Undecided};
+
+    #[test]
+    fn a_span_lasts_until_the_verdict_changes() {
+        let spans = spans_of(&[
+            (7, 1, 0, TrackStarted, Undecided),
+            (7, 1, 500, VerdictChanged, Manipulated),
+            (7, 2, 510, TrackStarted, Undecided),
+            (7, 2, 520, TrackEnded, Undecided),
+            (7, 1, 600, VerdictChanged, Genuine),
+            (7, 1, 700, TrackEnded, Genuine),
+        ]);
+        assert_eq!(spans.len(), 1);
+        assert_eq!(
+            (spans[0].first_frame, spans[0].last_frame),
+            (500, Some(600))
+        );
+        assert_eq!(spans[0].timecode_out.as_deref(), Some("00:00:24:00"));
+    }
+
+    /// The power was cut; track 1 of the next run is somebody else, at earlier frames.
+    #[test]
+    fn somebody_of_a_later_run_ends_no_span() {
+        let next = [
+            (1, 5, TrackStarted, Undecided),
+            (1, 70, VerdictChanged, Genuine),
+            (1, 90, TrackEnded, Genuine),
+        ];
+        for (before, after) in [(7, 8), (0, 0), (0, 8)] {
+            let mut told = vec![(before, 1, 500, VerdictChanged, Manipulated)];
+            told.extend(
+                next.map(|(track, frame, kind, verdict)| (after, track, frame, kind, verdict)),
+            );
+            let spans = spans_of(&told);
+            assert_eq!(spans.len(), 1);
+            assert_eq!(
+                (spans[0].first_frame, spans[0].last_frame),
+                (500, None),
+                "{before}, {after}"
+            );
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::capture::FaultSet;
 use crate::error::EdgeError;
 use crate::person::Person;
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineError, Rhythm};
-use crate::report::events::EventMaker;
+use crate::report::events::{EventMaker, drawn_run};
 use crate::report::terminal::Summary;
 use crate::source::Frame;
 
@@ -43,6 +43,7 @@ pub(super) fn lanes(
         rhythm: Rhythm::unpredictable(),
         ..Default::default()
     };
+    let run = drawn_run();
     let lane = |stream: &String| {
         let mut pipeline = make(config())?;
         pipeline.set_verdict(rules)?;
@@ -51,7 +52,7 @@ pub(super) fn lanes(
             pipeline,
             frame: Frame::default(),
             health: Health::default(),
-            maker: EventMaker::new(stream, &bundle.manifest),
+            maker: EventMaker::new(stream, &bundle.manifest, run),
             flagged: Vec::new(),
         })
     };

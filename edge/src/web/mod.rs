@@ -41,7 +41,7 @@ use unmask_shared::bundle::Bundle;
 pub use config::{DEFAULT_ADDRESS, WebConfig};
 pub use live::LiveObserver;
 pub use token::{TOKEN_BYTES_MIN, Token, TokenError};
-pub use view::{hex, kind_name};
+pub use view::kind_name;
 
 use crate::alarm::Beacon;
 use crate::metrics::Metrics;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
@@ -24,7 +24,16 @@ const FRESH_FOR: Duration = Duration::from_millis(500);
 
 /// What was read from the log last.
 #[derive(Default)]
-pub(super) struct Cache(Mutex<Option<(Instant, Arc<Vec<Span>>)>>);
+pub(super) struct Cache(Mutex<Option<(Instant, Arc<Queue>)>>);
+
+/// Flagged spans, newest first, and what is wrong with the log that they are from.
+struct Queue {
+    spans: Vec<Span>,
+    problem: Option<String>,
+}
+
+/// In answers: the log is not intact, or a part of it cannot be read.
+const PROBLEM: HeaderName = HeaderName::from_static("unmask-log-problem");
 
 /// Why there is nothing to show.
 enum Missing {
@@ -59,23 +68,29 @@ async fn read<T: Send + 'static>(
     done.map_err(|_| Missing::Busy)?.map_err(Missing::Error)
 }
 
-async fn spans_of(site: &Site) -> Result<Arc<Vec<Span>>, Missing> {
+async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
     let cached = site
         .reviews
         .0
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    if let Some((at, spans)) = cached
+    if let Some((at, queue)) = cached
         && at.elapsed() < FRESH_FOR
     {
-        return Ok(spans);
+        return Ok(queue);
     }
     let rate_hz = site.rate_hz;
     let found = read(site, move |folder| {
         let log = LogReader::open(&folder)?;
         let newest = log.newest(ENTRIES_MAX)?;
-        Ok(spans(&newest.entries, rate_hz))
+        let fault = newest
+            .fault
+            .map(|fault| format!("the log is NOT INTACT: {fault}"));
+        Ok(Queue {
+            spans: spans(&newest.entries, rate_hz),
+            problem: fault.or(newest.unread.map(|unread| unread.to_string())),
+        })
     });
     let found = Arc::new(found.await?);
     let cached = (Instant::now(), Arc::clone(&found));
@@ -90,25 +105,39 @@ async fn spans_of(site: &Site) -> Result<Arc<Vec<Span>>, Missing> {
 /// Flagged spans, newest first.
 pub(super) async fn list(State(site): State<Arc<Site>>) -> Response {
     match spans_of(&site).await {
-        Ok(spans) => Json(&*spans).into_response(),
+        Ok(queue) => queue.answer(Json(&queue.spans)),
         Err(missing) => missing.into_response(),
+    }
+}
+
+impl Queue {
+    fn answer(&self, body: impl IntoResponse) -> Response {
+        let mut answer = body.into_response();
+        let problem = self
+            .problem
+            .as_deref()
+            .and_then(|text| HeaderValue::from_str(text).ok());
+        answer
+            .headers_mut()
+            .extend(problem.map(|problem| (PROBLEM, problem)));
+        answer
     }
 }
 
 /// The same for a spreadsheet.
 pub(super) async fn csv(State(site): State<Arc<Site>>) -> Response {
-    let spans = match spans_of(&site).await {
-        Ok(spans) => spans,
+    let queue = match spans_of(&site).await {
+        Ok(queue) => queue,
         Err(missing) => return missing.into_response(),
     };
     let mut bytes = Vec::new();
-    match write_csv(&spans, &mut bytes) {
+    match write_csv(&queue.spans, &mut bytes) {
         Ok(()) => {
             let headers = [
                 (CONTENT_TYPE, "text/csv; charset=utf-8"),
                 (CONTENT_DISPOSITION, "attachment; filename=\"reviews.csv\""),
             ];
-            (headers, bytes).into_response()
+            queue.answer((headers, bytes))
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
@@ -139,11 +168,11 @@ pub(super) async fn decide(
     Path(entry): Path<u64>,
     Json(found): Json<Found>,
 ) -> Response {
-    let spans = match spans_of(&site).await {
-        Ok(spans) => spans,
+    let queue = match spans_of(&site).await {
+        Ok(queue) => queue,
         Err(missing) => return missing.into_response(),
     };
-    if !spans.iter().any(|span| span.entry == entry) {
+    if !queue.spans.iter().any(|span| span.entry == entry) {
         return (StatusCode::NOT_FOUND, "this entry flagged nobody\n").into_response();
     }
     asked(
@@ -154,4 +183,22 @@ pub(super) async fn decide(
             note: found.note,
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_tells_what_is_missing_in_it() {
+        let queue = |problem: Option<&str>| Queue {
+            spans: Vec::new(),
+            problem: problem.map(str::to_owned),
+        };
+        let answer = queue(None).answer(Json(0));
+        assert!(!answer.headers().contains_key(PROBLEM));
+        let answer = queue(Some("2 entries cannot be read")).answer(Json(0));
+        assert_eq!(answer.headers()[PROBLEM], "2 entries cannot be read");
+        assert_eq!(answer.headers()[CONTENT_TYPE], "application/json");
+    }
 }

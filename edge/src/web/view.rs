@@ -4,7 +4,7 @@ use serde::Serialize;
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::geometry::CropSpec;
 
-use crate::log::Hash;
+use crate::log::hex;
 use crate::metrics::{reason_name, signal_name, verdict_name};
 use crate::observe::{EventTold, FrameSeen, Status};
 use crate::person::Person;
@@ -39,6 +39,8 @@ pub struct PersonView {
     /// Evidence collected, nats.
     llr: f32,
     frames: u32,
+    /// Share of the frames that were judged.
+    coverage: f32,
     /// Side of the evidence map; 0 where there is none.
     side: usize,
     /// The map, row by row, logit units.
@@ -98,6 +100,7 @@ impl PersonView {
             score: person.score().map(|score| short(score, 1e4)),
             llr: short(person.llr(), 1e3),
             frames: person.frames,
+            coverage: short(person.coverage(), 100.0),
             side: if is_map { side } else { 0 },
             evidence: match is_map {
                 true => person.evidence.iter().map(|v| short(*v, 100.0)).collect(),
@@ -120,6 +123,8 @@ pub struct EventView {
     verdict: &'static str,
     reason: Option<&'static str>,
     score: Option<f32>,
+    /// Share of the track's frames that were judged.
+    coverage: Option<f32>,
     /// Milliseconds since 1970; `null` where the clock was never set.
     unix_ms: Option<u64>,
     /// Number in the event log.
@@ -129,16 +134,7 @@ pub struct EventView {
 
 /// The word for what happened in topics and the page.
 pub fn kind_name(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::TrackStarted => "track_started",
-        EventKind::VerdictChanged => "verdict_changed",
-        EventKind::TrackEnded => "track_ended",
-        EventKind::CameraLost => "camera_lost",
-        EventKind::CameraBack => "camera_back",
-        EventKind::CameraNotEnrolled => "camera_not_enrolled",
-        EventKind::CameraVirtual => "camera_virtual",
-        EventKind::CameraReplaced => "camera_replaced",
-    }
+    kind.name().unwrap_or("other")
 }
 
 impl EventView {
@@ -151,6 +147,7 @@ impl EventView {
             verdict,
             reason,
             score,
+            coverage,
             ..
         } = told.event;
         Self {
@@ -163,6 +160,7 @@ impl EventView {
             verdict: verdict_name(*verdict),
             reason: reason.map(reason_name),
             score: score.map(|score| short(score, 1e4)),
+            coverage: coverage.map(|share| short(share, 100.0)),
             unix_ms: (told.unix_us > 0).then_some(told.unix_us / 1000),
             entry: told.entry,
             still: told.has_still,
@@ -205,11 +203,6 @@ pub struct LogView {
     lost: u64,
 }
 
-/// Bytes as text.
-pub fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl StatusView {
     pub(super) fn new(status: &Status<'_>) -> Self {
         let streams = status.streams.iter().map(|stream| StreamView {
@@ -224,7 +217,7 @@ impl StatusView {
         });
         let log = status.log.map(|log| LogView {
             entries: log.entries,
-            root: log.root.as_ref().map(hex),
+            root: log.root.as_ref().map(|root| hex(root)),
             lost: log.lost,
         });
         Self {

@@ -101,5 +101,7 @@ fn event(kind: EventKind, visitor: &Visitor, frame: u64) -> Event {
         score: Some(visitor.test.score().value()),
         llr: visitor.test.llr(),
         model: "made up".try_into().expect("fits"),
+        run: 7,
+        coverage: Some(visitor.test.coverage()),
     }
 }

@@ -6,7 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use unmask_edge::log::{EventRecorder, LogConfig, RecordConfig, StillsConfig, SyncPolicy};
+use unmask_edge::log::{
+    EventLog, EventRecorder, FolderStorage, LogConfig, RecordConfig, SigningKey, StillsConfig,
+    SyncPolicy,
+};
 use unmask_edge::source::Frame;
 use unmask_shared::event::{EVENT_FORMAT, Event, EventKind};
 use unmask_shared::verdict::Verdict;
@@ -59,6 +62,8 @@ fn record(config: &RecordConfig, count: u64) {
             score: Some(0.5),
             llr: 0.0,
             model: "test 1".try_into().unwrap(),
+            run: 7,
+            coverage: Some(1.0),
         };
         let now = Duration::from_millis(index);
         recorder.record(&event, &frame, now).unwrap();
@@ -83,6 +88,54 @@ fn newest(folder: &Path) -> PathBuf {
         .filter(|path| name(path).starts_with("entries-"))
         .max()
         .unwrap()
+}
+
+/// A flag in a record of a later release: nobody may read "nothing was flagged".
+#[test]
+fn entries_of_a_later_release_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 0, SyncPolicy::Always);
+    record(&config, 3);
+    let key = fs::read_to_string(folder.path().join("log.key")).unwrap();
+    let storage = FolderStorage::lock(folder.path()).unwrap();
+    let key = SigningKey::parse(&key).unwrap();
+    let (mut written, _) = EventLog::open(storage, key, config.log).unwrap();
+    written
+        .append(&[0, 3, 1, 2, 3], Duration::from_secs(1))
+        .unwrap();
+    written.append(&[9, 9], Duration::from_secs(2)).unwrap();
+    written.close().unwrap();
+
+    let verified = log("verify", folder.path(), &[]);
+    assert!(
+        verified.stdout.contains("intact: 5 entries"),
+        "{}",
+        verified.stdout
+    );
+    let exported = log("export", folder.path(), &[]);
+    assert_eq!(exported.code, 2, "{}", exported.stderr);
+    assert!(
+        exported.stderr.contains(
+            "2 entries of the log cannot be read, the first is 3: event record of format 3"
+        ),
+        "{}",
+        exported.stderr
+    );
+    let lines = exported.lines();
+    assert_eq!(lines.len(), 5);
+    assert_eq!(
+        (&lines[3]["entry"], &lines[3]["bytes"]),
+        (&3.into(), &"0003010203".into())
+    );
+    assert!(lines[4]["unread"].is_string(), "{}", lines[4]);
+    let listed = unmask(&["review", "list", folder.path().to_str().unwrap()]);
+    assert_eq!(listed.code, 2, "{}", listed.stdout);
+    assert!(!listed.stdout.contains("nothing"), "{}", listed.stdout);
+    assert!(
+        listed.stderr.contains("cannot be read"),
+        "{}",
+        listed.stderr
+    );
 }
 
 #[test]

@@ -95,6 +95,8 @@ impl Device {
             score: Some(0.9),
             llr: 4.6,
             model: std::iter::repeat_n('m', 4).collect(),
+            run: 7,
+            coverage: Some(0.5),
         };
         self.events += 1;
         self.observer.event(&EventTold {

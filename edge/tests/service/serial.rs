@@ -35,6 +35,8 @@ pub fn event(sequence: u64) -> Event {
         score: Some(0.9),
         llr: 4.0,
         model: "m 1".try_into().unwrap(),
+        run: 7,
+        coverage: Some(1.0),
     }
 }
 

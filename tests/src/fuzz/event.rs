@@ -21,6 +21,8 @@ pub(super) fn examples() -> Vec<Event> {
         score: Some(0.75),
         llr: 3.5,
         model: "afsl-stream-m release 2".try_into().expect("fits"),
+        run: 7,
+        coverage: Some(0.75),
     };
     let undecided = Event {
         verdict: Verdict::Undecided,

@@ -18,6 +18,7 @@ export async function loadReviews(hasLog) {
   if (hasLog) try {
     const answer = await fetch("/api/reviews");
     if (answer.ok) spans = await answer.json();
+    if (answer.ok) problem = answer.headers.get("unmask-log-problem") ?? "";
     else problem = await answer.text();
   } catch {
     problem = t("offline");
@@ -26,7 +27,7 @@ export async function loadReviews(hasLog) {
   count.hidden = open === 0;
   count.textContent = open;
   empty.textContent = problem || t("no_reviews");
-  empty.hidden = spans.length > 0;
+  empty.hidden = spans.length > 0 && !problem;
   const text = JSON.stringify(spans);
   // Nobody who types a note is disturbed.
   if (text === shown || list.contains(document.activeElement)) return;
