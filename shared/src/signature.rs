@@ -146,6 +146,13 @@ RUQf6LRCGA9i559r3g7V1qNyJDApGip8MfqcadIgT9CuhV3EMhHoN1mGTkUidF/z7SrlQgXdy8ofjb7b
 trusted comment: timestamp:1633700835\tfile:test\tprehashed
 wLMDjy9FLAuxZ3q4NlEvkgtyhrr0gtTu6KC4KBJdITbbOeAi1zBIYo0v4iTgt8jJpIidRJnp94ABQkJAgAooBQ==
 ";
+    /// The same in minisign's first form, which signs the message and not its hash.
+    const FIRST_FORM: &str = "\
+untrusted comment: signature from minisign secret key
+RWQf6LRCGA9i59SLOFxz6NxvASXDJeRtuZykwQepbDEGt87ig1BNpWaVWuNrm73YiIiJbq71Wi+dP9eKL8OC351vwIasSSbXxwA=
+trusted comment: timestamp:1555779966\tfile:test
+QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfNQUaOAA==
+";
     /// Somebody else's key.
     const OTHER: &str = "RWSGOq2NVecA2UPNdBUZykf1CCb147pkmdtYxgb3Ti+JO/wCYvhcAb/U";
 
@@ -161,6 +168,16 @@ wLMDjy9FLAuxZ3q4NlEvkgtyhrr0gtTu6KC4KBJdITbbOeAi1zBIYo0v4iTgt8jJpIidRJnp94ABQkJA
             assert_eq!(signed.key, KEY);
             assert!(signed.comment.starts_with("timestamp:1633700835"));
         }
+    }
+
+    /// A good signature, but of the form that is not accepted.
+    #[test]
+    fn signatures_over_the_message_itself_are_refused() {
+        let key = PublicKey::from_base64(KEY).expect("a key");
+        let signature = Signature::decode(FIRST_FORM).expect("a signature");
+        assert!(key.verify(b"test", &signature, true).is_ok());
+        let verified = keys(&[KEY]).verify(b"test", FIRST_FORM.as_bytes());
+        assert_eq!(verified, Err(SignatureError::Forged));
     }
 
     #[test]

@@ -3,3 +3,4 @@
 
 pub mod clips;
 pub mod fuzz;
+pub mod programs;

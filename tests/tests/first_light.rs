@@ -2,11 +2,11 @@
 //! by the firmware on pictures and a folder of frames.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use unmask_shared::bundle::Bundle;
 use unmask_shared::calibration::Calibration;
 use unmask_shared::manifest::OperatingPoint;
+use unmask_tests::programs::{program, text, trainer};
 use unmask_trainer::check::check_bundle;
 use unmask_trainer::device::DeviceKind;
 use unmask_trainer::export::{About, quantise, write_bundle};
@@ -27,41 +27,6 @@ validation_pairs = 8
 [attack]
 clean_share = 0.3
 ";
-
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs one of the two programs, which cargo has built beside this test.
-fn program(name: &str, arguments: &[&str]) -> Ran {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    if path.ends_with("deps") {
-        path.pop();
-    }
-    let path = path.join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --release --workspace` first",
-        path.display()
-    );
-    let ran = Command::new(path).args(arguments).output().unwrap();
-    Ran {
-        code: ran.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&ran.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&ran.stderr).into_owned(),
-    }
-}
-
-fn trainer(arguments: &[&str]) -> Ran {
-    program("unmask-trainer", arguments)
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// Prepares, trains and exports; gives the bundle's folder.
 fn exported(folder: &Path) -> PathBuf {

@@ -127,3 +127,35 @@ fn make(source: &Pairs<'_>, epoch: &Epoch, plan: &BatchPlan) -> Result<Batch> {
         .collect::<Result<_>>()?;
     Ok(Batch::collect(&made, plan.make.frames, plan.make.side))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::PairKind;
+
+    /// 1 is a fake, 0 a real face, and each stands beside its own pixels.
+    #[test]
+    fn labels_stand_beside_their_pictures() {
+        let pair = |number: usize| PreparedPair {
+            real: vec![number as f32; 2 * 3 * 4 * 4],
+            fake: vec![number as f32 + 0.5; 2 * 3 * 4 * 4],
+            kind: PairKind::SelfBlend,
+            records: [number; 2],
+        };
+        let batch = Batch::collect(&[pair(0), pair(1), pair(2)], 2, 4);
+        assert_eq!(batch.labels, [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+        for (clip, label) in batch.images.chunks_exact(2 * 3 * 4 * 4).zip(&batch.labels) {
+            assert!(
+                clip.iter().all(|value| value.fract() == 0.5 * label),
+                "{label}"
+            );
+        }
+        let parts = batch.divided(2);
+        assert_eq!(parts.len(), 2);
+        let [first, second] = [&parts[0], &parts[1]];
+        assert_eq!([first.clips(), second.clips()], [2, 4]);
+        assert_eq!(second.labels, [0.0, 1.0, 0.0, 1.0]);
+        assert_eq!(second.images[0], 1.0);
+        assert_eq!(second.images.len(), 2 * first.images.len());
+    }
+}

@@ -211,6 +211,20 @@ mod tests {
     }
 
     #[test]
+    fn one_side_is_attacked_and_the_other_is_not() {
+        let scores = Scores {
+            clean: vec![0.0, 1.0, 2.0, 3.0, 4.0],
+            attacked: vec![10.0, 11.0, 12.0, 13.0, 14.0],
+            fake: vec![false, true, true, false, true],
+            ..Default::default()
+        };
+        let fakes = scores.one_sided(true).unwrap();
+        assert_eq!(fakes, [0.0, 11.0, 12.0, 3.0, 14.0]);
+        let reals = scores.one_sided(false).unwrap();
+        assert_eq!(reals, [10.0, 1.0, 2.0, 13.0, 4.0]);
+    }
+
+    #[test]
     fn halves_of_the_people_share_nobody() {
         let origin = |group: &str| Origin {
             group: group.into(),

@@ -8,7 +8,7 @@ use super::{Origin, Scores};
 use crate::attack::{Faces, Pgd, Target, Victim};
 use crate::dataset::{MakePlan, Pairs};
 use crate::distortion::Perturbation;
-use crate::network::{Frozen, NetworkConfig};
+use crate::network::{Differentiable, Frozen, NetworkConfig};
 
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,7 +92,7 @@ pub fn validate_on(
 }
 
 fn score_faces(
-    net: &Frozen,
+    net: &impl Differentiable,
     victim: &dyn Victim,
     faces: &Faces,
     epsilon: Option<f32>,
@@ -116,4 +116,33 @@ fn score_faces(
 pub(super) fn values(tensor: Tensor<1>) -> Result<Vec<f32>> {
     let values = tensor.into_data().try_to_vec::<f32>();
     values.map_err(|error| anyhow!("logits are not f32: {error:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::toy::{Linear, grey_faces};
+
+    /// On a linear detector PGD-10 moves each logit by the whole radius, `e |w|_1`: that of a
+    /// fake down, that of a real face up.
+    #[test]
+    fn both_classes_are_attacked_with_the_whole_radius() {
+        let device = Device::flex();
+        let net = Linear::random(8, &device);
+        let faces = grey_faces(6, 2, 8, &device);
+        let mut scores = Scores::default();
+        let epsilon = 3.0 / 255.0;
+        score_faces(&net, &net, &faces, Some(epsilon), &mut scores).unwrap();
+        let reach: f32 = net.weight.abs().sum().into_scalar::<f32>() * epsilon;
+        assert_eq!(scores.fake, [false, true, false, true, false, true]);
+        let pairs = scores.clean.iter().zip(&scores.attacked);
+        for ((clean, attacked), fake) in pairs.zip(&scores.fake) {
+            let wanted = if *fake { -reach } else { reach };
+            let moved = attacked - clean;
+            assert!(
+                (moved - wanted).abs() < 1e-3 * reach,
+                "{moved}, not {wanted}"
+            );
+        }
+    }
 }

@@ -143,6 +143,28 @@ mod tests {
         assert!(leaning(true) > 60, "{} of 200 fakes lean", leaning(true));
     }
 
+    /// Of 200 fakes, at most the tolerated share is below the score of genuine faces.
+    #[test]
+    fn few_fakes_are_below_the_score_of_genuine_faces() {
+        for apcer in [0.05, 0.2] {
+            let caution = Caution {
+                apcer,
+                ..Caution::default()
+            };
+            let scores = scores(1.5);
+            let (calibration, point) = calibrate(&scores, &scores, &caution).unwrap();
+            let fakes = scores
+                .clean
+                .iter()
+                .zip(&scores.fake)
+                .filter(|(_, fake)| **fake);
+            let below =
+                fakes.filter(|(logit, _)| calibration.probability(**logit) < point.genuine_below);
+            let below = below.count() as f32 / 200.0;
+            assert!(below <= apcer && below > apcer - 0.02, "{below} of {apcer}");
+        }
+    }
+
     #[test]
     fn a_detector_that_is_upside_down_is_refused() {
         let error = calibrate(&scores(-1.0), &scores(1.0), &Caution::default()).unwrap_err();

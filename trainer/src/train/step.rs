@@ -147,7 +147,28 @@ fn halves(both: Features) -> (Features, Features) {
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+
     use super::*;
+    use crate::attack::Victim;
+    use crate::attack::toy::{Linear, grey_faces};
+
+    /// Both classes, with the whole radius: a linear detector's margin falls by `e |w|_1`.
+    #[test]
+    fn real_faces_are_attacked_as_fakes_are() {
+        let device = Device::flex();
+        let net = Linear::random(8, &device);
+        let faces = grey_faces(6, 1, 8, &device);
+        for method in [Method::At, Method::Afsl] {
+            let found = inner_attack(&AttackConfig::default(), method, 0.02).run(&net, &faces);
+            let before = net.logits(faces.images.clone(), 1).unwrap();
+            let after = net.logits(found.images, 1).unwrap();
+            let lost = (before - after) * faces.sign();
+            let best = net.weight.clone().abs().sum() * 0.02;
+            let share: f32 = (lost.min() / best).into_scalar();
+            assert!(share > 0.99 && share < 1.001, "{method:?}: {share}");
+        }
+    }
 
     #[test]
     fn methods_attack_as_their_authors_do() {
