@@ -53,6 +53,7 @@ fn frames_of_a_command_are_judged_like_those_of_a_folder() {
         for event in &mut events {
             event["source"].take();
             event["time_us"].take();
+            event["run"].take();
         }
         events
     };

@@ -80,6 +80,7 @@ fn a_folder_of_pictures_and_a_video_of_them_are_the_same_stream() {
         for event in &mut events {
             event.source.clear();
             event.time_us = 0;
+            event.run = 0;
         }
         events
     };

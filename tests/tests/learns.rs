@@ -53,10 +53,10 @@ fn trained(folder: &Path, (shards, config): &(PathBuf, PathBuf), method: &str) -
     ]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let rows = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let rows = rows
+    let mut rows = rows
         .lines()
         .map(|row| serde_json::from_str::<Value>(row).unwrap());
-    let last = rows.filter(|row| row["auc"].is_number()).last().unwrap();
+    let last = rows.rfind(|row| row["auc"].is_number()).unwrap();
     (run, last)
 }
 

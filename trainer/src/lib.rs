@@ -20,4 +20,6 @@ pub mod reconstruct;
 pub mod report;
 pub mod reproduce;
 pub mod synthetic;
+#[cfg(test)]
+mod test_numbers;
 pub mod train;

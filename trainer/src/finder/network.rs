@@ -321,22 +321,22 @@ mod tests {
     use super::*;
     use burn::module::{ModuleVisitor, Param};
     use burn::optim::GradientsParams;
-    use burn::tensor::{Distribution, TensorData};
+    use burn::tensor::TensorData;
     use unmask_shared::face::{DenseFinder, FinderConfig};
+
+    use crate::test_numbers::{redrawn, uniform};
     use unmask_shared::sample::RgbView;
 
     const SIZE: [usize; 2] = [64, 96];
 
     fn pictures(n: usize, device: &Device) -> Tensor<4> {
-        let uniform = Distribution::Uniform(0.0, 1.0);
-        Tensor::random([n, 3, SIZE[0], SIZE[1]], uniform, device)
+        uniform([n, 3, SIZE[0], SIZE[1]], n as u64, device)
     }
 
     /// A network whose running statistics are those of some batches, and whose outputs differ
     /// from cell to cell.
     fn trained(device: &Device) -> FinderNet {
-        device.seed(3);
-        let mut net = FinderNet::new(&device.clone().autodiff());
+        let mut net = redrawn(FinderNet::new(&device.clone().autodiff()), 3);
         for output in &mut net.outputs {
             let weight = output.weight.val().inner() * 10.0;
             output.weight = Param::from_tensor(weight.autodiff());

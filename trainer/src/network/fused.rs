@@ -211,6 +211,7 @@ impl FusedNet {
 mod tests {
     use super::*;
     use crate::network::{NetworkConfig, Size, StreamNet};
+    use crate::test_numbers::{redrawn, uniform};
     use burn::module::Module;
     use burn::tensor::Distribution;
 
@@ -226,10 +227,9 @@ mod tests {
 
     /// A network whose running statistics are those of some batches.
     fn trained(device: &Device) -> StreamNet {
-        device.seed(11);
-        let net = StreamNet::new(&config(), &device.clone().autodiff());
-        for _ in 0..3 {
-            let images = Tensor::random([8, 3, 48, 48], Distribution::Uniform(0.0, 1.0), device);
+        let net = redrawn(StreamNet::new(&config(), &device.clone().autodiff()), 11);
+        for seed in 0..3 {
+            let images = uniform([8, 3, 48, 48], seed, device);
             net.forward(images.autodiff(), 1);
         }
         net

@@ -240,11 +240,11 @@ fn kernel(conv: &ConvWeights, spec: &ConvSpec) -> Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::TensorData;
-    use rand::{RngExt, SeedableRng};
+    use rand::SeedableRng;
 
     use crate::fake::Random;
     use crate::network::{Architecture, HeadKind, Size};
+    use crate::test_numbers::{normal, redrawn, uniform};
 
     const FRAMES: usize = 3;
 
@@ -262,21 +262,15 @@ mod tests {
 
     /// A network whose normalisations and running statistics are those of some batches.
     fn trained(config: &NetworkConfig, device: &Device) -> LayeredNet {
-        device.seed(11);
         let blueprint = config.blueprint().unwrap();
-        let mut net = LayeredNet::new(blueprint, config, &device.clone().autodiff());
-        for norm in &mut net.norms {
+        let on = device.clone().autodiff();
+        let mut net = redrawn(LayeredNet::new(blueprint, config, &on), 11);
+        for (seed, norm) in (0..).zip(&mut net.norms) {
             let [channels] = norm.gamma.dims();
-            let between = |low, high| {
-                let random = Distribution::Uniform(low, high);
-                Param::from_tensor(Tensor::random(
-                    [channels],
-                    random,
-                    &device.clone().autodiff(),
-                ))
-            };
-            norm.gamma = between(0.5, 1.5);
-            norm.beta = between(-0.5, 0.5);
+            let gamma = uniform([channels], seed, device) + 0.5;
+            norm.gamma = Param::from_tensor(gamma.autodiff());
+            let beta = uniform([channels], 100 + seed, device) - 0.5;
+            norm.beta = Param::from_tensor(beta.autodiff());
         }
         for _ in 0..3 {
             net.forward(clips(2, config.input, device).autodiff(), FRAMES);
@@ -285,8 +279,7 @@ mod tests {
     }
 
     fn clips(count: usize, side: usize, device: &Device) -> Tensor<4> {
-        let uniform = Distribution::Uniform(0.0, 1.0);
-        Tensor::random([count * FRAMES, 3, side, side], uniform, device)
+        uniform([count * FRAMES, 3, side, side], 12, device)
     }
 
     fn largest_difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
@@ -373,20 +366,6 @@ mod tests {
         found
     }
 
-    /// Nearly normal numbers that depend on nothing but their seed: tests beside this one draw
-    /// from the device, too.
-    fn drawn<const D: usize>(
-        shape: [usize; D],
-        deviation: f32,
-        random: &mut Random,
-        device: &Device,
-    ) -> Tensor<D> {
-        let mut normal = || (0..12).map(|_| random.random::<f32>()).sum::<f32>() - 6.0;
-        let count = shape.iter().product();
-        let values: Vec<f32> = (0..count).map(|_| deviation * normal()).collect();
-        Tensor::from_data(TensorData::new(values, shape), device)
-    }
-
     /// The kernels of the `flex` device against single tensor operations, whose gradients the
     /// engine's own tests hold to PyTorch's.
     #[test]
@@ -421,11 +400,11 @@ mod tests {
                 let [out, inputs, _, rows, columns] = conv.weight.dims();
                 let deviation = (3.0 / (inputs * rows * columns) as f32).sqrt();
                 let shape = [out, inputs, 1, rows, columns];
-                conv.weight = Param::from_tensor(drawn(shape, deviation, &mut random, &on));
-                let bias = drawn([out], 0.5, &mut random, &on) + 0.5;
+                conv.weight = Param::from_tensor(normal(shape, deviation, &mut random, &on));
+                let bias = normal([out], 0.5, &mut random, &on) + 0.5;
                 conv.bias = Some(Param::from_tensor(bias));
             }
-            let images = drawn(
+            let images = normal(
                 clips(1, config.input, &device).dims(),
                 0.25,
                 &mut random,
@@ -459,9 +438,9 @@ mod tests {
             input: 32,
             ..Default::default()
         };
-        device.seed(6);
         let blueprint = config.blueprint().unwrap();
         let net = LayeredNet::new(blueprint, &config, &device.clone().autodiff());
+        let net = redrawn(net, 6);
         let images = clips(7, 32, &device);
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
