@@ -11,9 +11,10 @@ use unmask_shared::geometry::FaceBox;
 use unmask_shared::media::{Frame, list_media};
 use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, Swap};
 
+use super::looks::steady;
 use super::recall::{FalseFace, Recall, Tally};
 use super::subject::Subject;
-use super::truth::{FACE_PX, faceless, known, pictures, read_shrunk, shrink, steady};
+use super::truth::{FACE_PX, faceless, known, pictures, read_shrunk, shrink};
 
 /// Least sides of the groups of faces, pixels.
 const SIDES: [f32; 4] = [FACE_PX, 32.0, 64.0, 128.0];

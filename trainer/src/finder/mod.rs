@@ -8,6 +8,7 @@ mod assign;
 mod compose;
 mod cover;
 mod evaluate;
+mod looks;
 mod loss;
 mod network;
 mod people;
