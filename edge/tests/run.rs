@@ -80,12 +80,23 @@ fn a_folder_of_pictures_and_a_video_of_them_are_the_same_stream() {
         for event in &mut events {
             event.source.clear();
             event.time_us = 0;
-            event.run = 0;
         }
         events
     };
     let (mut from_pictures, mut from_video) = (watch("pictures"), watch("clip.mkv"));
     assert!(!from_pictures.is_empty());
+    // One number for all of a run, and another one for the next.
+    let mut runs = Vec::new();
+    for events in [&mut from_pictures, &mut from_video] {
+        let run = events[0].run;
+        assert!(
+            run != 0 && events.iter().all(|event| event.run == run),
+            "{events:?}"
+        );
+        events.iter_mut().for_each(|event| event.run = 0);
+        runs.push(run);
+    }
+    assert_ne!(runs[0], runs[1]);
     // A container rounds the times of its frames, by which faces are followed.
     for (one, other) in from_pictures.iter_mut().zip(&mut from_video) {
         let scores = [&mut *one, other].map(|event| event.score.take().unwrap_or(0.0));

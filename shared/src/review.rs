@@ -114,6 +114,26 @@ mod tests {
         assert_eq!(Review::from_bytes(&bytes), Ok(largest()));
     }
 
+    /// What stands in signed logs stays readable.
+    #[test]
+    fn golden_bytes_of_both_decisions() {
+        for (number, decision) in [(0, Decision::Confirmed), (1, Decision::Dismissed)] {
+            let review = Review {
+                format: 1,
+                sequence: 300,
+                time_us: 7,
+                entry: 130,
+                decision,
+                note: String::try_from("by me").expect("fits"),
+            };
+            let bytes = [
+                1, 0xAC, 2, 7, 0x82, 1, number, 5, b'b', b'y', b' ', b'm', b'e',
+            ];
+            assert_eq!(review.to_bytes().as_deref(), Ok(&bytes[..]));
+            assert_eq!(Review::from_bytes(&bytes), Ok(review));
+        }
+    }
+
     #[test]
     fn what_is_none_is_refused() {
         let bytes = largest().to_bytes().expect("fits");

@@ -8,7 +8,8 @@
 # hours on two cores. Interrupted, it goes on where it stopped.
 #
 # Runs: `lite`, the judge; `blends`, trained on pseudo-fakes alone; `scratch`, without ImageNet
-# weights; and for every kind of fake one that was trained without it and without the people in
+# weights; `paired`, with fewer real fakes, `originals`, with those alone that have an original,
+# and the first of these without a kind; and for every kind of fake one that was trained without it and without the people in
 # it. The variable FINDER names a YuNet file to use in place of the face finder that is built in.
 set -euo pipefail
 
@@ -76,6 +77,23 @@ trained blends "${init[@]}" "${mix[@]}" --set data.fake_share=0 --epochs 3
 judged blends
 trained scratch
 judged scratch
+# Fewer real fakes, and of these only kinds that have the original beside them, and whole faces.
+[[ -f "$out/bank/reconstruct.tar" ]] || trainer/experiments/reconstruct.sh "$out/shards" "$out/bank"
+paired=("${mix[@]}" --set data.fake_share=0.2 --set data.reconstruct_share=0.15
+    --set "data.reconstruct_bank=$out/bank/reconstruct.tar" --epochs 3)
+for source in actalker actalker_audio anitalker dreamtalk echomimic edtalk emo emoportraits float fomm keysync \
+    loopy moda_compare omnihuman sonic speakervid_gen styletalk teller vasa1; do
+    paired+=(--set "data.sampling.weights.$source=0")
+done
+trained paired "${init[@]}" "${paired[@]}"
+judged paired
+trained originals "${init[@]}" "${paired[@]}" --set data.sampling.weights.stylegan2=0 --set data.sampling.weights.musev_img2vid=0
+judged originals
+for kind in swap "talking head"; do
+    run="paired-without-${kind// /-}"
+    trained "$run" "${init[@]}" "${paired[@]}" --leave-out "kind=$kind"
+    judged "$run"
+done
 for kind in "${kinds[@]}"; do
     run="without-${kind// /-}"
     trained "$run" "${init[@]}" --leave-out "kind=$kind" --epochs 4

@@ -214,7 +214,7 @@ impl Browser {
     pub fn wait(&mut self, expression: &str) -> Duration {
         let start = Instant::now();
         while self.attempt(expression) != Ok(true.into()) {
-            if start.elapsed() > Duration::from_secs(120) {
+            if start.elapsed() > Duration::from_secs(40) {
                 let page = self.text("document.body.innerText");
                 panic!("{expression} never came true in\n{page}\n{:?}", self.errors);
             }

@@ -277,9 +277,6 @@ fn show(names: &[&str], figures: &[Figures]) {
         .take(1)
         .flat_map(|f| f.recall.keys().copied())
         .collect();
-    row("score with one false face in ten pictures", &|f| {
-        format!("{:.2}", f.score)
-    });
     for set in sets {
         for place in 0..figures[0].recall[set].len() {
             let groups = &figures[0].recall[set];
@@ -300,8 +297,11 @@ fn show(names: &[&str], figures: &[Figures]) {
     row("synthetic people found", &|f| {
         format!("{:.1} %", 100.0 * f.people.0)
     });
-    row("landmarks, of the eye distance", &|f| {
+    row("landmarks from the teacher's", &|f| {
         format!("{:.2} %", 100.0 * f.landmarks.0)
+    });
+    row("landmarks from the mean of its looks", &|f| {
+        format!("{:.2} %", 100.0 * f.landmarks_steady.0)
     });
     row("jitter of a still box, of the side", &|f| {
         format!("{:.2} %", 100.0 * f.jitter)

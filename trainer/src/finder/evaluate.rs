@@ -11,10 +11,10 @@ use unmask_shared::geometry::FaceBox;
 use unmask_shared::media::{Frame, list_media};
 use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, Swap};
 
-use super::looks::steady;
+use super::looks::{steady, sure};
 use super::recall::{FalseFace, Recall, Tally};
 use super::subject::Subject;
-use super::truth::{FACE_PX, faceless, known, pictures, read_shrunk, shrink};
+use super::truth::{FACE_PX, known, pictures, read_shrunk, shrink};
 
 /// Least sides of the groups of faces, pixels.
 const SIDES: [f32; 4] = [FACE_PX, 32.0, 64.0, 128.0];
@@ -22,8 +22,6 @@ const SIDES: [f32; 4] = [FACE_PX, 32.0, 64.0, 128.0];
 const STILL_FRAMES: usize = 20;
 const STILL_NOISE: f32 = 3.0;
 const STILLS_MAX: usize = 24;
-/// False faces for each picture, where recall is measured.
-const WRONG_SHARE: f32 = 0.1;
 /// False faces that are kept for each set.
 const WRONG_KEPT: usize = 20;
 /// Searches that are timed.
@@ -44,9 +42,7 @@ pub struct EvaluateOptions {
 /// All figures of one finder.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Figures {
-    /// Score from which there is one false face in ten pictures, over all sets.
-    pub score: f32,
-    /// Recall from that score on, for each set and size.
+    /// Recall at one false face in ten pictures, for each set and size.
     pub recall: BTreeMap<&'static str, Vec<Recall>>,
     /// False faces of the highest scores, for each set: what it takes for faces.
     pub wrong: BTreeMap<&'static str, Vec<FalseFace>>,
@@ -54,9 +50,11 @@ pub struct Figures {
     pub noface: (usize, usize),
     /// Share of the frames of synthetic people in which they were found in use, and frames.
     pub people: (f32, usize),
-    /// Mean distance of the landmarks from the teacher's (means of several looks), relative to
-    /// the distance of the eyes, in use, and faces.
+    /// Mean distance of the landmarks from the teacher's, relative to the distance of the eyes,
+    /// in use, and faces.
     pub landmarks: (f32, usize),
+    /// The same from the means of several looks of the teacher.
+    pub landmarks_steady: (f32, usize),
     /// Root mean square change of a box of a still face, relative to its side.
     pub jitter: f32,
     /// Median milliseconds for 320 x 240 pixels, one thread.
@@ -74,7 +72,26 @@ pub fn evaluate(
     teacher: &mut Subject,
 ) -> Result<Vec<Figures>> {
     let mut figures = vec![Figures::default(); subjects.len()];
-    recall(options, subjects, teacher, &mut figures)?;
+    for set in ["dlib_gt", "crowd"] {
+        tracing::info!("{set}");
+        let pictures = known(options, set, teacher)?;
+        for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
+            let mut tally = Tally::default();
+            for (frame, known) in &pictures {
+                tally.add(known, &subject.everything(frame)?);
+            }
+            figures.recall.insert(set, tally.recall(&SIDES));
+            figures.wrong.insert(set, tally.wrong(WRONG_KEPT));
+        }
+    }
+    tracing::info!("noface");
+    let pictures = pictures(options, "noface", usize::MAX)?;
+    for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
+        for frame in &pictures {
+            figures.noface.0 += subject.in_use(frame)?.len();
+        }
+        figures.noface.1 = pictures.len();
+    }
     tracing::info!("synthetic people");
     people(options, subjects, &mut figures)?;
     tracing::info!("landmarks");
@@ -85,48 +102,6 @@ pub fn evaluate(
         figures.milliseconds = milliseconds(subject)?;
     }
     Ok(figures)
-}
-
-/// Recall at the score from which a finder makes one false face in ten pictures, over all sets:
-/// one set of nine pictures alone would allow none.
-fn recall(
-    options: &EvaluateOptions,
-    subjects: &mut [Subject],
-    teacher: &mut Subject,
-    figures: &mut [Figures],
-) -> Result<()> {
-    let mut tallies = vec![BTreeMap::<&'static str, Tally>::new(); subjects.len()];
-    for set in ["dlib_gt", "crowd", "noface"] {
-        tracing::info!("{set}");
-        let pictures = match set {
-            "noface" => faceless(options)?,
-            _ => known(options, set, teacher)?,
-        };
-        for (subject, tallies) in subjects.iter_mut().zip(&mut tallies) {
-            let tally = tallies.entry(set).or_default();
-            for (frame, known) in &pictures {
-                tally.add(known, &subject.everything(frame)?);
-            }
-        }
-    }
-    for (tallies, figures) in tallies.iter().zip(figures.iter_mut()) {
-        figures.score = Tally::score_at(tallies.values(), WRONG_SHARE);
-        for (set, tally) in tallies {
-            figures.wrong.insert(set, tally.wrong(WRONG_KEPT));
-        }
-        for set in ["dlib_gt", "crowd"] {
-            let found = tallies[set].recall(figures.score, &SIDES);
-            figures.recall.insert(set, found);
-        }
-    }
-    let pictures = pictures(options, "noface", usize::MAX)?;
-    for (subject, figures) in subjects.iter_mut().zip(figures) {
-        for frame in &pictures {
-            figures.noface.0 += subject.in_use(frame)?.len();
-        }
-        figures.noface.1 = pictures.len();
-    }
-    Ok(())
 }
 
 /// A frame of a synthetic person, 640 x 480.
@@ -180,26 +155,31 @@ fn landmarks(
 ) -> Result<()> {
     for set in ["webfaces", "celeba_raw", "deepface"] {
         for frame in pictures(options, set, usize::MAX)? {
-            let truth = steady(teacher, &frame)?;
+            let once = sure(teacher, &frame)?;
+            let means = steady(teacher, &frame)?;
             let told = subjects.iter_mut().zip(figures.iter_mut());
             for (subject, figures) in told.filter(|(subject, _)| subject.has_landmarks()) {
                 let found = subject.in_use(&frame)?;
-                for face in &truth {
-                    let same = |other: &&Face| other.bbox.iou(&face.bbox) >= 0.5;
-                    let Some(other) = found.iter().find(same) else {
-                        continue;
-                    };
-                    let pairs = face.landmarks.iter().zip(other.landmarks);
-                    let apart = pairs.map(|(a, b)| a.distance(b)).sum::<f32>() / 5.0;
-                    let error = apart / face.landmarks[0].distance(face.landmarks[1]).max(1e-3);
-                    let (mean, count) = &mut figures.landmarks;
-                    *mean += (error - *mean) / (*count + 1) as f32;
-                    *count += 1;
-                }
+                add_distances(&once, &found, &mut figures.landmarks);
+                add_distances(&means, &found, &mut figures.landmarks_steady);
             }
         }
     }
     Ok(())
+}
+
+/// Adds the distances of the landmarks of faces that were found to a mean and its count.
+fn add_distances(truth: &[Face], found: &[Face], (mean, count): &mut (f32, usize)) {
+    for face in truth {
+        let same = |other: &&Face| other.bbox.iou(&face.bbox) >= 0.5;
+        if let Some(other) = found.iter().find(same) {
+            let pairs = face.landmarks.iter().zip(other.landmarks);
+            let apart = pairs.map(|(a, b)| a.distance(b)).sum::<f32>() / 5.0;
+            let error = apart / face.landmarks[0].distance(face.landmarks[1]).max(1e-3);
+            *mean += (error - *mean) / (*count + 1) as f32;
+            *count += 1;
+        }
+    }
 }
 
 /// Boxes of still pictures with the noise of a camera.

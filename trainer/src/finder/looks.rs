@@ -14,10 +14,16 @@ const LOOKS: [[usize; 2]; 4] = [[0, 0], [5, 3], [3, 6], [7, 1]];
 /// Where a landmark of the mirror lies in the picture.
 const MIRRORED: [usize; 5] = [1, 0, 2, 4, 3];
 
-/// Faces of which the teacher is sure, their landmarks the means of several looks.
-pub(super) fn steady(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
+/// Faces of which the teacher is sure.
+pub(super) fn sure(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
     let mut faces = teacher.in_use(frame)?;
     faces.retain(|face| face.score >= TRUE_FROM);
+    Ok(faces)
+}
+
+/// The same, their landmarks the means of several looks.
+pub(super) fn steady(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
+    let mut faces = sure(teacher, frame)?;
     let mut sums = vec![([Point::default(); 5], 0.0_f32); faces.len()];
     for look in LOOKS {
         for mirrored in [false, true] {

@@ -76,20 +76,16 @@ impl Tally {
         self.pictures += 1;
     }
 
-    /// Score above which all sets together have at most `share` false faces a picture.
-    pub fn score_at<'a>(sets: impl Iterator<Item = &'a Self>, share: f32) -> f32 {
-        let (mut wrong, mut pictures) = (Vec::new(), 0);
-        for set in sets {
-            wrong.extend(set.wrong.iter().map(|(score, ..)| *score));
-            pictures += set.pictures;
-        }
+    /// Score above which there are at most so many false faces.
+    fn threshold(&self, wrong_max: usize) -> f32 {
+        let mut wrong: Vec<f32> = self.wrong.iter().map(|(score, ..)| *score).collect();
         wrong.sort_by(|a, b| b.total_cmp(a));
-        let allowed = (share * pictures as f32) as usize;
-        wrong.get(allowed).copied().unwrap_or(0.0)
+        wrong.get(wrong_max).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
-    /// Share found with a score above one, of faces from each side up to the next.
-    pub fn recall(&self, threshold: f32, sides: &[f32]) -> Vec<Recall> {
+    /// Recall at one false face in ten pictures, of faces from each side up to the next.
+    pub fn recall(&self, sides: &[f32]) -> Vec<Recall> {
+        let threshold = self.threshold(self.pictures / 10);
         let ends = sides.iter().skip(1).copied().chain([f32::INFINITY]);
         let of = |(from, end): (f32, f32)| {
             let all = self
@@ -162,9 +158,7 @@ mod tests {
             found.push(face(210.0, 0.9));
             tally.add(&known, &found);
         }
-        let score = Tally::score_at([&tally, &Tally::default()].into_iter(), 0.1);
-        assert_eq!(score, 0.25);
-        let [small, large] = &tally.recall(score, &[16.0, 32.0])[..] else {
+        let [small, large] = &tally.recall(&[16.0, 32.0])[..] else {
             panic!("two sizes");
         };
         assert_eq!((small.faces, large.faces), (0, 10));

@@ -57,13 +57,6 @@ pub(super) fn shrink(frame: Frame, longest: usize) -> Frame {
     }
 }
 
-/// Pictures in which there is none.
-pub(super) fn faceless(options: &EvaluateOptions) -> Result<Vec<(Frame, Known)>> {
-    let pictures = pictures(options, "noface", options.longest_side)?;
-    let known = |frame| (frame, Known::default());
-    Ok(pictures.into_iter().map(known).collect())
-}
-
 /// Pictures with their faces: drawn by hand where there is a table, else the teacher's.
 pub(super) fn known(
     options: &EvaluateOptions,

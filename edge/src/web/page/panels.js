@@ -77,7 +77,7 @@ function fill(card, person) {
   }
   const reason = person.reason ? t(`reason_${person.reason}`) : "";
   if (card.reason.textContent !== reason) card.reason.textContent = reason;
-  card.numbers.replaceChildren(make("b", "", digits(person.score, 2)), ` ${t("score")} · ${digits(person.llr, 1)} ${t("nats")} · ${person.frames} ${t("frames")}`);
+  card.numbers.replaceChildren(make("b", "", digits(person.score, 2)), ` ${t("score")} · ${digits(person.llr, 1)} ${t("nats")} · ${person.frames} ${t("frames")} · ${Math.round(100 * person.coverage)} % ${t("judged")}`);
   card.canvas.setAttribute("aria-label", t("trace_label", { llr: digits(person.llr, 1), genuine: digits(bounds[0], 1), manipulated: digits(bounds[1], 1) }));
   drawTrace(card);
   drawFace(card, person);
