@@ -44,8 +44,11 @@ const REACH_WIDTHS_PER_S: f32 = 1.0;
 const SIZE_RATIO_MAX: f32 = 2.0;
 /// A detection that overlaps a track this much is no new face.
 const DUPLICATE_IOU: f32 = 0.3;
-/// Frame intervals that are a gap in any case.
+/// Frame intervals without a face that are a gap in any case.
 const GAP_FRAMES: f32 = 2.0;
+/// Frame intervals without a frame that are no gap of the stream: on a machine that is just fast
+/// enough, a frame that is searched and judged takes several times as long as one that is not.
+const UNEVEN_FRAMES: f32 = 4.0;
 /// Part of a new frame interval in the mean one.
 const INTERVAL_GAIN: f32 = 0.1;
 
@@ -208,7 +211,7 @@ impl Tracker {
         if self.interval_s == 0.0 {
             self.interval_s = seconds;
         }
-        if seconds > self.gap_max_s() {
+        if seconds > (self.config.gap_max_s).max(UNEVEN_FRAMES * self.interval_s) {
             self.tracks.clear();
         }
         self.interval_s += INTERVAL_GAIN * (seconds - self.interval_s);

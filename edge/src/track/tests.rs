@@ -319,6 +319,16 @@ fn a_stream_of_few_frames_is_followed_all_the_same() {
 }
 
 #[test]
+fn a_machine_that_takes_its_time_with_some_frames_loses_nobody() {
+    let mut tracker = tracker();
+    for frame in 0..60 {
+        tracker.advance(if frame % 4 == 3 { 1.4 } else { 0.4 });
+        tracker.correct(&[face(100.0, 100.0, 80.0)]);
+    }
+    assert_eq!(tracker.tracks()[0].key, 0);
+}
+
+#[test]
 fn a_newcomer_is_somebody_else() {
     let mut tracker = tracker();
     for frame in 0..10 {
