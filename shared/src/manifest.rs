@@ -17,6 +17,10 @@ pub const MODEL_FILE: &str = "model.onnx";
 pub const CLIP_FRAMES_MAX: u16 = 64;
 /// Longest time between two decisions on one face, milliseconds.
 pub const PERIOD_MS_MAX: u16 = 200;
+/// Most kinds of fakes that a bundle speaks of.
+pub const KINDS_MAX: usize = 16;
+/// Most bytes in the name of a kind.
+pub const KIND_NAME_MAX: usize = 32;
 /// Most values of one state tensor.
 const STATE_VALUES_MAX: u32 = 1 << 22;
 
@@ -53,6 +57,26 @@ pub struct Manifest {
     pub provenance: Provenance,
     /// What was measured on the shipped file.
     pub figures: Vec<Figure, 32>,
+    /// Kinds of fakes, best first: verdicts are about those that are found. Empty in bundles
+    /// that do not say.
+    #[serde(default)]
+    pub kinds: Vec<KindFigure, KINDS_MAX>,
+}
+
+/// How well one kind of fake is told from real faces, on people that training did not see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KindFigure {
+    /// What the data calls it; `pseudo-fake: ...` for those that the trainer makes.
+    pub name: String<KIND_NAME_MAX>,
+    /// Whether verdicts are about it: a face that is called genuine is none of the kinds that
+    /// are found, and may be one of the others.
+    pub found: bool,
+    /// Area under the ROC curve, 0 to 1; one half is chance.
+    pub auc: f32,
+    /// Its bounds at 95 %, over people.
+    pub bounds: Option<[f32; 2]>,
+    /// People in the fakes.
+    pub people: u32,
 }
 
 /// How a model is run.
@@ -312,6 +336,14 @@ impl Manifest {
             self.figures.iter().all(Figure::is_finite),
             "figures",
             "must be finite numbers",
+        )?;
+        let share = |value: &f32| (0.0..=1.0).contains(value);
+        require(
+            (self.kinds.iter()).all(|kind| {
+                share(&kind.auc) && kind.bounds.iter().flatten().all(|bound| share(bound))
+            }),
+            "kinds",
+            "must have areas from 0 to 1",
         )
     }
 

@@ -80,6 +80,7 @@ fn export_uncalibrated(run: &Path, bundle: &Path) {
         verdict: Default::default(),
         provenance: Default::default(),
         figures: vec![],
+        kinds: Default::default(),
     };
     write_bundle(bundle, &net, &config.network, &about, "# tiny\n", &device).unwrap();
 }

@@ -65,6 +65,7 @@ fn bundle(folder: &Path, architecture: Architecture) -> PathBuf {
         verdict: Default::default(),
         provenance: Default::default(),
         figures: vec![],
+        kinds: Default::default(),
     };
     let path = folder.join("kind");
     write_bundle(&path, &net, &config, &about, "# kind\n", &device).unwrap();

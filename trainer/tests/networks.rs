@@ -418,5 +418,6 @@ fn about() -> About {
         verdict: Default::default(),
         provenance: Default::default(),
         figures: vec![],
+        kinds: Default::default(),
     }
 }

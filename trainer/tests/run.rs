@@ -16,7 +16,7 @@ use unmask_trainer::report::{
     Asked, Conditions, Context, Level, Material, Report, assemble, data_tested, detector_tested,
     measure, write_html,
 };
-use unmask_trainer::train::{Outcome, RunFolder};
+use unmask_trainer::train::{Outcome, RunFolder, average_runs};
 
 #[test]
 fn twins_show_the_same_person_frame_for_frame() {
@@ -47,6 +47,44 @@ fn an_interrupted_run_ends_with_the_same_weights() {
         "of {} weights differ after resuming",
         whole.len()
     );
+}
+
+#[test]
+fn the_mean_of_runs_is_that_of_their_weights() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(Method::None);
+    let paths = [1, 2, 3].map(|seed| {
+        let path = folder.path().join(format!("run {seed}"));
+        let mut other = config.clone();
+        other.train.seed = seed;
+        trained(&path, &other);
+        path
+    });
+    let output = folder.path().join("mean");
+    let parts = average_runs(&paths, &output, None, &Device::flex()).unwrap();
+    assert_eq!(parts.len(), 3);
+    let weights = |path: &std::path::Path| last(&RunFolder::open(path).unwrap().0, &config);
+    let [a, b, c] = paths.each_ref().map(|path| weights(path));
+    let mean = weights(&output);
+    assert!(a.len() == mean.len() && a != b && b != c);
+    for (place, mean) in mean.iter().enumerate() {
+        let wanted = (a[place] + b[place] + c[place]) / 3.0;
+        assert!((mean - wanted).abs() < 1e-5, "{mean}, not {wanted}");
+    }
+
+    let mut narrow = config.clone();
+    narrow.data.held_out_share = 0.3;
+    let other = folder.path().join("other people");
+    trained(&other, &narrow);
+    let error = average_runs(
+        &[output, other],
+        &folder.path().join("no"),
+        None,
+        &Device::flex(),
+    );
+    let error = format!("{:#}", error.unwrap_err());
+    assert!(error.contains("held out other people"), "{error}");
 }
 
 #[test]
@@ -95,6 +133,7 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
             count: 16,
             bounds: None,
         }],
+        kinds: Default::default(),
     };
     let card = write_card(&CardText {
         about: &about,

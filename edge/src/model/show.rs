@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use unmask_shared::bundle::Bundle;
-use unmask_shared::manifest::{Figure, ModelKind};
+use unmask_shared::manifest::{Figure, KindFigure, ModelKind};
 use unmask_shared::verdict::VerdictConfig;
 
 use crate::report::style::printable;
@@ -72,6 +72,16 @@ pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()
     line("on", made.machine.to_string())?;
     line("with data", made.data.to_string())?;
     line("terms", made.terms.to_string())?;
+    for (title, found) in [("finds", true), ("does not find", false)] {
+        for (number, kind) in manifest
+            .kinds
+            .iter()
+            .filter(|kind| kind.found == found)
+            .enumerate()
+        {
+            line(if number == 0 { title } else { "" }, told_apart(kind))?;
+        }
+    }
     if !manifest.figures.is_empty() {
         line("figures", String::new())?;
     }
@@ -93,6 +103,18 @@ fn how_fitted(verdict: &VerdictConfig) -> String {
         ),
         None => "by single frames: for whole videos of other people this promises too much".into(),
     }
+}
+
+fn told_apart(kind: &KindFigure) -> String {
+    let bounds = kind.bounds.map_or(String::new(), |[low, high]| {
+        format!(", {:.1} to {:.1}", 100.0 * low, 100.0 * high)
+    });
+    format!(
+        "{:<32}AUC {:.1} %  ({} people{bounds})",
+        kind.name,
+        100.0 * kind.auc,
+        kind.people
+    )
 }
 
 fn measured(figure: &Figure) -> String {

@@ -1,8 +1,8 @@
 //! A manifest that passes every check.
 
 use unmask_shared::manifest::{
-    Figure, GoldenClip, GraphSpec, MANIFEST_FORMAT, MODEL_FILE, ModelKind, OperatingPoint,
-    Provenance, StateSpec,
+    Figure, GoldenClip, GraphSpec, KindFigure, MANIFEST_FORMAT, MODEL_FILE, ModelKind,
+    OperatingPoint, Provenance, StateSpec,
 };
 use unmask_shared::{Calibration, CropSpec, Manifest, VerdictConfig};
 
@@ -70,6 +70,15 @@ pub fn manifest() -> Manifest {
             value: 0.97,
             count: 1000,
             bounds: Some([0.95, 0.98]),
+        }]
+        .into_iter()
+        .collect(),
+        kinds: [KindFigure {
+            name: text("swap"),
+            found: true,
+            auc: 0.93,
+            bounds: Some([0.88, 0.97]),
+            people: 12,
         }]
         .into_iter()
         .collect(),

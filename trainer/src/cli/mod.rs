@@ -1,6 +1,7 @@
 //! The command line.
 
 mod attack;
+mod average;
 mod bench;
 mod check;
 mod distort;
@@ -54,6 +55,8 @@ enum Command {
     Distort(distort::Args),
     /// Train a detector, defended or not
     Train(train::Args),
+    /// Average the weights of runs that began with the same ones
+    Average(average::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
     /// List the videos and pictures behind some shards, with the part of each, for `unseen`
@@ -92,6 +95,7 @@ impl Cli {
             Command::Reconstruct(args) => args.run(),
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
+            Command::Average(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Videos(args) => args.run(),
             Command::Unseen(args) => args.run(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use unmask_shared::bundle::{Bundle, sha256_hex};
+use unmask_shared::manifest::KindFigure;
 use unmask_shared::verdict::VerdictConfig;
 
 use crate::evaluation::{
@@ -69,7 +70,7 @@ impl Args {
         print(&unseen);
         if self.write {
             let mut changed = manifest.clone();
-            let figures = figures(&unseen);
+            let figures = figures(&unseen, &manifest.kinds);
             changed
                 .figures
                 .retain(|old| figures.iter().all(|new| new.name != old.name.as_str()));
@@ -159,8 +160,15 @@ fn beside() -> anyhow::Result<PathBuf> {
 
 /// What the manifest states: verdicts on videos of people that training did not see, and AUC
 /// by kind.
-fn figures(unseen: &Unseen) -> Vec<FigureText> {
-    let mut figures = verdict_figures(&unseen.videos("test"));
+fn figures(unseen: &Unseen, kinds: &[KindFigure]) -> Vec<FigureText> {
+    // A bundle that does not say is about all of them.
+    let is_found = |name: &str| {
+        kinds
+            .iter()
+            .find(|kind| kind.name == name)
+            .map_or(kinds.is_empty(), |kind| kind.found)
+    };
+    let mut figures = verdict_figures(&unseen.videos("test", is_found));
     let videos = unseen.kinds.iter().filter(|row| row.medium == "video");
     for (row, part) in videos.flat_map(|row| row.parts.iter().map(move |part| (row, part))) {
         let (Some(auc), true) = (part.auc, ["test", "unseen"].contains(&part.part.as_str())) else {

@@ -9,8 +9,8 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::calibration::Calibration;
 use unmask_shared::geometry::{Align, CropSpec};
 use unmask_shared::manifest::{
-    Figure, GoldenClip, GraphSpec, MANIFEST_FORMAT, MODEL_FILE, Manifest, ModelKind,
-    OperatingPoint, Provenance, StateSpec,
+    Figure, GoldenClip, GraphSpec, KINDS_MAX, KindFigure, MANIFEST_FORMAT, MODEL_FILE, Manifest,
+    ModelKind, OperatingPoint, Provenance, StateSpec,
 };
 use unmask_shared::synthetic::{FaceModel, golden_clip};
 use unmask_shared::verdict::VerdictConfig;
@@ -45,6 +45,8 @@ pub struct About {
     pub provenance: ProvenanceText,
     /// What was measured.
     pub figures: Vec<FigureText>,
+    /// Kinds of fakes, found or not.
+    pub kinds: List<KindFigure, KINDS_MAX>,
 }
 
 /// One measured number.
@@ -156,6 +158,7 @@ pub fn write_bundle(
             .iter()
             .map(FigureText::packed)
             .collect::<Result<List<_, 32>>>()?,
+        kinds: about.kinds.clone(),
     };
     Bundle::write(folder, &manifest, &write_onnx(net, config, version), card)?;
     Ok(())

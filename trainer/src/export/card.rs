@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
+use unmask_shared::manifest::KindFigure;
+
 use super::bundle::About;
+use super::kinds::FOUND_AUC;
 use crate::config::{Epsilon, RunConfig};
 use crate::evaluation::{Scores, VerdictRates};
 use crate::network::{Architecture, NetworkConfig};
@@ -24,8 +27,9 @@ pub struct CardText<'a> {
     pub people: [usize; 2],
     /// Whether nobody of them was used for choosing between trainings.
     pub unseen: bool,
-    /// What became of videos of the people of the figures: genuine and manipulated.
-    pub rates: [VerdictRates; 2],
+    /// What became of videos of the people of the figures: genuine, manipulated in ways that
+    /// are found, and in others.
+    pub rates: [VerdictRates; 3],
 }
 
 /// Writes the card in Markdown.
@@ -103,6 +107,7 @@ pub fn write_card(card: &CardText<'_>) -> String {
         point.apcer * 100.0,
         point.genuine_below
     ));
+    line(format_args!("{}", kinds(about)));
     line(format_args!("{}", videos(about, rates)));
     line(format_args!("## Training\n"));
     line(format_args!(
@@ -123,8 +128,33 @@ pub fn write_card(card: &CardText<'_>) -> String {
     text
 }
 
+/// Which kinds verdicts are about.
+fn kinds(about: &About) -> String {
+    let row = |kind: &KindFigure| {
+        let percent = |share: f32| format!("{:.1}", 100.0 * share);
+        let bounds = kind.bounds.map_or(String::new(), |[low, high]| {
+            format!(" ({} to {})", percent(low), percent(high))
+        });
+        let found = if kind.found { "yes" } else { "**no**" };
+        format!(
+            "| {} | {} | {}{bounds} | {found} |\n",
+            kind.name,
+            kind.people,
+            percent(kind.auc)
+        )
+    };
+    let mut text = format!(
+        "**Verdicts are about the kinds that are found**: those told from real faces with an AUC of at \
+         least {:.0} on the people that calibrated. A face that is called genuine may be a fake of another kind. \
+         Against all real faces, bounds at 95 % over people:\n\n| kind of fake | people | AUC | found |\n|---|---|---|---|\n",
+        100.0 * FOUND_AUC
+    );
+    about.kinds.iter().for_each(|kind| text += &row(kind));
+    text
+}
+
 /// What is said of whole videos.
-fn videos(about: &About, rates: &[VerdictRates; 2]) -> String {
+fn videos(about: &About, rates: &[VerdictRates; 3]) -> String {
     let rules = &about.verdict;
     let mut text = format!(
         "Videos are judged by a sequential test that allows {:.1} % false alarms and {:.1} % misses, {}.",
@@ -135,12 +165,21 @@ fn videos(about: &About, rates: &[VerdictRates; 2]) -> String {
             None => "as if videos did not differ: too few people on video calibrated it",
         }
     );
-    if rates.iter().any(|rates| rates.files == 0) {
+    if rates.iter().all(|rates| rates.files == 0) {
         return text + " It was not measured on videos of other people.\n";
     }
     text += " Measured (bounds at 95 % over people):\n\n\
              | videos | people | called manipulated | undecided | called genuine |\n|---|---|---|---|---|\n";
-    for (class, rates) in ["genuine", "manipulated"].iter().zip(rates) {
+    let classes = [
+        "genuine",
+        "manipulated, kinds that are found",
+        "manipulated, other kinds",
+    ];
+    for (class, rates) in classes
+        .iter()
+        .zip(rates)
+        .filter(|(_, rates)| rates.files > 0)
+    {
         let cell = |count: usize| {
             let (share, bounds) = rates.rate(count);
             let [share, low, high] = [share, bounds.low, bounds.high].map(|rate| rate * 100.0);

@@ -6,6 +6,7 @@ mod card;
 mod graph;
 mod held_out;
 mod int8;
+mod kinds;
 mod layers;
 mod onnx;
 mod quantise;

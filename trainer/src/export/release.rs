@@ -10,6 +10,7 @@ use unmask_shared::verdict::VerdictConfig;
 
 use super::bundle::kind;
 use super::held_out::{Halves, replay, verdict_figures};
+use super::kinds::FoundKinds;
 use super::{
     About, CardText, Caution, FigureText, ProvenanceText, Quantised, VideoEvidence, calibrate,
     fit_tracks, write_bundle, write_card,
@@ -91,14 +92,22 @@ impl Release {
         let frozen = net.dequantise(device);
         let halves = Halves::of(records, config);
         let [fitted, scores] = halves.scores(&frozen, records, config, &request, device)?;
-        let (calibration, operating_point) = calibrate(&fitted, &scores, &self.caution)?;
+        let kinds = FoundKinds::of(&fitted);
+        let (calibration, operating_point) =
+            calibrate(&kinds.only(&fitted), &kinds.only(&scores), &self.caution)?;
         let [fitted_videos, videos] =
             halves.videos(&frozen, records, config, &calibration, device)?;
+        let fitted_videos = kinds.videos(fitted_videos, &fitted, &calibration);
         let verdict = VerdictConfig {
             tracks: self.tracks(&fitted_videos, self.period_ms(&config.network)),
             ..self.verdict(&config.network)
         };
-        let rates = replay(&videos, verdict)?;
+        let [reals, found, others] = kinds.divided(videos);
+        let rates = [
+            replay(&reals, verdict)?,
+            replay(&found, verdict)?,
+            replay(&others, verdict)?,
+        ];
         let mut figures = figures(&scores, epsilon);
         figures.extend(verdict_figures(&rates));
         let about = About {
@@ -111,6 +120,7 @@ impl Release {
             verdict,
             provenance,
             figures,
+            kinds: kinds.figures(&scores)?,
         };
         let card = write_card(&CardText {
             about: &about,

@@ -18,6 +18,9 @@ const SURE: f32 = 0.65;
 const GOOD: f32 = 0.8;
 /// Smallest face that the network must find, pixels.
 const SIDE_MIN: f32 = 9.0;
+/// ... and of the part of them that is large, as faces are whose landmarks are used.
+const LARGE_MIN: f32 = 56.0;
+const LARGE_SHARE: f32 = 0.4;
 /// Least part of a face that must be seen.
 const SEEN_MIN: f32 = 0.6;
 /// Smallest part of a face of which nothing is claimed.
@@ -199,7 +202,11 @@ impl Draft {
         for _ in 0..4 {
             let own = face.bbox.area().sqrt();
             let most = (0.95 * self.seen.width.min(self.seen.height)).min(own * ENLARGED_MAX);
-            let side = SIDE_MIN * (most / SIDE_MIN).max(1.0).powf(random.unit());
+            let least = match random.chance(LARGE_SHARE) {
+                true => LARGE_MIN,
+                false => SIDE_MIN,
+            };
+            let side = least * (most / least).max(1.0).powf(random.unit());
             let to_canvas = about(
                 face.bbox.centre(),
                 self.place(random, side),

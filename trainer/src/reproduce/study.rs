@@ -211,6 +211,7 @@ fn about(row: &Row, seed: u64, config: &RunConfig) -> Result<About> {
             ..ProvenanceText::default()
         },
         figures: vec![],
+        kinds: Default::default(),
     })
 }
 

@@ -149,6 +149,27 @@ impl RunFolder {
         self.replace(CHECKPOINT, checkpoint.step, &files)
     }
 
+    /// Saves weights alone, with the steps and seconds that they took: they can be used, not
+    /// trained further.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn save_weights(&self, net: &Detector, (step, seconds): (usize, f64)) -> Result<()> {
+        let state = State {
+            step,
+            seconds,
+            ..State::default()
+        };
+        let files = [
+            (
+                "average.bpk",
+                net.clone().into_record().into_bytes()?.to_vec(),
+            ),
+            ("state.json", serde_json::to_vec_pretty(&state)?),
+        ];
+        self.replace(CHECKPOINT, step, &files)
+    }
+
     /// Keeps the averaged weights of a checkpoint as the best ones.
     ///
     /// # Errors

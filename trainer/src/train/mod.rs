@@ -3,6 +3,7 @@
 mod awp;
 mod best;
 mod checkpoint;
+mod combine;
 mod curves;
 mod descend;
 mod ema;
@@ -18,6 +19,7 @@ pub use awp::{AwpConfig, perturb};
 pub use best::{Best, Trend, Weights};
 pub(crate) use checkpoint::step_of;
 pub use checkpoint::{Checkpoint, RunFolder, Trained, write_atomic};
+pub use combine::{Averaged, average_runs};
 pub use curves::draw_curves;
 pub use ema::average;
 pub use free::FreeNoise;

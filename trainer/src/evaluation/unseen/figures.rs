@@ -88,18 +88,31 @@ struct Judged<'a> {
 }
 
 impl Unseen {
-    /// Verdicts on all real and all fake videos of a part: first those on real ones.
-    pub fn videos(&self, part: &str) -> [VerdictRates; 2] {
-        let reals = self
-            .reals
-            .iter()
-            .find(|row| row.source == ALL && row.medium == "video" && row.part == part);
-        let kinds = self.kinds.iter();
-        let mut kinds = kinds.filter(|row| row.kind == ALL && row.medium == "video");
-        let fakes = kinds.find_map(|row| row.parts.iter().find(|p| p.part == part));
+    /// Verdicts on the videos of a part: on real ones, on fakes of kinds that are found, and on
+    /// other fakes.
+    pub fn videos(&self, part: &str, is_found: impl Fn(&str) -> bool) -> [VerdictRates; 3] {
+        let mut reals = self.reals.iter();
+        let reals =
+            reals.find(|row| row.source == ALL && row.medium == "video" && row.part == part);
+        let kinds = self.kinds.iter().filter(|row| row.medium == "video");
+        let (mut found, mut others) = (VerdictRates::default(), VerdictRates::default());
+        for row in kinds.filter(|row| row.kind != ALL) {
+            let sum = if is_found(&row.kind) {
+                &mut found
+            } else {
+                &mut others
+            };
+            for of in row.parts.iter().filter(|of| of.part == part) {
+                sum.files += of.fakes.files;
+                sum.people += of.fakes.people;
+                sum.genuine += of.fakes.genuine;
+                sum.manipulated += of.fakes.manipulated;
+            }
+        }
         [
             reals.map(|row| row.verdicts).unwrap_or_default(),
-            fakes.map(|row| row.fakes).unwrap_or_default(),
+            found,
+            others,
         ]
     }
 }
@@ -384,9 +397,11 @@ mod tests {
         assert_eq!(row("lip-sync").parts[0].auc, Some(0.0));
         let all = &row("all").parts;
         assert_eq!((all[1].auc, all[1].fakes.files), (Some(0.375), 3));
-        let [reals, fakes] = unseen.videos("test");
+        let [reals, fakes, none] = unseen.videos("test", |_| true);
         assert_eq!((reals.files, reals.manipulated), (2, 1));
-        assert_eq!((fakes.files, fakes.genuine), (3, 1));
+        assert_eq!((fakes.files, fakes.genuine, none.files), (3, 1, 0));
+        let [_, none, fakes] = unseen.videos("test", |_| false);
+        assert_eq!((fakes.files, fakes.genuine, none.files), (3, 1, 0));
         assert_eq!(unseen.noface, [2, 1]);
         assert!(unseen.failed[0].contains("gone: no such file"));
         let evidence = evidence_of("test", &files, &answers, &Calibration::default());
