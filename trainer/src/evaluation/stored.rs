@@ -27,6 +27,8 @@ pub struct StoredRequest {
     pub epsilon: Option<f32>,
     /// Clips at most; whole videos are taken until there are so many.
     pub clips: usize,
+    /// Whether pictures count as videos of one frame.
+    pub pictures: bool,
 }
 
 impl StoredRequest {
@@ -37,6 +39,7 @@ impl StoredRequest {
             frames: network.clip_frames(),
             epsilon: (epsilon > 0.0).then_some(epsilon),
             clips,
+            pictures: false,
         }
     }
 }
@@ -62,7 +65,7 @@ pub struct Stored {
     pub beyond: usize,
 }
 
-/// Scores the records of one part that have more than one frame. A video is what was cut from one
+/// Scores the records of one part that have more than one frame, or all of them. A video is what was cut from one
 /// file of one class; its score is the mean of its clips' mean logits. Clips do not overlap,
 /// so that an attack on each clip is the strongest on the video's mean.
 ///
@@ -77,7 +80,7 @@ pub fn score_stored(
     device: &Device,
 ) -> Result<Stored> {
     let mut stored = Stored::default();
-    let clips = choose(records, config, part, request.clips, &mut stored)?;
+    let clips = choose(records, config, part, request, &mut stored)?;
     device.seed(VALIDATION_SEED);
     let mut by_length: BTreeMap<usize, Vec<&Record>> = BTreeMap::new();
     for record in clips {
@@ -104,7 +107,7 @@ fn choose<'a>(
     records: &'a [Record],
     config: &PairConfig,
     part: Split,
-    limit: usize,
+    request: &StoredRequest,
     stored: &mut Stored,
 ) -> Result<Vec<&'a Record>> {
     let left_out = left_out(records, &config.leave_out)?;
@@ -114,7 +117,7 @@ fn choose<'a>(
         if record.part(config.shares()) != part || left_out.contains(group) {
             continue;
         }
-        if record.frames.len() < 2 {
+        if record.frames.len() < 2 && !request.pictures {
             stored.pictures += 1;
         } else if config.paired_only.contains(&record.meta.source) {
             stored.paired_only += 1;
@@ -126,7 +129,7 @@ fn choose<'a>(
     }
     let mut chosen = Vec::new();
     for clips in videos.into_values() {
-        if chosen.len() >= limit {
+        if chosen.len() >= request.clips {
             stored.beyond += clips.len();
         } else {
             chosen.extend(clips);
@@ -287,9 +290,18 @@ mod tests {
         records.push(record("p", "s", 1, Split::Val));
         records.push(record("q", "synthetic", 3, Split::Val));
         records.push(record("r", "s", 3, Split::Train));
+        let config = PairConfig::default();
+        let mut request = StoredRequest::of(&NetworkConfig::default(), 5, 0.0);
         let mut stored = Stored::default();
-        let chosen = choose(&records, &PairConfig::default(), Split::Val, 5, &mut stored).unwrap();
+        let chosen = choose(&records, &config, Split::Val, &request, &mut stored).unwrap();
         assert_eq!((stored.pictures, stored.paired_only), (1, 1));
         assert_eq!((chosen.len(), stored.beyond), (6, 14), "whole videos");
+        (request.pictures, request.clips) = (true, 100);
+        let mut stored = Stored::default();
+        let chosen = choose(&records, &config, Split::Val, &request, &mut stored).unwrap();
+        assert_eq!(
+            (chosen.len(), stored.pictures, stored.paired_only),
+            (21, 0, 1)
+        );
     }
 }

@@ -88,20 +88,22 @@ impl Halves {
         Ok([of(0, None)?, of(1, request.epsilon)?])
     }
 
-    /// Evidence of the stored videos, frame by frame.
-    pub(super) fn videos(
+    /// Logits of the stored videos, frame by frame, and of the stored pictures.
+    pub(super) fn stored(
         &self,
         net: &Frozen,
         records: &[Record],
         config: &RunConfig,
-        calibration: &Calibration,
         device: &Device,
     ) -> Result<Both<Vec<VideoEvidence>>> {
-        let request = StoredRequest::of(&config.network, CLIPS_MAX, 0.0);
+        let request = StoredRequest {
+            pictures: config.network.clip_frames().is_none(),
+            ..StoredRequest::of(&config.network, CLIPS_MAX, 0.0)
+        };
         let of = |half: usize| -> Result<Vec<VideoEvidence>> {
             let part = self.parts[half];
             let stored = score_stored(net, records, &config.data, part, &request, device)?;
-            let mut videos = evidence(&stored, calibration);
+            let mut videos = evidence(&stored);
             videos.retain(|video| self.belongs(half, &video.person));
             Ok(videos)
         };
@@ -109,7 +111,7 @@ impl Halves {
     }
 }
 
-fn evidence(stored: &Stored, calibration: &Calibration) -> Vec<VideoEvidence> {
+fn evidence(stored: &Stored) -> Vec<VideoEvidence> {
     let mut videos: BTreeMap<(&str, bool), VideoEvidence> = BTreeMap::new();
     let clips = stored.clips.origins.iter().zip(&stored.clips.fake);
     for ((origin, fake), logits) in clips.zip(&stored.logits) {
@@ -122,8 +124,7 @@ fn evidence(stored: &Stored, calibration: &Calibration) -> Vec<VideoEvidence> {
                 kind: kind.unwrap_or(&origin.source).clone(),
                 blocks: vec![],
             });
-        let llrs = logits.iter().map(|logit| calibration.llr(*logit));
-        video.blocks.push(llrs.collect());
+        video.blocks.push(logits.clone());
     }
     videos.into_values().collect()
 }

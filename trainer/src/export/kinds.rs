@@ -20,6 +20,8 @@ pub const FOUND_AUC: f64 = 0.8;
 /// Fewest people whose fakes tell that.
 const PEOPLE_MIN: usize = 6;
 const RESAMPLES: usize = 500;
+/// What tells a kind in pictures from the same kind in videos.
+const PICTURE: &str = " (picture)";
 
 /// Kinds that are found, decided by the half of the people that calibrates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +29,8 @@ pub(super) struct FoundKinds(BTreeSet<String>);
 
 impl FoundKinds {
     /// Where none is found, all of them are calibrated on, with a warning.
-    pub(super) fn of(fitted: &Scores) -> Self {
-        let kinds = by_kind(fitted);
+    pub(super) fn of(fitted: &Scores, stored: &[VideoEvidence]) -> Self {
+        let kinds = all_kinds(fitted, stored);
         let is_found = |kind: &&KindScores| kind.people >= PEOPLE_MIN && kind.auc >= FOUND_AUC;
         let found: BTreeSet<String> = kinds
             .iter()
@@ -46,7 +48,7 @@ impl FoundKinds {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
+        self.0.contains(name) || self.0.contains(&format!("{name}{PICTURE}"))
     }
 
     /// All real faces, and the fakes of these kinds; without their pairing.
@@ -105,8 +107,12 @@ impl FoundKinds {
     ///
     /// # Errors
     /// When a name is too long for a manifest.
-    pub(super) fn figures(&self, stated: &Scores) -> Result<List<KindFigure, KINDS_MAX>> {
-        let mut figures: Vec<KindScores> = by_kind(stated);
+    pub(super) fn figures(
+        &self,
+        scores: &Scores,
+        stored: &[VideoEvidence],
+    ) -> Result<List<KindFigure, KINDS_MAX>> {
+        let mut figures = all_kinds(scores, stored);
         figures.retain(|kind| kind.people >= PEOPLE_MIN);
         figures.sort_by(|a, b| b.auc.total_cmp(&a.auc));
         let packed = figures.into_iter().take(KINDS_MAX).map(|kind| {
@@ -125,14 +131,14 @@ impl FoundKinds {
     }
 }
 
-/// What a fake is called: by the data, or as a pseudo-fake.
+/// What the data calls the fake of a pair; none for a pseudo-fake.
+fn of_data(scores: &Scores, pair: usize) -> Option<&str> {
+    scores.origins.get(2 * pair + 1)?.kind.as_deref()
+}
+
 fn name(scores: &Scores, pair: usize) -> String {
-    let of_data = scores
-        .origins
-        .get(2 * pair + 1)
-        .and_then(|origin| origin.kind.clone());
     let made = scores.kinds.get(pair).map_or("", String::as_str);
-    of_data.unwrap_or_else(|| format!("pseudo-fake: {made}"))
+    of_data(scores, pair).map_or_else(|| format!("pseudo-fake: {made}"), Into::into)
 }
 
 /// Logits of one kind against all real faces.
@@ -154,7 +160,46 @@ impl KindScores {
     }
 }
 
-fn by_kind(scores: &Scores) -> Vec<KindScores> {
+/// Pseudo-fakes as they are made of held-out faces, and fakes of the data as they are stored:
+/// videos against real videos, pictures against real pictures.
+fn all_kinds(scores: &Scores, stored: &[VideoEvidence]) -> Vec<KindScores> {
+    let (pictures, videos): (Vec<_>, Vec<_>) = stored.iter().partition(|video| video.is_picture());
+    let mut kinds = pseudo_fakes(scores);
+    kinds.extend(fakes_of_data(&videos, ""));
+    kinds.extend(fakes_of_data(&pictures, PICTURE));
+    kinds
+}
+
+fn fakes_of_data(stored: &[&VideoEvidence], suffix: &str) -> Vec<KindScores> {
+    let kinds: BTreeSet<&str> = (stored.iter())
+        .filter(|one| one.fake)
+        .map(|one| one.kind.as_str())
+        .collect();
+    let of = |kind: &str| {
+        let members = || {
+            stored
+                .iter()
+                .filter(move |one| !one.fake || one.kind == kind)
+        };
+        let logits: Vec<f32> = members().map(|one| one.mean() as f32).collect();
+        let fake: Vec<bool> = members().map(|one| one.fake).collect();
+        let people: BTreeSet<&str> = members()
+            .filter(|one| one.fake)
+            .map(|one| one.person.as_str())
+            .collect();
+        Some(KindScores {
+            auc: roc_auc(&logits, &fake)?,
+            name: format!("{kind}{suffix}"),
+            people: people.len(),
+            logits,
+            fake,
+            groups: members().map(|one| one.person.clone()).collect(),
+        })
+    };
+    kinds.into_iter().filter_map(of).collect()
+}
+
+fn pseudo_fakes(scores: &Scores) -> Vec<KindScores> {
     let group = |index: usize| {
         scores
             .origins
@@ -195,8 +240,10 @@ mod tests {
     use super::*;
     use crate::evaluation::Origin;
 
-    /// Twelve people, each with a real face at `-1`, a swap at `swap` and a talking head at
-    /// `head`, with noise that grows with the person.
+    const SWAP: &str = "pseudo-fake: swap";
+
+    /// Twelve people, each with a pair of a real face at `-1` and a pseudo-fake at `swap`, and
+    /// one with a fake of the data at `head`; noise grows with the person.
     fn scores(swap: f32, head: f32) -> Scores {
         let mut scores = Scores::default();
         for person in 0..12 {
@@ -217,35 +264,50 @@ mod tests {
         scores
     }
 
+    /// A real video of each of the people at `-1`, one talking head of each, and a picture.
+    fn stored(head: f32) -> Vec<VideoEvidence> {
+        let of = |person: i32| {
+            let noise = person as f32 * 0.1;
+            let person = format!("person {person}");
+            [
+                VideoEvidence::of_run(false, &person, "vlog", &[-1.0 + noise; 40]),
+                VideoEvidence::of_run(true, &person, "talking head", &[head + noise; 40]),
+                VideoEvidence::of_run(false, &person, "portraits", &[0.0]),
+                VideoEvidence::of_run(true, &person, "whole face", &[5.0]),
+            ]
+        };
+        (0..12).flat_map(of).collect()
+    }
+
     #[test]
     fn kinds_that_cannot_be_told_from_real_faces_are_left_out() {
         let fitted = scores(3.0, -1.0);
-        let found = FoundKinds::of(&fitted);
-        assert_eq!(found.0, BTreeSet::from(["pseudo-fake: swap".to_string()]));
+        let found = FoundKinds::of(&fitted, &stored(-1.0));
+        let names = [SWAP, "whole face (picture)"].map(String::from);
+        assert_eq!(found.0, BTreeSet::from(names));
         let only = found.only(&fitted);
         let fakes = only.fake.iter().filter(|fake| **fake).count();
         assert_eq!((only.clean.len() - fakes, fakes), (24, 12));
-        assert!(
-            only.clean
-                .iter()
-                .zip(&only.fake)
-                .all(|(logit, fake)| !fake || *logit >= 3.0)
-        );
+        let mut faces = only.clean.iter().zip(&only.fake);
+        assert!(faces.all(|(logit, fake)| !fake || *logit >= 3.0));
     }
 
-    /// python: sklearn.metrics.roc_auc_score over the 24 reals and the 12 fakes of each kind:
-    /// real = [-1 + .1 * p for p in range(12)] * 2; head = [-.65 + .1 * p for p in range(12)]
-    /// is 0.75; swaps are 1.
+    /// python: real = [-1 + .1 * p for p in range(12)]; head = [-.65 + .1 * p for p in range(12)]
+    /// sklearn.metrics.roc_auc_score([0] * 12 + [1] * 12, real + head) is 0.75.
     #[test]
     fn figures_are_those_of_the_other_half_best_first() {
-        let found = FoundKinds::of(&scores(3.0, -1.0));
-        let figures = found.figures(&scores(2.0, -0.65)).unwrap();
-        let [swap, head] = &figures[..] else {
+        let found = FoundKinds::of(&scores(3.0, -1.0), &stored(-1.0));
+        let figures = found.figures(&scores(2.0, 0.0), &stored(-0.65)).unwrap();
+        let [swap, whole, head] = &figures[..] else {
             panic!("{figures:?}")
         };
         assert_eq!(
             (swap.name.as_str(), swap.found, swap.auc),
-            ("pseudo-fake: swap", true, 1.0)
+            (SWAP, true, 1.0)
+        );
+        assert_eq!(
+            (whole.name.as_str(), whole.found),
+            ("whole face (picture)", true)
         );
         assert_eq!(
             (head.name.as_str(), head.found, head.people),
@@ -259,7 +321,7 @@ mod tests {
     #[test]
     fn pseudo_fakes_stand_for_videos_of_one_frame() {
         let fitted = scores(3.0, -1.0);
-        let found = FoundKinds::of(&fitted);
+        let found = FoundKinds::of(&fitted, &[]);
         let video = |fake, kind: &str| VideoEvidence::of_run(fake, "a", kind, &[0.5; 40]);
         let videos = vec![video(false, "vlog"), video(true, "talking head")];
         let calibration = Calibration {
@@ -277,6 +339,15 @@ mod tests {
     #[test]
     fn a_network_that_finds_nothing_is_calibrated_on_everything() {
         let fitted = scores(-1.0, -1.0);
-        assert_eq!(FoundKinds::of(&fitted).only(&fitted).clean.len(), 48);
+        let found = FoundKinds::of(&fitted, &stored(-1.0)[..2]);
+        assert!(found.only(&fitted).clean.len() >= 36);
+    }
+
+    #[test]
+    fn few_people_tell_nothing_of_a_kind() {
+        let stored: Vec<_> = stored(9.0).into_iter().take(4 * 5).collect();
+        let found = FoundKinds::of(&scores(3.0, 0.0), &stored);
+        assert_eq!(found.0, BTreeSet::from([SWAP.to_string()]));
+        assert_eq!(found.figures(&scores(3.0, 0.0), &stored).unwrap().len(), 1);
     }
 }

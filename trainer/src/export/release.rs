@@ -92,11 +92,16 @@ impl Release {
         let frozen = net.dequantise(device);
         let halves = Halves::of(records, config);
         let [fitted, scores] = halves.scores(&frozen, records, config, &request, device)?;
-        let kinds = FoundKinds::of(&fitted);
+        let [fitted_stored, stored] = halves.stored(&frozen, records, config, device)?;
+        let kinds = FoundKinds::of(&fitted, &fitted_stored);
+        let kind_figures = kinds.figures(&scores, &stored)?;
         let (calibration, operating_point) =
             calibrate(&kinds.only(&fitted), &kinds.only(&scores), &self.caution)?;
-        let [fitted_videos, videos] =
-            halves.videos(&frozen, records, config, &calibration, device)?;
+        let [fitted_videos, videos] = [fitted_stored, stored].map(|stored| {
+            let videos = stored.into_iter().filter(|video| !video.is_picture());
+            let calibrated = videos.map(|video| video.calibrated(&calibration));
+            calibrated.collect::<Vec<VideoEvidence>>()
+        });
         let fitted_videos = kinds.videos(fitted_videos, &fitted, &calibration);
         let verdict = VerdictConfig {
             tracks: self.tracks(&fitted_videos, self.period_ms(&config.network)),
@@ -120,7 +125,7 @@ impl Release {
             verdict,
             provenance,
             figures,
-            kinds: kinds.figures(&scores)?,
+            kinds: kind_figures,
         };
         let card = write_card(&CardText {
             about: &about,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
+use unmask_shared::calibration::Calibration;
 use unmask_shared::evidence::TrackModel;
 
 /// Fewest people of a class whose spread says anything.
@@ -52,11 +53,23 @@ impl VideoEvidence {
         }
     }
 
+    /// With logits turned into log-likelihood ratios.
+    pub(super) fn calibrated(mut self, calibration: &Calibration) -> Self {
+        for logit in self.blocks.iter_mut().flatten() {
+            *logit = calibration.llr(*logit);
+        }
+        self
+    }
+
+    pub(super) fn is_picture(&self) -> bool {
+        self.frames() < 2
+    }
+
     fn frames(&self) -> usize {
         self.blocks.iter().map(Vec::len).sum()
     }
 
-    fn mean(&self) -> f64 {
+    pub(super) fn mean(&self) -> f64 {
         let sum: f64 = self
             .blocks
             .iter()
@@ -91,7 +104,11 @@ pub fn fit_tracks(videos: &[VideoEvidence], period_ms: u16) -> Result<TrackModel
             people.len()
         );
     }
-    let (frame_variance, correlation) = within(&videos, window.into());
+    // Pictures have no neighbours.
+    let long: Vec<&VideoEvidence> = (videos.iter().copied())
+        .filter(|video| !video.is_picture())
+        .collect();
+    let (frame_variance, correlation) = within(&long, window.into());
     let effective = |video: &VideoEvidence| {
         // Blocks of one video are far apart, or long.
         let of_block = |block: &Vec<f32>| 1.0 + (block.len() as f64 - 1.0) / correlation;
