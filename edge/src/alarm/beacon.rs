@@ -91,6 +91,15 @@ impl Beacon {
         }
     }
 
+    /// Whether the pipeline gives no sign of life, also before its first word: no output may say
+    /// what it last said.
+    pub fn is_hung(&self) -> bool {
+        let now = self.now();
+        let mut said = self.lock();
+        self.look_at(&mut said, now);
+        !said.is_over && now >= said.at.saturating_add(self.stall)
+    }
+
     /// How often the pipeline was believed to hang.
     pub fn stalls(&self) -> u64 {
         self.lock().stalls

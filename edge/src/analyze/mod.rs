@@ -123,9 +123,15 @@ fn report_on(analyzer: &mut Analyzer, path: &Path) -> Result<PathReport, EdgeErr
 }
 
 fn status_of(report: &PathReport) -> ExitStatus {
-    match report {
-        PathReport::Failed { .. } => ExitStatus::Error,
-        PathReport::Done(done) if done.verdict == Verdict::Manipulated => ExitStatus::Manipulated,
-        PathReport::Done(_) => ExitStatus::Nothing,
+    let PathReport::Done(done) = report else {
+        return ExitStatus::Error;
+    };
+    let found = match done.verdict {
+        Verdict::Manipulated => ExitStatus::Manipulated,
+        _ => ExitStatus::Nothing,
+    };
+    match done.is_cut {
+        true => found.and(ExitStatus::Error),
+        false => found,
     }
 }

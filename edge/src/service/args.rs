@@ -123,6 +123,11 @@ impl RunArgs {
             .flag("--every", "every", self.every.as_ref())
             .flag("--bundle", "model.bundle", model.bundle.as_ref())
             .flag("--models", "model.models", model.models.as_ref())
+            .flag(
+                "--or-builtin",
+                "model.or_builtin",
+                model.or_builtin.then_some(&true),
+            )
             .flag("--trusted-key", "model.trusted_keys", keys)
             .flag("--finder", "model.finder", self.finder.finder.as_ref())
             .flag("--log", "log.folder", log.log.as_ref())
