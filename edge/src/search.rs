@@ -294,9 +294,8 @@ fn luma_of(frame: &Frame, x: [usize; 2], y: [usize; 2]) -> u32 {
 /// Whether there are dark parts large enough for a face.
 fn has_dark_parts(frame: &Frame) -> bool {
     let [across, down] = BLOCKS;
-    let cut = |length: usize, parts: usize, at: usize| {
-        [length * at / parts, length * (at + 1) / parts]
-    };
+    let cut =
+        |length: usize, parts: usize, at: usize| [length * at / parts, length * (at + 1) / parts];
     let blocks = (0..down).flat_map(|row| (0..across).map(move |column| (row, column)));
     let is_dark = |&(row, column): &(usize, usize)| {
         let (x, y) = (

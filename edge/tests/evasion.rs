@@ -30,7 +30,9 @@ struct Picture {
 
 impl Picture {
     fn map(mut self, change: impl Fn(u8) -> u8) -> Self {
-        self.rgb.iter_mut().for_each(|value| *value = change(*value));
+        self.rgb
+            .iter_mut()
+            .for_each(|value| *value = change(*value));
         self
     }
 
@@ -64,7 +66,9 @@ impl Picture {
         Self {
             width: self.width + other.width,
             height: self.height,
-            rgb: pairs.flat_map(|(left, right)| [left, right].concat()).collect(),
+            rgb: pairs
+                .flat_map(|(left, right)| [left, right].concat())
+                .collect(),
         }
     }
 }
@@ -150,7 +154,12 @@ impl Studio {
 
 fn judge(path: &Path) -> Value {
     let ran = unmask(&["analyze", text(path), "--format", "jsonl"]);
-    assert!(ran.code == 0 || ran.code == 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.code == 0 || ran.code == 1,
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     serde_json::from_str(&ran.stdout).expect("one line")
 }
 

@@ -122,7 +122,7 @@ fn decode_whole(picture: &[u8], rgb: &mut [u8]) -> Result<(), JpegFault> {
 /// Walks over the segments of a picture without decoding it.
 fn outline(bytes: &[u8]) -> Result<Outline, JpegFault> {
     let truncated = || JpegFault::Truncated { have: bytes.len() };
-    let start = bytes
+    let mut start = bytes
         .windows(2)
         .take(LEAD_MAX)
         .position(|pair| pair == [0xff, 0xd8])
@@ -135,7 +135,13 @@ fn outline(bytes: &[u8]) -> Result<Outline, JpegFault> {
         at = after;
         match marker {
             0xd9 => break,
-            0xd0..=0xd8 | 0x01 => return Err(corrupt("a marker is out of place")),
+            // Another picture begins: this one was given up, or never came.
+            0xd8 => {
+                start = after - 2;
+                (size, has_tables, has_scan) = (None, false, false);
+                continue;
+            }
+            0xd0..=0xd7 | 0x01 => return Err(corrupt("a marker is out of place")),
             0xc4 | 0xda..=0xdd | 0xe0..=0xef | 0xfe => {}
             _ if has_scan => return Err(corrupt("a marker is inside the picture's data")),
             _ => {}
@@ -212,6 +218,22 @@ fn frame_size(segment: &[u8]) -> Result<(usize, usize), JpegFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Some cameras repeat the marker, or begin a picture anew.
+    #[test]
+    fn of_two_start_markers_the_second_counts() {
+        let whole = picture(32, 16);
+        let mut wanted = Vec::new();
+        let decode =
+            |bytes: &[u8], rgb: &mut Vec<u8>| JpegDecoder::default().decode(bytes, (32, 16), rgb);
+        decode(&whole, &mut wanted).unwrap();
+        let given_up = [&whole[..whole.len() / 2], &whole].concat();
+        for bytes in [[&whole[..2], &whole].concat(), given_up] {
+            let mut rgb = Vec::new();
+            decode(&bytes, &mut rgb).unwrap();
+            assert_eq!(rgb, wanted);
+        }
+    }
 
     /// A JPEG picture with red growing to the right and green downward.
     fn picture(width: usize, height: usize) -> Vec<u8> {

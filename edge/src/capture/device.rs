@@ -42,6 +42,8 @@ pub struct Buffer<'a> {
     pub used: usize,
     /// Whether the driver calls the frame damaged.
     pub has_error: bool,
+    /// Width and height where this frame tells its own, instead of those of the format.
+    pub size: Option<(usize, usize)>,
     /// When the driver says that the frame was taken.
     pub time: Duration,
 }

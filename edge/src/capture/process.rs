@@ -1,13 +1,14 @@
-//! Commands that write raw frames to their standard output, as cameras.
+//! Commands that write frames to their standard output, as cameras: raw, or each behind a
+//! header of its own (PPM), which tells its size.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use unmask_pixels::Format;
-use unmask_shared::media::StderrTail;
+use unmask_shared::media::{Frame, StderrTail, end, read_ppm};
 
 use super::device::{Buffer, Bus, Device, Wanted};
 use super::identity::Attached;
@@ -16,6 +17,11 @@ use super::identity::Attached;
 const GRACE: Duration = Duration::from_millis(500);
 /// Frames on their way from the pipe.
 const FRAMES: usize = 2;
+/// How long a child may do nothing, or be busy, after its last frame before it counts as failed.
+const END: Duration = Duration::from_millis(500);
+
+/// What a command says whose camera does not let it in.
+const REFUSED: [&str; 2] = ["401 Unauthorized", "403 Forbidden"];
 
 /// What to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +57,8 @@ pub struct ProcessBus {
     pub label: String,
     /// What to run.
     pub command: CommandLine,
-    /// What nobody may read in the log, as a password; may be empty.
-    pub hidden: String,
+    /// What nobody may read in the log, as a password.
+    pub hidden: Vec<String>,
     /// How the frames are laid out that it writes; not MJPG, which has no fixed
     /// size.
     pub format: Format,
@@ -110,6 +116,7 @@ impl Bus for ProcessBus {
             frames,
             empty,
             current: Vec::new(),
+            size: None,
             count: 0,
             stderr,
             is_finished: false,
@@ -117,8 +124,12 @@ impl Bus for ProcessBus {
     }
 }
 
-/// A frame, or how many bytes of one came before the end.
-type FromPipe = Result<Vec<u8>, usize>;
+/// A frame and its own size, or how many bytes of one came before the end.
+type FromPipe = Result<(Vec<u8>, Option<(usize, usize)>), usize>;
+
+/// What a stream of pictures with headers begins with.
+const PPM: &[u8; 3] = b"P6\n";
+const PIPE_BUFFER_BYTES: usize = 1 << 18;
 
 fn read_frames(
     mut pipe: impl Read,
@@ -126,13 +137,41 @@ fn read_frames(
     frames: &SyncSender<FromPipe>,
     empty: &Receiver<Vec<u8>>,
 ) {
+    let mut head = vec![0; PPM.len().min(bytes)];
+    let have = fill(&mut pipe, &mut head);
+    head.truncate(have);
+    let is_ppm = head == PPM;
+    let mut pipe = Cursor::new(head).chain(pipe);
+    if is_ppm {
+        return read_headed(pipe, frames, empty);
+    }
     loop {
         let mut frame = empty.try_recv().unwrap_or_default();
         frame.resize(bytes, 0);
         let have = fill(&mut pipe, &mut frame);
         let whole = have == bytes;
-        let told = frames.send(if whole { Ok(frame) } else { Err(have) });
+        let told = frames.send(if whole { Ok((frame, None)) } else { Err(have) });
         if !whole || told.is_err() {
+            return;
+        }
+    }
+}
+
+fn read_headed(pipe: impl Read, frames: &SyncSender<FromPipe>, empty: &Receiver<Vec<u8>>) {
+    let mut pipe = BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe);
+    loop {
+        let mut frame = Frame {
+            rgb: empty.try_recv().unwrap_or_default(),
+            ..Frame::default()
+        };
+        let told = match read_ppm(&mut pipe, &mut frame) {
+            Ok(true) => Ok((frame.rgb, Some((frame.width, frame.height)))),
+            Ok(false) => Err(0),
+            // Something of a frame came.
+            Err(_) => Err(1),
+        };
+        let is_last = told.is_err();
+        if frames.send(told).is_err() || is_last {
             return;
         }
     }
@@ -157,11 +196,12 @@ struct Process {
     child: Option<Child>,
     format: Format,
     may_end: bool,
-    hidden: String,
+    hidden: Vec<String>,
     interval: Duration,
     frames: Receiver<FromPipe>,
     empty: SyncSender<Vec<u8>>,
     current: Vec<u8>,
+    size: Option<(usize, usize)>,
     count: u32,
     stderr: StderrTail,
     is_finished: bool,
@@ -170,7 +210,9 @@ struct Process {
 impl Process {
     /// Why the frames ended.
     fn end(&mut self, left: usize) -> io::Error {
-        let status = self.child.as_mut().and_then(|child| wait(child, GRACE));
+        // It has closed its output: what is left to do, a busy machine may take its time with.
+        let ended = self.child.as_mut().and_then(|child| end(child, END).ok());
+        let status = ended.flatten();
         let whole = left == 0 && self.count > 0;
         self.is_finished = self.may_end && whole && status.is_some_and(|s| s.success());
         let mut what = match status {
@@ -184,12 +226,15 @@ impl Process {
             what += " without a single frame";
         }
         let said = self.stderr.words_so_far(Path::new(""));
-        let said = match self.hidden.as_str() {
-            "" => said,
-            hidden => said.replace(hidden, "***"),
-        };
+        let hidden = self.hidden.iter().filter(|hidden| !hidden.is_empty());
+        let said = hidden.fold(said, |said, hidden| said.replace(hidden, "***"));
+        let is_refused = REFUSED.iter().any(|words| said.contains(words));
         if !said.is_empty() {
             what += &format!("; it said: {said}");
+        }
+        if is_refused {
+            what += ": are name and password right?";
+            return io::Error::new(io::ErrorKind::PermissionDenied, what);
         }
         io::Error::new(io::ErrorKind::UnexpectedEof, what)
     }
@@ -216,7 +261,7 @@ impl Device for Process {
         // Where the reader has enough of them, this one is let go.
         let _ = self.empty.try_send(std::mem::take(&mut self.current));
         match self.frames.recv_timeout(wait) {
-            Ok(Ok(frame)) => self.current = frame,
+            Ok(Ok((frame, size))) => (self.current, self.size) = (frame, size),
             Ok(Err(left)) => return Err(self.end(left)),
             Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
             Err(RecvTimeoutError::Disconnected) => return Err(self.end(0)),
@@ -226,6 +271,7 @@ impl Device for Process {
             bytes: &self.current,
             used: self.current.len(),
             has_error: false,
+            size: self.size,
             time: self.interval * self.count,
         })
     }

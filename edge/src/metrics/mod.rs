@@ -20,11 +20,11 @@ use registrar::{Registrar, raise};
 use unmask_shared::bundle::Bundle;
 use unmask_shared::signal::Signal;
 
+use crate::alarm::Beacon;
 pub use device::DeviceMetrics;
 pub use labels::{Camera, CameraKind, CameraVerdict, State, Which, Why};
 pub use observer::{MetricsObserver, reason_name, signal_name, verdict_name};
 pub use registrar::{Count, Level};
-use crate::alarm::Beacon;
 
 pub use stream::{LATENCY_BUCKETS_S, StreamMetrics};
 

@@ -167,9 +167,8 @@ impl Store {
     fn refuse_older(&self, bundle: &Bundle, keys: &TrustedKeys) -> Result<(), ModelError> {
         let (name, release) = (&bundle.manifest.name, bundle.manifest.release);
         let installed = self.list(keys)?.into_iter();
-        let installed: Vec<Installed> = installed
-            .filter_map(|shelved| shelved.model.ok())
-            .collect();
+        let installed: Vec<Installed> =
+            installed.filter_map(|shelved| shelved.model.ok()).collect();
         let is_used = installed.iter().any(|installed| installed.is_current);
         let own = builtin()?.manifest;
         let own = (own.name == *name || !is_used).then_some(own.release);

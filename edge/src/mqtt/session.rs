@@ -85,7 +85,10 @@ pub(super) async fn run(link: Link, mut end: watch::Receiver<bool>) {
         let mut session = Session::new(&link);
         session.is_deaf = is_deaf;
         let ending = session.run(&mut end).await;
-        brief = match session.connected_at.map(|at| at.elapsed() < BRIEF.max(2 * wait)) {
+        brief = match session
+            .connected_at
+            .map(|at| at.elapsed() < BRIEF.max(2 * wait))
+        {
             Some(true) => brief + 1,
             // The broker itself was gone, or the peace lasted.
             Some(false) | None => 0,
@@ -98,11 +101,19 @@ pub(super) async fn run(link: Link, mut end: watch::Receiver<bool>) {
                 link.metrics.device.mqtt_ignored.inc();
                 is_deaf = true;
                 let topic = link.topics.acknowledge();
-                tracing::error!(topic, reason, "a message of over {INCOMING_BYTES_MAX} bytes is held in this topic: alarms are not acknowledged over MQTT until the next start; clear it with mosquitto_pub -r -n -t TOPIC");
+                tracing::error!(
+                    topic,
+                    reason,
+                    "a message of over {INCOMING_BYTES_MAX} bytes is held in this topic: alarms are not acknowledged over MQTT until the next start; clear it with mosquitto_pub -r -n -t TOPIC"
+                );
             }
             Ending::Lost(reason) if brief == BRIEF_TIMES => {
                 let client = &link.client;
-                tracing::error!(client, reason, "the message broker ends each connection at once: is another device of this name there? Give each its own mqtt.device");
+                tracing::error!(
+                    client,
+                    reason,
+                    "the message broker ends each connection at once: is another device of this name there? Give each its own mqtt.device"
+                );
             }
             Ending::Lost(reason) => {
                 if !was_told || session.was_connected {
@@ -120,7 +131,11 @@ pub(super) async fn run(link: Link, mut end: watch::Receiver<bool>) {
         if over.await.is_ok() {
             return;
         }
-        let most = if is_contested { CONTESTED_MAX } else { RETRY_MAX };
+        let most = if is_contested {
+            CONTESTED_MAX
+        } else {
+            RETRY_MAX
+        };
         wait = (2 * wait).min(most);
     }
 }

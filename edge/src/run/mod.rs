@@ -113,7 +113,10 @@ pub fn run_pipelines(
     match result.and(ended) {
         // What was found counts, though not everything could be read.
         Err(error @ EdgeError::Source(_)) if found => {
-            crate::report::progress::tell(&format!("unmask-edge: {}\n", printable(&error.to_string())));
+            crate::report::progress::tell(&format!(
+                "unmask-edge: {}\n",
+                printable(&error.to_string())
+            ));
             Ok(ExitStatus::ManipulatedAndError)
         }
         Err(error) => Err(error),

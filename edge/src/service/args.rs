@@ -18,6 +18,7 @@ use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
 use crate::search::FinderArgs;
 use crate::source::args::{CaptureArgs, InputArgs};
+use crate::source::preset::without_secrets;
 use crate::web::DEFAULT_ADDRESS;
 
 /// Variables such as `UNMASK_EDGE__ALARM__LINE` are settings.
@@ -149,9 +150,11 @@ impl RunArgs {
     pub fn run(&self, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
         let settings = self.settings()?;
         if self.print_config {
-            out.write_all(settings.print().as_bytes())?;
+            let source = settings.value.source.as_deref().unwrap_or_default();
+            out.write_all(without_secrets(&settings.print(), source).as_bytes())?;
             return Ok(ExitStatus::Nothing);
         }
+        hide_memory();
         let config = settings.value;
         let source = config
             .capture
@@ -177,5 +180,13 @@ impl RunArgs {
             config,
         };
         run(&bundle, &options, &mut service, out)
+    }
+}
+
+/// Keeps what is in memory, such as the log's key and the page's token, out of core dumps.
+fn hide_memory() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%error, "a core dump would hold the keys that are in memory");
     }
 }

@@ -108,9 +108,8 @@ impl Notifier {
         let Some(time) = time else {
             return;
         };
-        let is_due = |at: Option<Duration>| {
-            at.is_none_or(|at| now.saturating_sub(at) >= time / FEEDS)
-        };
+        let is_due =
+            |at: Option<Duration>| at.is_none_or(|at| now.saturating_sub(at) >= time / FEEDS);
         if self.is_ready && is_due(self.fed_at) {
             self.fed_at = Some(now);
             self.send("WATCHDOG=1");

@@ -42,6 +42,9 @@ impl FromStr for SourceSpec {
         if text == "synthetic" {
             return Ok(Self::Synthetic(1));
         }
+        if text == "-" {
+            return Err("standard input is read by a command: --command cat, with --size".into());
+        }
         if let Some(preset) = Preset::parse(text) {
             return Ok(Self::Live(LiveInput::Preset(preset?).into_spec()));
         }
@@ -116,6 +119,8 @@ mod tests {
         );
         assert!("synthetic:x".parse::<SourceSpec>().is_err());
         assert!("".parse::<SourceSpec>().is_err());
+        let piped = "-".parse::<SourceSpec>().unwrap_err();
+        assert!(piped.contains("--command cat"), "{piped}");
     }
 
     #[test]

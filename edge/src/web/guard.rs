@@ -190,7 +190,8 @@ fn check(
         return Ok(());
     }
     let guess = [bearer, cookies].map(Option::unwrap_or_default).join("\n");
-    site.logins.wrong(visitor, Sha256::digest(guess).into(), now);
+    site.logins
+        .wrong(visitor, Sha256::digest(guess).into(), now);
     Err(Refusal::Token)
 }
 

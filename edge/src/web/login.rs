@@ -37,7 +37,8 @@ pub(super) async fn log_in(
     if is_right {
         return (StatusCode::NO_CONTENT, [(SET_COOKIE, token.set_cookie())]).into_response();
     }
-    site.logins.wrong(visitor, Sha256::digest(&body).into(), now);
+    site.logins
+        .wrong(visitor, Sha256::digest(&body).into(), now);
     site.metrics.device.refused("login");
     tracing::warn!(%visitor, "somebody tried to log in to the live page with a wrong token");
     (StatusCode::UNAUTHORIZED, "this is not the token\n").into_response()

@@ -222,7 +222,10 @@ fn a_long_message_does_not_end_the_connection() {
         let start = Instant::now();
         let connects = || device.metrics.device.mqtt_connects.get();
         while device.metrics.device.mqtt_ignored.get() == 0 {
-            assert!(start.elapsed() < RIGHT_WITHIN, "{bytes}: it was not counted");
+            assert!(
+                start.elapsed() < RIGHT_WITHIN,
+                "{bytes}: it was not counted"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         std::thread::sleep(Duration::from_secs(3));

@@ -149,7 +149,11 @@ fn metrics_say_that_the_pipeline_hangs() {
         "unmask_alarm_state{state=\"safe\"} 1",
         "unmask_alarm_state{state=\"idle\"} 0",
     ] {
-        assert!(has(wanted), "{wanted}: {}", get(&server.url, "/metrics").body);
+        assert!(
+            has(wanted),
+            "{wanted}: {}",
+            get(&server.url, "/metrics").body
+        );
     }
 }
 

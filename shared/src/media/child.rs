@@ -26,13 +26,19 @@ pub(super) fn wait(child: &mut Child, time: Duration) -> io::Result<Option<ExitS
 
 /// How the child ended, if it does before it has done nothing, or used a processor, for so long:
 /// a machine that is busy with other things is waited for.
-pub(super) fn end(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+///
+/// # Errors
+/// When the system does not tell.
+pub fn end(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let mut patience = Patience::new(limit);
     loop {
         if let Some(status) = wait(child, LOOK)? {
             return Ok(Some(status));
         }
-        if patience.ends(Instant::now(), Life::of(child.id())).is_some() {
+        if patience
+            .ends(Instant::now(), Life::of(child.id()))
+            .is_some()
+        {
             return Ok(None);
         }
     }

@@ -195,7 +195,9 @@ fn is_complaint(line: &str, stamps: &SyncSender<Stamp>) -> bool {
         return false;
     }
     let level = |name: &str| line.contains(&format!("[{name}] "));
-    !["info", "warning", "verbose", "debug"].into_iter().any(level)
+    !["info", "warning", "verbose", "debug"]
+        .into_iter()
+        .any(level)
 }
 
 /// Reads `[Parsed_metadata_3 @ 0x55f8] [info] frame:0    pts:0       pts_time:0`.
@@ -316,7 +318,8 @@ mod tests {
     fn time_stamps_are_told_from_complaints() {
         let (told, stamps) = sync_channel(4);
         let is_complaint = |line: &str| is_complaint(line, &told);
-        let filter = "[Parsed_metadata_3 @ 0x55f80e5d97c0] [info] frame:7    pts:280000  pts_time:0.28";
+        let filter =
+            "[Parsed_metadata_3 @ 0x55f80e5d97c0] [info] frame:7    pts:280000  pts_time:0.28";
         assert!(!is_complaint(filter));
         assert!(!is_complaint(&filter.replace("280000", "NOPTS")));
         assert!(!is_complaint("[Parsed_metadata_3 @ 0x55f8] [info] t=1"));

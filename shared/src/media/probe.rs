@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::folder::is_still;
 use super::{SourceError, child, stderr};
 
 /// Processor time for an answer, and longest time without doing anything for it.
@@ -115,13 +116,16 @@ pub(super) fn probe(path: &Path) -> Result<Vec<Probe>, SourceError> {
         .map(String::as_str)
         .filter(|line| !line.is_empty());
     let said = stderr::last_words(said, path);
-    let refused = |otherwise: &str| SourceError::NotAVideo {
-        path: path.to_path_buf(),
-        reason: if said.is_empty() {
-            otherwise.to_owned()
-        } else {
-            said.clone()
-        },
+    let refused = |otherwise: &str| {
+        let reason = if said.is_empty() { otherwise } else { &said };
+        let hint = match is_still(path) {
+            true => " (this ffmpeg does not read such pictures: convert it to JPEG or PNG)",
+            false => "",
+        };
+        SourceError::NotAVideo {
+            path: path.to_path_buf(),
+            reason: format!("{reason}{hint}"),
+        }
     };
     if !output.status.success() {
         return Err(refused("ffprobe gave no reason"));
