@@ -262,6 +262,7 @@ fn a_live_command_that_dies_is_started_again() {
         label: "network".into(),
         command: CommandLine::Shell("head -c 9216 /dev/urandom; sleep 0.2; exit 1".into()),
         hidden: Vec::new(),
+        input: None,
         format: Format::packed(PixelFormat::Rgb24, 64, 48).unwrap(),
         may_end: false,
     };

@@ -1,7 +1,7 @@
 //! Commands that write frames to their standard output, as cameras: raw, or each behind a
 //! header of its own (PPM), which tells its size.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -59,6 +59,8 @@ pub struct ProcessBus {
     pub command: CommandLine,
     /// What nobody may read in the log, as a password.
     pub hidden: Vec<String>,
+    /// What it reads from its standard input, some lines at most.
+    pub input: Option<String>,
     /// How the frames are laid out that it writes; not MJPG, which has no fixed
     /// size.
     pub format: Format,
@@ -87,7 +89,10 @@ impl Bus for ProcessBus {
     fn open(&mut self, _: &Attached, wanted: &Wanted) -> io::Result<Box<dyn Device>> {
         let mut command = self.command.command();
         command
-            .stdin(Stdio::null())
+            .stdin(match &self.input {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         // A Ctrl-C in the terminal is for us; and we stop all that it started.
@@ -97,6 +102,10 @@ impl Bus for ProcessBus {
             let what = format!("cannot start {}: {error}", command.get_program().display());
             io::Error::new(error.kind(), what)
         })?;
+        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), &self.input) {
+            // Less than a pipe holds; a child that has ended already says why.
+            let _ = pipe.write_all(input.as_bytes());
+        }
         let stdout = child.stdout.take();
         let stderr = StderrTail::follow(child.stderr.take());
         let bytes = self.format.bytes_min();

@@ -143,6 +143,17 @@ impl RunArgs {
         Ok(settings)
     }
 
+    /// The configuration as it is now. A pipe in place of a file would hold up whoever is watching
+    /// for ever.
+    fn read_again(&self) -> Result<ServiceConfig, EdgeError> {
+        let is_other = |path: &&PathBuf| path.metadata().is_ok_and(|data| !data.is_file());
+        if let Some(path) = self.config.iter().find(is_other) {
+            let path = path.display();
+            return Err(EdgeError::Config(format!("{path} is not a plain file")));
+        }
+        Ok(self.settings()?.value)
+    }
+
     /// Watches until the source ends or the system asks to end.
     ///
     /// # Errors
@@ -172,7 +183,7 @@ impl RunArgs {
             outputs: Outputs::open(&config, notifier, clock)?,
             observers: Observers::default(),
             signals,
-            reload: &|| Ok(self.settings()?.value),
+            reload: &|| self.read_again(),
         };
         let options = RunOptions {
             source,

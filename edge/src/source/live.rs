@@ -301,6 +301,7 @@ fn command_setup(line: &str, spec: &LiveSpec) -> Result<CameraSetup, SourceError
         label: line.to_owned(),
         command: CommandLine::Shell(line.to_owned()),
         hidden: Vec::new(),
+        input: None,
         format,
         may_end: !spec.restart,
     };
@@ -318,6 +319,7 @@ fn preset_setup(preset: &Preset, spec: &LiveSpec) -> Result<CameraSetup, SourceE
     let bus = ProcessBus {
         command: preset.command(&spec.wanted, ffmpeg_major()),
         hidden: preset.hidden(),
+        input: preset.input(ffmpeg_major()),
         format: frame_format(&label, preset.pixels(), spec)?,
         may_end: preset.may_end() && !spec.restart,
         label,

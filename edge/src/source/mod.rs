@@ -17,6 +17,8 @@ pub use unmask_shared::media::{
 };
 
 use crate::capture::{CameraStatus, FaultSet};
+use crate::report::progress::tell;
+use crate::report::style::printable;
 
 pub use config::{CaptureTable, Injection};
 pub(crate) use live::is_installed;
@@ -100,7 +102,17 @@ pub fn open(spec: &SourceSpec) -> Result<Box<dyn WatchedSource>, SourceError> {
         SourceSpec::Path(path) if path.is_dir() => Ok(Box::new(FolderSource::open(path)?)),
         SourceSpec::Path(path) => match sniff(path)? {
             MediaKind::Image => Ok(Box::new(FolderSource::single(path))),
-            MediaKind::Video => Ok(Box::new(FfmpegSource::open(path)?)),
+            MediaKind::Video => {
+                let video = FfmpegSource::open(path)?;
+                let (others, left_out) = video.other_tracks();
+                if others + left_out > 0 {
+                    let (path, count) = (printable(video.name()), others + left_out);
+                    tell(&format!(
+                        "{path}: {count} further tracks of pictures are not watched; analyze judges them\n"
+                    ));
+                }
+                Ok(Box::new(video))
+            }
         },
     }
 }

@@ -93,31 +93,41 @@ impl Preset {
         matches!(self, Self::File(_))
     }
 
+    /// What the command reads: the address of a network camera, with its password, which everybody
+    /// on the machine could read among the command's arguments. Releases of ffmpeg before 5 do not
+    /// take it so.
+    pub fn input(&self, ffmpeg_major: Option<u32>) -> Option<String> {
+        let Self::Rtsp(url) = self else {
+            return None;
+        };
+        let quoted = url.replace('\'', "'\\''").replace(['\r', '\n'], "");
+        (!is_old(ffmpeg_major)).then(|| format!("{LIST}file '{quoted}'\n{LIST_OPTIONS}"))
+    }
+
     /// The command, for this release of ffmpeg (`None`: not known, taken for a new one). No shell
     /// looks at what it is asked for.
     pub fn command(&self, wanted: &Wanted, ffmpeg_major: Option<u32>) -> CommandLine {
         let (width, height, rate) = (wanted.width, wanted.height, wanted.rate_hz);
         CommandLine::Program(match self {
             Self::File(path) => ffmpeg(&["-re", "-i", &format!("file:{path}")], wanted),
-            Self::Rtsp(url) => ffmpeg(
-                &[
-                    "-rtsp_transport",
-                    "tcp",
-                    // To releases before 5, -timeout means to listen.
-                    match ffmpeg_major {
-                        Some(..5) => "-stimeout",
-                        _ => "-timeout",
-                    },
-                    "5000000",
-                    "-fflags",
-                    "nobuffer",
-                    "-flags",
-                    "low_delay",
-                    "-i",
-                    url,
-                ],
-                wanted,
-            ),
+            Self::Rtsp(url) if is_old(ffmpeg_major) => {
+                // There, -timeout means to listen.
+                let before = words(
+                    "-rtsp_transport tcp -stimeout 5000000 -fflags nobuffer -flags low_delay -i",
+                );
+                let before = before.iter().map(String::as_str).chain([url.as_str()]);
+                ffmpeg(&before.collect::<Vec<_>>(), wanted)
+            }
+            Self::Rtsp(_) => {
+                let protocols = "pipe,rtsp,rtsps,rtp,tcp,udp,tls,crypto";
+                let before = words(&format!(
+                    "-flags low_delay -protocol_whitelist {protocols} -f concat -safe 0 -i pipe:0"
+                ));
+                ffmpeg(
+                    &before.iter().map(String::as_str).collect::<Vec<_>>(),
+                    wanted,
+                )
+            }
             // The plugin talks on its standard output: frames get a descriptor of their own.
             Self::JetsonCsi(number) => {
                 let mut command = words("/bin/sh -c");
@@ -136,6 +146,16 @@ impl Preset {
             )),
         })
     }
+}
+
+/// What a list of inputs, the only one of which is the camera, says of it.
+const LIST: &str = "ffconcat version 1.0\n";
+const LIST_OPTIONS: &str =
+    "option rtsp_transport tcp\noption timeout 5000000\noption fflags nobuffer\n";
+
+/// Whether this release knows neither `-timeout` nor options of inputs in a list.
+fn is_old(ffmpeg_major: Option<u32>) -> bool {
+    ffmpeg_major.is_some_and(|major| major < 5)
 }
 
 fn number(name: &str, text: &str) -> Result<u8, String> {
@@ -342,26 +362,58 @@ mod tests {
     #[test]
     fn each_release_of_ffmpeg_gets_the_option_that_it_knows() {
         let camera = Preset::Rtsp("rtsp://c/live".into());
-        for (version, option) in [
-            ("ffmpeg version 4.2.7-0ubuntu0.1 Copyright", "-stimeout"),
-            ("ffmpeg version n4.4 Copyright", "-stimeout"),
-            ("ffmpeg version 5.1.9-0+deb12u1 Copyright", "-timeout"),
-            ("ffmpeg version 7.1 Copyright", "-timeout"),
-            ("ffmpeg version N-109540-gaa Copyright", "-timeout"),
+        for (version, is_old) in [
+            ("ffmpeg version 4.2.7-0ubuntu0.1 Copyright", true),
+            ("ffmpeg version n4.4 Copyright", true),
+            ("ffmpeg version 5.1.9-0+deb12u1 Copyright", false),
+            ("ffmpeg version 7.1 Copyright", false),
+            ("ffmpeg version N-109540-gaa Copyright", false),
         ] {
             let command = camera.command(&Wanted::default(), major_of(version));
             let CommandLine::Program(words) = command else {
                 panic!("a shell would see it");
             };
             let timeouts: Vec<_> = words.iter().filter(|w| w.ends_with("timeout")).collect();
-            assert_eq!(timeouts, [option], "{version}");
+            let input = camera.input(major_of(version));
+            match is_old {
+                true => assert_eq!(timeouts, ["-stimeout"], "{version}"),
+                false => assert!(timeouts.is_empty(), "{version}: {timeouts:?}"),
+            }
+            assert_eq!(input.is_none(), is_old, "{version}");
+            assert!(input.is_none_or(|input| input.contains("option timeout 5000000")));
         }
+    }
+
+    #[test]
+    fn the_plugin_of_a_board_does_not_talk_among_frames() {
+        let CommandLine::Program(words) = Preset::JetsonCsi(1).command(&Wanted::default(), None)
+        else {
+            panic!("a shell would see it");
+        };
+        assert!(words[2].starts_with("exec 3>&1 1>&2;"), "{words:?}");
+        assert!(words.iter().any(|word| word == "fd=3"), "{words:?}");
+        assert!(!words.iter().any(|word| word == "fd=1"), "{words:?}");
+    }
+
+    /// Among arguments, everybody on the machine could read it.
+    #[test]
+    fn a_password_is_no_argument() {
+        let camera = Preset::Rtsp("rtsp://me:it's@host/live".into());
+        let CommandLine::Program(words) = camera.command(&Wanted::default(), Some(6)) else {
+            panic!("a shell would see it");
+        };
+        assert!(!words.iter().any(|word| word.contains("host")), "{words:?}");
+        let input = camera.input(Some(6)).unwrap();
+        assert!(
+            input.contains("file 'rtsp://me:it'\\''s@host/live'\n"),
+            "{input}"
+        );
     }
 
     #[test]
     fn an_address_stays_one_argument_whatever_it_holds() {
         let url = "rtsp://host/a b;rm -rf ~";
-        let command = Preset::Rtsp(url.into()).command(&Wanted::default(), None);
+        let command = Preset::Rtsp(url.into()).command(&Wanted::default(), Some(4));
         let CommandLine::Program(words) = command else {
             panic!("a shell would see it");
         };

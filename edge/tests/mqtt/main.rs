@@ -233,6 +233,22 @@ fn a_long_message_does_not_end_the_connection() {
     }
 }
 
+/// A broker keeps one connection of each name: the two must not fight for it for ever.
+#[test]
+fn two_devices_of_one_name_take_turns_ever_more_slowly() {
+    if !have_broker("two_devices_of_one_name_take_turns_ever_more_slowly") {
+        return;
+    }
+    let broker = Broker::start();
+    let devices = [Device::start(broker.port), Device::start(broker.port)];
+    std::thread::sleep(Duration::from_secs(16));
+    for device in &devices {
+        let connects = device.metrics.device.mqtt_connects.get();
+        // Four a second at first, and so it went on before.
+        assert!((3..=18).contains(&connects), "{connects} connections");
+    }
+}
+
 /// The pipeline cannot say that it hangs: the connection's own thread does.
 #[test]
 fn a_pipeline_that_hangs_is_told_within_two_seconds() {
