@@ -92,6 +92,23 @@ fn half_a_frame_is_a_hint_at_the_size() {
     assert!(ran.stderr.contains("is --size right?"), "{}", ran.stderr);
 }
 
+/// Frames of another size than was said are skewed: the end gives them away, and they are not begun
+/// again for ever.
+#[test]
+fn a_wrong_size_is_noticed_and_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    // Ten frames of 64x48, taken for frames of 80x50.
+    let line = "echo x >> tries; head -c 92160 /dev/zero";
+    let ran = unmask_in(
+        folder.path(),
+        &["run", "--command", line, "--size", "80x50"],
+    );
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("is --size right?"), "{}", ran.stderr);
+    let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
+    assert_eq!(tries.lines().count(), 1);
+}
+
 #[test]
 fn the_command_and_all_it_started_end_with_the_program() {
     let folder = tempfile::tempdir().unwrap();

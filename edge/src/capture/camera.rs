@@ -138,6 +138,10 @@ impl Camera {
                 if open.device.is_finished() {
                     return Step::Finished;
                 }
+                if open.device.is_hopeless() {
+                    self.raise(FaultKind::of(&error), error.to_string(), sink);
+                    return Step::GivenUp(error.to_string());
+                }
                 self.fail(FaultKind::of(&error), error.to_string(), sink)
             }
         }

@@ -75,6 +75,12 @@ pub trait Device: Send {
     fn is_finished(&mut self) -> bool {
         false
     }
+
+    /// Whether an error of `dequeue` would come again each time, as that of frames of another
+    /// size.
+    fn is_hopeless(&mut self) -> bool {
+        false
+    }
 }
 
 /// Where cameras are plugged in.

@@ -129,6 +129,7 @@ impl Bus for ProcessBus {
             count: 0,
             stderr,
             is_finished: false,
+            is_hopeless: false,
         }))
     }
 }
@@ -214,6 +215,7 @@ struct Process {
     count: u32,
     stderr: StderrTail,
     is_finished: bool,
+    is_hopeless: bool,
 }
 
 impl Process {
@@ -223,7 +225,10 @@ impl Process {
         let ended = self.child.as_mut().and_then(|child| end(child, END).ok());
         let status = ended.flatten();
         let whole = left == 0 && self.count > 0;
-        self.is_finished = self.may_end && whole && status.is_some_and(|s| s.success());
+        let is_well = self.may_end && status.is_some_and(|s| s.success());
+        self.is_finished = is_well && whole;
+        // All that it had to say was not a number of frames.
+        self.is_hopeless = is_well && left > 0;
         let mut what = match status {
             Some(status) => format!("the command ended with {status}"),
             None => "the command closed its output".to_owned(),
@@ -287,6 +292,10 @@ impl Device for Process {
 
     fn is_finished(&mut self) -> bool {
         self.is_finished
+    }
+
+    fn is_hopeless(&mut self) -> bool {
+        self.is_hopeless
     }
 }
 
