@@ -65,7 +65,7 @@ pub struct Camera {
     start: Duration,
     retry_at: Duration,
     failures: u32,
-    /// Times in a row that it was refused.
+    /// Times that it was refused since the last frame.
     refusals: u32,
     converter: Converter,
     watch: Option<PictureWatch>,
@@ -345,10 +345,8 @@ impl Camera {
         let last_words = format!("{kind}: {detail}");
         self.raise(kind, detail, sink);
         self.back_off();
-        self.refusals = match kind {
-            FaultKind::PermissionLost => self.refusals.saturating_add(1),
-            _ => 0,
-        };
+        // Only a frame shows that it is let in again.
+        self.refusals += u32::from(kind == FaultKind::PermissionLost);
         if let Some((most, wait)) = self.config.limits.refused
             && self.refusals >= most
         {

@@ -239,7 +239,13 @@ impl Process {
         } else if self.count == 0 {
             what += " without a single frame";
         }
-        let said = self.stderr.words_so_far(Path::new(""));
+        // What it said last may still be on its way.
+        let until = Instant::now() + GRACE;
+        let mut said = self.stderr.words_so_far(Path::new(""));
+        while said.is_empty() && !status.is_some_and(|s| s.success()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+            said = self.stderr.words_so_far(Path::new(""));
+        }
         let hidden = self.hidden.iter().filter(|hidden| !hidden.is_empty());
         let said = hidden.fold(said, |said, hidden| said.replace(hidden, "***"));
         let is_refused = REFUSED.iter().any(|words| said.contains(words));
