@@ -395,7 +395,7 @@ mod tests {
         Frame {
             width: 320,
             height: 240,
-            rgb: vec![9; 320 * 240 * 3],
+            rgb: vec![90; 320 * 240 * 3],
             ..Frame::default()
         }
     }
@@ -422,6 +422,23 @@ mod tests {
         assert_eq!(look(10), (1, 9, 1));
         width.store(0, Relaxed);
         assert_eq!(look(2), (0, 2, 2));
+    }
+
+    #[test]
+    fn dark_parts_are_looked_into_in_one_search_of_three() {
+        let (mut search, _, looks) = search(SearchConfig::default());
+        let mut faces = Vec::new();
+        for (shade, wanted) in [(90, 30), (9, 40), (0, 30)] {
+            let picture = Frame {
+                rgb: vec![shade; 320 * 240 * 3],
+                ..frame()
+            };
+            let before = looks[0].load(Relaxed);
+            for _ in 0..30 {
+                search.detect(&picture, &mut faces).unwrap();
+            }
+            assert_eq!(looks[0].load(Relaxed) - before, wanted, "{shade}");
+        }
     }
 
     #[test]
