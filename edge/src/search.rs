@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use unmask_shared::face::{Face, Finder, FinderChoice, FinderConfig, FinderError, keep_surest};
-use unmask_shared::geometry::Point;
+use unmask_shared::geometry::{FaceBox, Point};
 use unmask_shared::sample::RgbView;
 
 use crate::source::Frame;
 use crate::source::pad_edges;
+use crate::track::FACE_SCORE_MIN;
 
 /// The margin around a padded picture, as a part of its longer side.
 const MARGIN: f32 = 0.4;
@@ -22,6 +23,21 @@ const FINE_FIRST: u32 = 3;
 const FINE_EVERY: u32 = 6;
 /// Faces so many times as wide as the smallest that a coarse search sees do not need a fine one.
 const COARSE_AGAIN: f32 = 1.5;
+
+/// Of searches of pictures with dark parts, one in so many looks into them, too.
+const LIFTED_EVERY: u32 = 3;
+/// A picture is looked through for dark parts in so many blocks across and down ...
+const BLOCKS: [usize; 2] = [16, 9];
+/// ... of so many pixels a side.
+const BLOCK_SAMPLES: usize = 4;
+/// Blocks that are dark, at least, where there may be a face.
+const DARK_BLOCKS_MIN: usize = 2;
+/// Luma of what is dark, 0 to 255: not black, which shows nothing.
+const DARK: std::ops::Range<u32> = 3..36;
+/// A dark face is seen in so many times the light.
+const LIFT: u32 = 8;
+/// Faces that overlap by this much are the same (intersection over union).
+const SAME_FACE: f32 = 0.3;
 
 /// How thoroughly faces are looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,6 +116,10 @@ pub struct FaceSearch {
     /// Searches in a row that found nothing.
     empty: u32,
     more: Vec<Face>,
+    /// The picture in more light.
+    lifted: Frame,
+    /// Searches since dark parts were looked into; every one does, while there is somebody.
+    unlifted: u32,
 }
 
 impl FaceSearch {
@@ -133,6 +153,8 @@ impl FaceSearch {
             is_fine: false,
             empty: 0,
             more: Vec::new(),
+            lifted: Frame::default(),
+            unlifted: LIFTED_EVERY,
         }
     }
 
@@ -167,6 +189,43 @@ impl FaceSearch {
         Ok(())
     }
 
+    /// Adds faces that are seen only in more light than there is: they cannot be judged, but must
+    /// not be passed over either.
+    fn look_into_the_dark(
+        &mut self,
+        frame: &Frame,
+        faces: &mut Vec<Face>,
+    ) -> Result<(), FinderError> {
+        self.unlifted = self.unlifted.saturating_add(1);
+        let is_due = self.config.fine == Fine::Always || self.unlifted >= LIFTED_EVERY;
+        if !is_due || !has_dark_parts(frame) {
+            return Ok(());
+        }
+        let lifted = &mut self.lifted;
+        (lifted.width, lifted.height) = (frame.width, frame.height);
+        lifted.rgb.clear();
+        let lift = |value: &u8| (u32::from(*value) * LIFT).min(255) as u8;
+        lifted.rgb.extend(frame.rgb.iter().map(lift));
+        let finder = match (&mut self.fine, self.config.fine, self.is_fine) {
+            (Some(fine), Fine::Always, _) | (Some(fine), _, true) => fine,
+            _ => &mut self.coarse,
+        };
+        finder.find(&self.lifted.view()?, &mut self.more)?;
+        self.more.retain(|face| {
+            let is_new = |known: &Face| known.bbox.iou(&face.bbox) < SAME_FACE;
+            let is_sure = face.score >= FACE_SCORE_MIN;
+            is_sure && DARK.contains(&luma(frame, &face.bbox)) && faces.iter().all(is_new)
+        });
+        self.unlifted = match self.more.is_empty() {
+            true => 0,
+            false => LIFTED_EVERY,
+        };
+        let room = self.config.finder.faces_max.saturating_sub(faces.len());
+        self.more.truncate(room);
+        faces.append(&mut self.more);
+        Ok(())
+    }
+
     /// Looks at a frame with a margin around it.
     fn look_padded(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), FinderError> {
         let longest = frame.width.max(frame.height);
@@ -187,6 +246,7 @@ impl FaceSearch {
 impl FaceDetector for FaceSearch {
     fn detect(&mut self, frame: &Frame, faces: &mut Vec<Face>) -> Result<(), FinderError> {
         self.look(&frame.view()?, faces)?;
+        self.look_into_the_dark(frame, faces)?;
         if !faces.is_empty() {
             // A face with surroundings: its stream needs no margin.
             (self.padded_tries_left, self.empty) = (0, 0);
@@ -206,7 +266,58 @@ impl FaceDetector for FaceSearch {
     fn reset(&mut self) {
         self.padded_tries_left = PADDED_TRIES_MAX;
         (self.is_fine, self.empty) = (false, 0);
+        self.unlifted = LIFTED_EVERY;
     }
+}
+
+/// Luma of a pixel, 0 to 255; 0 outside of the frame.
+fn luma_at(frame: &Frame, x: usize, y: usize) -> u32 {
+    let at = 3 * (y * frame.width + x);
+    match frame.rgb.get(at..at + 3) {
+        Some(&[r, g, b]) => (77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b)) >> 8,
+        _ => 0,
+    }
+}
+
+/// Mean luma of a grid of pixels in a part of the frame.
+fn luma_of(frame: &Frame, x: [usize; 2], y: [usize; 2]) -> u32 {
+    let place = |[from, to]: [usize; 2], step: usize| {
+        from + (to.saturating_sub(from)) * (2 * step + 1) / (2 * BLOCK_SAMPLES)
+    };
+    let steps = || (0..BLOCK_SAMPLES).flat_map(|i| (0..BLOCK_SAMPLES).map(move |j| (i, j)));
+    let sum: u32 = steps()
+        .map(|(i, j)| luma_at(frame, place(x, i), place(y, j)))
+        .sum();
+    sum / (BLOCK_SAMPLES * BLOCK_SAMPLES) as u32
+}
+
+/// Whether there are dark parts large enough for a face.
+fn has_dark_parts(frame: &Frame) -> bool {
+    let [across, down] = BLOCKS;
+    let cut =
+        |length: usize, parts: usize, at: usize| [length * at / parts, length * (at + 1) / parts];
+    let blocks = (0..down).flat_map(|row| (0..across).map(move |column| (row, column)));
+    let is_dark = |&(row, column): &(usize, usize)| {
+        let (x, y) = (
+            cut(frame.width, across, column),
+            cut(frame.height, down, row),
+        );
+        DARK.contains(&luma_of(frame, x, y))
+    };
+    blocks.filter(is_dark).nth(DARK_BLOCKS_MIN - 1).is_some()
+}
+
+/// Mean luma of the middle of a face.
+fn luma(frame: &Frame, bbox: &FaceBox) -> u32 {
+    let middle = |from: f32, length: f32, most: usize| {
+        let side = |share: f32| (from + share * length).clamp(0.0, most as f32) as usize;
+        [side(0.25), side(0.75)]
+    };
+    luma_of(
+        frame,
+        middle(bbox.x, bbox.width, frame.width),
+        middle(bbox.y, bbox.height, frame.height),
+    )
 }
 
 /// A face of the padded picture in pixels of the original one.
@@ -284,7 +395,7 @@ mod tests {
         Frame {
             width: 320,
             height: 240,
-            rgb: vec![9; 320 * 240 * 3],
+            rgb: vec![90; 320 * 240 * 3],
             ..Frame::default()
         }
     }
@@ -311,6 +422,23 @@ mod tests {
         assert_eq!(look(10), (1, 9, 1));
         width.store(0, Relaxed);
         assert_eq!(look(2), (0, 2, 2));
+    }
+
+    #[test]
+    fn dark_parts_are_looked_into_in_one_search_of_three() {
+        let (mut search, _, looks) = search(SearchConfig::default());
+        let mut faces = Vec::new();
+        for (shade, wanted) in [(90, 30), (9, 40), (0, 30)] {
+            let picture = Frame {
+                rgb: vec![shade; 320 * 240 * 3],
+                ..frame()
+            };
+            let before = looks[0].load(Relaxed);
+            for _ in 0..30 {
+                search.detect(&picture, &mut faces).unwrap();
+            }
+            assert_eq!(looks[0].load(Relaxed) - before, wanted, "{shade}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::fs;
 
 use common::{encode, have_ffmpeg, person, save, two_people, unmask_in};
 use serde_json::Value;
+use unmask_edge::source::{FfmpegSource, Frame, FrameSource};
 use unmask_shared::face::{FinderConfig, builtin_finder};
+use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
 
 fn keys(value: &Value) -> Vec<&str> {
     value
@@ -63,6 +65,7 @@ fn one_object_per_path_in_order_with_exactly_the_documented_fields() {
         );
         assert_eq!(line["faces"], line["tracks"].as_array().unwrap().len());
         let wanted = [
+            "box",
             "coverage",
             "face_px",
             "first_frame",
@@ -233,4 +236,70 @@ fn a_still_in_a_format_that_ffmpeg_reads_is_judged_as_a_picture() {
     for key in ["score", "verdict", "reason", "faces"] {
         assert_eq!(lines[0][key], lines[1][key], "{key}");
     }
+}
+
+/// The swap of a file whose frames come unevenly is where its time stamps say.
+#[test]
+fn frames_have_the_time_stamps_of_the_file() {
+    if !have_ffmpeg("frames_have_the_time_stamps_of_the_file") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("uneven.mkv");
+    // Frames at 30 a second for half a second, then one each half second.
+    let uneven = "setpts='if(lt(N,15),N/30,0.5+(N-15)*0.5)/TB'";
+    encode(
+        &person(4, 20),
+        &path,
+        &["-vf", uneven, "-vsync", "passthrough"],
+    );
+    let mut source = FfmpegSource::open(&path).unwrap();
+    let mut frame = Frame::default();
+    let mut times = Vec::new();
+    while source.next_frame(&mut frame).unwrap() {
+        times.push(frame.time_us / 1000);
+    }
+    assert_eq!(times.len(), 20, "{times:?}");
+    let near = |at: usize, ms: u64| times[at].abs_diff(ms) <= 2;
+    assert!(near(0, 0) && near(14, 467) && near(15, 500), "{times:?}");
+    assert!(near(16, 1000) && near(19, 2500), "{times:?}");
+}
+
+/// A face of 65 pixels in 12 megapixels.
+#[test]
+fn a_small_face_in_a_large_photograph_is_found() {
+    let model = FaceModel::builtin().unwrap();
+    let config = SceneConfig {
+        width: 4000,
+        height: 3000,
+        seed: 3,
+        face_px: 63.0..=67.0,
+        ..SceneConfig::default()
+    };
+    let shot = Scene::new(&model, config).unwrap().frame(0);
+    let folder = tempfile::tempdir().unwrap();
+    let picture = image::RgbImage::from_raw(4000, 3000, shot.rgb).unwrap();
+    picture.save(folder.path().join("hall.png")).unwrap();
+    let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", "hall.png"]);
+    assert_eq!(ran.lines()[0]["faces"], 1, "{}", ran.stdout);
+}
+
+/// Nothing in a folder is left out without a word.
+#[test]
+fn what_a_folder_holds_is_judged_or_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let media = folder.path().join("media");
+    fs::create_dir(&media).unwrap();
+    save(&person(6, 1)[0], &media.join("a.png"));
+    fs::rename(media.join("a.png"), media.join("IMG_0001")).unwrap();
+    fs::write(media.join("notes.txt"), "text").unwrap();
+    fs::write(media.join("b.heic"), "none").unwrap();
+    let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", "media"]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    let lines = ran.lines();
+    assert_eq!(lines[0]["path"], "media/IMG_0001");
+    assert_eq!(lines[0]["faces"], 1);
+    let error = lines[1]["error"].as_str().unwrap();
+    assert!(error.contains("convert it"), "{error}");
+    assert!(ran.stderr.contains("1 files are neither"), "{}", ran.stderr);
 }

@@ -112,21 +112,85 @@ fn a_video_cut_off_before_its_index() {
     );
 }
 
+/// What can be read of it is judged, and what cannot is told.
 #[test]
 fn a_video_cut_off_in_the_middle_of_its_frames() {
     if !have_ffmpeg("a_video_cut_off_in_the_middle_of_its_frames") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cut.mp4");
-    encode(&person(2, 60), &path, &["-movflags", "+faststart"]);
+    for (name, arguments) in [
+        ("cut.mp4", &["-movflags", "+faststart"][..]),
+        ("cut.mkv", &[]),
+    ] {
+        let path = folder.path().join(name);
+        encode(&person(2, 60), &path, arguments);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() * 8 / 10]).unwrap();
+        let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", name]);
+        assert!(ran.code >= 2, "{name}: {}{}", ran.stdout, ran.stderr);
+        let line = &ran.lines()[0];
+        let frames = line["frames"].as_u64().unwrap();
+        assert!((40..57).contains(&frames), "{line}");
+        assert_eq!(line["faces"], 1, "{line}");
+        let damage = line["damage"].as_str().unwrap();
+        assert!(
+            damage.contains("cut short") && damage.contains("of 60"),
+            "{line}"
+        );
+        let ran = unmask_in(folder.path(), &["analyze", name]);
+        assert!(ran.stdout.contains("damaged:"), "{}", ran.stdout);
+        let ran = unmask_in(folder.path(), &["run", "--source", name]);
+        assert!(ran.code >= 2, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("cut short"), "{}", ran.stderr);
+    }
+}
+
+/// Grey below the cut is not judged as a face.
+#[test]
+fn a_photograph_cut_below_the_eyes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.jpg");
+    save(&person(2, 1)[0], &path);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    expect_error(
-        folder.path(),
-        "cut.mp4",
-        &["cut.mp4", "cut short or damaged", "of 60", "ffmpeg says"],
-    );
+    expect_error(folder.path(), "cut.jpg", &["cut.jpg", "cut short"]);
+}
+
+/// The cover of a piece of music is no video.
+#[test]
+fn a_song_with_a_cover() {
+    if !have_ffmpeg("a_song_with_a_cover") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    save(&person(2, 1)[0], &folder.path().join("cover.jpg"));
+    let made = std::process::Command::new("ffmpeg")
+        .current_dir(folder.path())
+        .args([
+            "-loglevel",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=1",
+            "-i",
+            "cover.jpg",
+        ])
+        .args([
+            "-map",
+            "0",
+            "-map",
+            "1",
+            "-c:v",
+            "copy",
+            "-disposition:v",
+            "attached_pic",
+        ])
+        .arg("song.m4a")
+        .status();
+    assert!(made.unwrap().success());
+    expect_error(folder.path(), "song.m4a", &["song.m4a", "no video"]);
 }
 
 #[test]

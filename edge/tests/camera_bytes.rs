@@ -145,6 +145,7 @@ fn buffers_are_pictures_only_when_they_are_long_enough() {
             bytes: &bytes[..random.below(bytes.len())],
             used: [0, near.saturating_sub(2), usize::MAX, random.below(4096)][random.below(4)],
             has_error: false,
+            size: None,
             time: Duration::ZERO,
         };
         let payload = buffer.payload();
@@ -240,6 +241,7 @@ impl Device for Mad {
             bytes: &self.buffer,
             used,
             has_error: self.random.below(9) == 0,
+            size: None,
             time: Duration::from_millis(self.random.next() % 100_000),
         })
     }

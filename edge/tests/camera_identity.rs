@@ -64,6 +64,7 @@ impl Device for Plugged {
             bytes: &self.pixels,
             used: self.pixels.len(),
             has_error: false,
+            size: None,
             time: self.sockets.clock.now(),
         })
     }

@@ -310,3 +310,29 @@ fn a_rhythm_that_is_drawn_cannot_be_met() {
         assert!(seen > 120, "{seed}: {seen} of 160 frames");
     }
 }
+
+/// Turned away over the first forty frames, frontal in the rest: judged from the rest.
+#[test]
+fn whoever_turns_away_at_first_is_judged_from_the_rest() {
+    let still = |_| (0, 0);
+    let turning = |frame: u64| {
+        let mut faces = swaying(frame, 0.95);
+        if frame < 40 {
+            // The nose of somebody who looks aside.
+            faces[0].landmarks[2].x += 24.0;
+        }
+        faces
+    };
+    let (people, _) = play(90, 25, still, turning);
+    let [person] = &people[..] else {
+        panic!("{people:?}");
+    };
+    assert_eq!(person.verdict, Verdict::Manipulated);
+    let (used, skipped) = person.decisions;
+    assert!(
+        (30..=60).contains(&skipped) && used + skipped == 90,
+        "{person:?}"
+    );
+    let (people, _) = play(40, 25, still, turning);
+    assert_eq!(people[0].reason, Some(Reason::Turned));
+}

@@ -92,6 +92,23 @@ fn half_a_frame_is_a_hint_at_the_size() {
     assert!(ran.stderr.contains("is --size right?"), "{}", ran.stderr);
 }
 
+/// Frames of another size than was said are skewed: the end gives them away, and they are not begun
+/// again for ever.
+#[test]
+fn a_wrong_size_is_noticed_and_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    // Ten frames of 64x48, taken for frames of 80x50.
+    let line = "echo x >> tries; head -c 92160 /dev/zero";
+    let ran = unmask_in(
+        folder.path(),
+        &["run", "--command", line, "--size", "80x50"],
+    );
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("is --size right?"), "{}", ran.stderr);
+    let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
+    assert_eq!(tries.lines().count(), 1);
+}
+
 #[test]
 fn the_command_and_all_it_started_end_with_the_program() {
     let folder = tempfile::tempdir().unwrap();
@@ -176,12 +193,93 @@ fn passwords_of_network_cameras_are_not_told() {
     assert!(!log.contains("secret"), "{log}");
 }
 
+/// A camera that refuses its password, through an ffmpeg that says so.
+#[test]
+fn a_wrong_password_is_not_tried_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let tries = place.join("tries");
+    let program = format!(
+        "#!/bin/sh\ncase $1 in -version) echo 'ffmpeg version 5.1'; exit;; esac\n\
+         echo x >> {}; echo '[rtsp @ 0x1] method DESCRIBE failed: 401 Unauthorized' >&2; exit 1\n",
+        tries.display()
+    );
+    std::fs::write(place.join("ffmpeg"), program).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.join("ffmpeg"), mode).unwrap();
+    let mut child = common::command()
+        .args(["run", "--source", "rtsp://me:secret@camera/live"])
+        .env("PATH", format!("{}:/usr/bin:/bin", place.display()))
+        .env("RUST_LOG", "error")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let mut log = String::new();
+    io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    child.wait().unwrap();
+    let tries = std::fs::read_to_string(&tries).unwrap();
+    assert_eq!(tries.lines().count(), 3, "{log}");
+    assert!(log.contains("not tried again"), "{log}");
+    assert!(
+        log.contains("password right?") && !log.contains("secret"),
+        "{log}"
+    );
+}
+
+/// Pictures that tell their size need no --size, and may change it.
+#[test]
+fn a_command_may_tell_the_size_of_each_frame() {
+    let picture = |width: usize, height: usize| {
+        let mut bytes = format!("P6\n{width} {height}\n255\n").into_bytes();
+        bytes.resize(bytes.len() + 3 * width * height, 80);
+        bytes
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = Vec::new();
+    (0..5).for_each(|_| bytes.extend(picture(48, 64)));
+    (0..4).for_each(|_| bytes.extend(picture(64, 48)));
+    let path = folder.path().join("frames.ppm");
+    std::fs::write(&path, &bytes).unwrap();
+    let ran = unmask_in(folder.path(), &["run", "--command", "cat frames.ppm"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("in 9 frames"), "{}", ran.stdout);
+    bytes.truncate(bytes.len() - 7);
+    std::fs::write(&path, &bytes).unwrap();
+    let ran = unmask_in(folder.path(), &["run", "--command", "cat frames.ppm"]);
+    assert_eq!(ran.code, 2, "{}{}", ran.stdout, ran.stderr);
+}
+
+/// A portrait behind a known command keeps its shape, so that people in it are people.
+#[test]
+fn a_portrait_is_not_stretched() {
+    if !common::have_ffmpeg("a_portrait_is_not_stretched") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let portrait = ["-vf", "crop=270:480,setsar=1"];
+    common::encode(&person(8, 40), &folder.path().join("tall.mp4"), &portrait);
+    let ran = unmask_in(
+        folder.path(),
+        &["run", "--source", "ffmpeg:tall.mp4", "--format", "jsonl"],
+    );
+    assert_ne!(ran.code, 2, "{}", ran.stderr);
+    let events = ran.lines();
+    assert!(!events.is_empty(), "nobody was seen: {}", ran.stderr);
+}
+
 #[test]
 fn a_live_command_that_dies_is_started_again() {
     let bus = ProcessBus {
         label: "network".into(),
         command: CommandLine::Shell("head -c 9216 /dev/urandom; sleep 0.2; exit 1".into()),
-        hidden: String::new(),
+        hidden: Vec::new(),
+        input: None,
         format: Format::packed(PixelFormat::Rgb24, 64, 48).unwrap(),
         may_end: false,
     };
@@ -242,6 +340,7 @@ impl Device for Fake {
             bytes: &self.picture,
             used: self.picture.len(),
             has_error: false,
+            size: None,
             time: Duration::ZERO,
         })
     }

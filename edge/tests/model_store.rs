@@ -253,3 +253,109 @@ fn the_program_verifies_installs_lists_and_uses_models() {
     ]);
     assert!(show.stdout.contains("release 4"), "{}", show.stdout);
 }
+
+/// A folder of models in which something is wrong is no reason to use another model silently.
+#[test]
+fn trouble_with_the_folder_is_an_error_and_not_the_built_in_model() {
+    let shop = Workshop::new();
+    let dir = shop.bundle("bundle", release(built_in_release() + 1));
+    let models = shop.path("models");
+    let text = models.to_str().unwrap();
+    let key = shop.pair.pk.to_base64();
+    let show = |more: &[&str]| {
+        let all = ["model", "show", "--models", text, "--trusted-key", &key];
+        unmask(&[&all[..], more].concat())
+    };
+    // Nothing was ever installed: only whoever says so gets the built-in one.
+    let none = show(&[]);
+    assert_eq!(none.code, 2, "{}", none.stdout);
+    assert!(none.stderr.contains("--or-builtin"), "{}", none.stderr);
+    assert_eq!(show(&["--or-builtin"]).code, 0);
+    shop.store().install(&dir, &shop.keys, false).unwrap();
+    assert_eq!(show(&[]).code, 0);
+    let current = models.join("current");
+    fs::remove_file(&current).unwrap();
+    for more in [&[][..], &["--or-builtin"]] {
+        let gone = show(more);
+        assert_eq!(gone.code, 2, "{}", gone.stdout);
+        assert!(gone.stderr.contains("install one again"), "{}", gone.stderr);
+    }
+    fs::write(&current, "a plain file").unwrap();
+    assert_eq!(show(&["--or-builtin"]).code, 2);
+    fs::remove_file(&current).unwrap();
+    std::os::unix::fs::symlink("installed/gone-1-0", &current).unwrap();
+    assert_eq!(show(&["--or-builtin"]).code, 2);
+    shop.store().install(&dir, &shop.keys, false).unwrap();
+    assert_eq!(show(&[]).code, 0, "installing again mends it");
+}
+
+#[test]
+fn an_older_release_under_another_name_is_refused() {
+    let shop = Workshop::new();
+    let store = shop.store();
+    let next = built_in_release() + 5;
+    let used = shop.bundle("used", release(next));
+    store.install(&used, &shop.keys, false).unwrap();
+    let renamed = |number| {
+        move |manifest: &mut Manifest, _: &mut Vec<u8>| {
+            manifest.release = number;
+            manifest.name = "another-name".try_into().unwrap();
+        }
+    };
+    let older = shop.bundle("older", renamed(next - 1));
+    let error = store.install(&older, &shop.keys, false).unwrap_err();
+    assert!(matches!(error, ModelError::Older { .. }), "{error}");
+    store.install(&older, &shop.keys, true).unwrap();
+    let newer = shop.bundle("newer", renamed(next + 1));
+    store.install(&newer, &shop.keys, false).unwrap();
+}
+
+/// Nobody writes to the other end: reading would wait for ever.
+#[test]
+fn a_pipe_in_a_bundle_is_refused() {
+    let shop = Workshop::new();
+    for file in BUNDLE_FILES {
+        let dir = shop.bundle(file, release(built_in_release() + 1));
+        fs::remove_file(dir.join(file)).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(dir.join(file))
+            .status();
+        assert!(made.unwrap().success());
+        let error = Bundle::open_signed(&dir, &shop.keys).unwrap_err();
+        assert!(error.to_string().contains("not a plain file"), "{error}");
+    }
+}
+
+/// The check before the start of the packaged service uses the keys of its configuration.
+#[test]
+fn the_packaged_service_starts_with_an_installed_model() {
+    let shop = Workshop::new();
+    let dir = shop.bundle("bundle", release(built_in_release() + 1));
+    shop.store().install(&dir, &shop.keys, false).unwrap();
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let read = |name: &str| fs::read_to_string(packaging.join(name)).unwrap();
+    let models = format!("models = {:?}", shop.path("models"));
+    let keys = format!("trusted_keys = [{:?}]", shop.pair.pk.to_base64());
+    let config = read("unmask.toml")
+        .replace("models = \"/var/lib/unmask/models\"", &models)
+        .replace("trusted_keys = []", &keys);
+    assert!(
+        config.contains(&models) && config.contains(&keys),
+        "{config}"
+    );
+    let path = shop.path("unmask.toml");
+    fs::write(&path, config).unwrap();
+    let unit = read("unmask.service");
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStartPre=/usr/bin/unmask-edge "));
+    let line = line
+        .unwrap()
+        .replace("/etc/unmask/unmask.toml", path.to_str().unwrap());
+    let ran = unmask(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);
+    assert!(
+        ran.stdout
+            .contains(&format!("release {}", built_in_release() + 1))
+    );
+}

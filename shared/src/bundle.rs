@@ -245,6 +245,13 @@ fn parse_sums(sums: &[u8]) -> Result<[&str; 3], BundleError> {
 fn read(dir: &Path, file: &'static str, max: u64) -> Result<Vec<u8>, BundleError> {
     let path = dir.join(file);
     let mut bytes = Vec::new();
+    // Before it is opened: the opening of a pipe waits for somebody who writes.
+    if let Ok(metadata) = fs::metadata(&path)
+        && !metadata.is_file()
+    {
+        let cause = io::Error::new(io::ErrorKind::InvalidInput, "not a plain file");
+        return Err(BundleError::Read { path, cause });
+    }
     let result = File::open(&path).and_then(|open| open.take(max + 1).read_to_end(&mut bytes));
     match result {
         Ok(_) if bytes.len() as u64 > max => Err(BundleError::TooLarge { file, max }),

@@ -21,6 +21,8 @@ use crate::format::SIDE_MAX;
 
 /// Most bytes before the start-of-image marker.
 const LEAD_MAX: usize = 1024;
+/// Start-of-image markers that are tried.
+const STARTS_MAX: usize = 4;
 /// Says "Motion JPEG with the standard Huffman tables" to decoders: an
 /// application segment named `AVI1`. Many cameras leave those tables out.
 const AVI1: [u8; 18] = *b"\xff\xe0\x00\x10AVI1\0\0\0\0\0\0\0\0\0\0";
@@ -119,14 +121,33 @@ fn decode_whole(picture: &[u8], rgb: &mut [u8]) -> Result<(), JpegFault> {
     decoder.decode_into(rgb).map_err(refused)
 }
 
-/// Walks over the segments of a picture without decoding it.
+/// Where the picture is: at the first start-of-image marker, or, where that begins nothing whole, at
+/// one of the next. Some cameras repeat the marker, or give a picture up and begin anew.
 fn outline(bytes: &[u8]) -> Result<Outline, JpegFault> {
-    let truncated = || JpegFault::Truncated { have: bytes.len() };
-    let start = bytes
+    let mut start = bytes
         .windows(2)
         .take(LEAD_MAX)
         .position(|pair| pair == [0xff, 0xd8])
         .ok_or_else(|| corrupt("it does not begin with a start-of-image marker"))?;
+    let first = outline_at(bytes, start);
+    for _ in 1..STARTS_MAX {
+        if first.is_ok() {
+            break;
+        }
+        let rest = bytes.get(start + 1..).unwrap_or_default();
+        let next = rest.windows(3).position(|next| next == [0xff, 0xd8, 0xff]);
+        let Some(next) = next else { break };
+        start += 1 + next;
+        if let Ok(outline) = outline_at(bytes, start) {
+            return Ok(outline);
+        }
+    }
+    first
+}
+
+/// Walks over the segments of a picture without decoding it.
+fn outline_at(bytes: &[u8], start: usize) -> Result<Outline, JpegFault> {
+    let truncated = || JpegFault::Truncated { have: bytes.len() };
     let mut size = None;
     let (mut has_tables, mut has_scan) = (false, false);
     let mut at = start + 2;
@@ -212,6 +233,22 @@ fn frame_size(segment: &[u8]) -> Result<(usize, usize), JpegFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Some cameras repeat the marker, or begin a picture anew.
+    #[test]
+    fn of_two_start_markers_the_second_counts() {
+        let whole = picture(32, 16);
+        let mut wanted = Vec::new();
+        let decode =
+            |bytes: &[u8], rgb: &mut Vec<u8>| JpegDecoder::default().decode(bytes, (32, 16), rgb);
+        decode(&whole, &mut wanted).unwrap();
+        let given_up = [&whole[..whole.len() / 2], &whole].concat();
+        for bytes in [[&whole[..2], &whole].concat(), given_up] {
+            let mut rgb = Vec::new();
+            decode(&bytes, &mut rgb).unwrap();
+            assert_eq!(rgb, wanted);
+        }
+    }
 
     /// A JPEG picture with red growing to the right and green downward.
     fn picture(width: usize, height: usize) -> Vec<u8> {

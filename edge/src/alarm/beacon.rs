@@ -7,6 +7,10 @@ use unmask_shared::signal::Signal;
 
 use super::clock::Clock;
 
+/// Without a sign of life for so long, the pipeline hangs: on a slow machine a single frame may take
+/// longer than the alarm waits, and nobody needs to be told of that.
+const HUNG: Duration = Duration::from_millis(1200);
+
 /// Where the pipeline says what to show, and the outputs look it up. The
 /// pipeline cannot hold it: without a sign of life it says [`Signal::Safe`].
 pub struct Beacon {
@@ -89,6 +93,15 @@ impl Beacon {
                 .wait_timeout_while(said, most, |said| said.change == change && !said.is_over);
             drop(waited);
         }
+    }
+
+    /// Whether the pipeline gives no sign of life, also before its first word: no output may say
+    /// what it last said.
+    pub fn is_hung(&self) -> bool {
+        let now = self.now();
+        let mut said = self.lock();
+        self.look_at(&mut said, now);
+        !said.is_over && now >= said.at.saturating_add(self.stall.max(HUNG))
     }
 
     /// How often the pipeline was believed to hang.

@@ -16,6 +16,8 @@ use unmask_shared::verdict::Verdict;
 
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
+use crate::report::progress::tell;
+use crate::report::style::printable;
 use crate::source::{MediaKind, SourceError, list_open_media, sniff};
 
 pub use media::Analyzer;
@@ -96,6 +98,12 @@ type FileOrError = Result<PathBuf, (PathBuf, SourceError)>;
 fn files_of(path: &Path) -> Result<Vec<FileOrError>, SourceError> {
     if path.is_dir() {
         let found = list_open_media(path)?;
+        if found.others > 0 {
+            let (path, others) = (printable(&path.to_string_lossy()), found.others);
+            tell(&format!(
+                "{path}: {others} files are neither pictures nor videos and are passed over\n"
+            ));
+        }
         let files = found.files.into_iter().map(Ok);
         return Ok(files.chain(found.closed.into_iter().map(Err)).collect());
     }
@@ -123,9 +131,15 @@ fn report_on(analyzer: &mut Analyzer, path: &Path) -> Result<PathReport, EdgeErr
 }
 
 fn status_of(report: &PathReport) -> ExitStatus {
-    match report {
-        PathReport::Failed { .. } => ExitStatus::Error,
-        PathReport::Done(done) if done.verdict == Verdict::Manipulated => ExitStatus::Manipulated,
-        PathReport::Done(_) => ExitStatus::Nothing,
+    let PathReport::Done(done) = report else {
+        return ExitStatus::Error;
+    };
+    let found = match done.verdict {
+        Verdict::Manipulated => ExitStatus::Manipulated,
+        _ => ExitStatus::Nothing,
+    };
+    match done.is_cut {
+        true => found.and(ExitStatus::Error),
+        false => found,
     }
 }

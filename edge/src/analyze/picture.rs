@@ -73,18 +73,25 @@ impl PictureJudge {
         let found = self.search.detect(frame, &mut faces);
         found.map_err(PipelineError::from)?;
         let numbered = faces.iter().zip(1..);
-        let reports = numbered.map(|(face, id)| self.face(frame, face, id));
+        let among = faces.len();
+        let reports = numbered.map(|(face, id)| self.face(frame, face, id, among));
         let reports = reports.collect();
         self.faces = faces;
         reports
     }
 
-    fn face(&mut self, frame: &Frame, face: &Face, id: u32) -> Result<TrackReport, EdgeError> {
+    fn face(
+        &mut self,
+        frame: &Frame,
+        face: &Face,
+        id: u32,
+        among: usize,
+    ) -> Result<TrackReport, EdgeError> {
         let quality = self.cut(frame, face).map_err(PipelineError::from)?;
         let logit = self.session.picture(&self.crop)?.logit;
         let score = self.manifest.calibration.probability(logit);
         let unfit = unfit(face, &quality, &self.manifest.verdict.quality);
-        let (verdict, reason) = judge(score, unfit, &self.manifest.operating_point);
+        let (verdict, reason) = judge(score, unfit, among, &self.manifest.operating_point);
         Ok(TrackReport {
             id,
             first_frame: 0,
@@ -93,6 +100,7 @@ impl PictureJudge {
             coverage: if unfit.is_none() { 1.0 } else { 0.0 },
             score: (score.is_finite() && reason != Some(Reason::NotAFace)).then_some(score),
             face_px: face.bbox.width,
+            bbox: face.bbox,
             logits: self
                 .keep_logits
                 .then(|| unfit.is_none().then_some(logit).into_iter().collect()),
@@ -118,10 +126,22 @@ fn unfit(face: &Face, quality: &Quality, limits: &QualityLimits) -> Option<Reaso
         .or(is_none.then_some(Reason::NotAFace))
 }
 
-fn judge(score: f32, unfit: Option<Reason>, at: &OperatingPoint) -> (Verdict, Option<Reason>) {
+/// The verdict on one of `among` faces. Each of them is a chance of a false alarm, so that the
+/// evidence must be so many times as strong (Bonferroni): the error rate is that of a picture.
+fn judge(
+    score: f32,
+    unfit: Option<Reason>,
+    among: usize,
+    at: &OperatingPoint,
+) -> (Verdict, Option<Reason>) {
+    let odds = score / (1.0 - score).max(f32::EPSILON) / among.max(1) as f32;
+    let as_one = match among {
+        0 | 1 => score,
+        _ => odds / (1.0 + odds),
+    };
     if unfit.is_some() {
         (Verdict::Undecided, unfit)
-    } else if score >= at.threshold {
+    } else if as_one >= at.threshold {
         (Verdict::Manipulated, None)
     } else if score < at.genuine_below {
         (Verdict::Genuine, None)
@@ -166,6 +186,7 @@ mod tests {
             bpcer: 0.01,
             apcer: 0.3,
         };
+        let judge = |score, unfit, at| judge(score, unfit, 1, at);
         assert_eq!(judge(0.8, None, &at).0, Verdict::Manipulated);
         assert_eq!(
             judge(0.79, None, &at),
@@ -176,5 +197,28 @@ mod tests {
         assert_eq!(judge(f32::NAN, None, &at).0, Verdict::Undecided);
         let blurred = judge(0.99, Some(Reason::Blurred), &at);
         assert_eq!(blurred, (Verdict::Undecided, Some(Reason::Blurred)));
+    }
+
+    /// Odds of 4 to 1 are asked of one face, of 228 to 1 of each of 57.
+    #[test]
+    fn many_faces_are_not_many_chances() {
+        let at = OperatingPoint {
+            threshold: 0.8,
+            genuine_below: 0.4,
+            bpcer: 0.01,
+            apcer: 0.3,
+        };
+        for (score, among, wanted) in [
+            (0.81, 1, Verdict::Manipulated),
+            (0.81, 2, Verdict::Undecided),
+            (0.89, 2, Verdict::Manipulated),
+            (0.995, 57, Verdict::Undecided),
+            (0.996, 57, Verdict::Manipulated),
+            (0.39, 57, Verdict::Genuine),
+            (1.0, 57, Verdict::Manipulated),
+            (f32::NAN, 57, Verdict::Undecided),
+        ] {
+            assert_eq!(judge(score, None, among, &at).0, wanted, "{score} {among}");
+        }
     }
 }

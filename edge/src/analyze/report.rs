@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
+use unmask_shared::geometry::FaceBox;
 use unmask_shared::verdict::{Reason, Verdict};
 
 use crate::person::Person;
@@ -22,6 +23,9 @@ pub enum PathReport {
     Failed {
         /// The path as it was given.
         path: String,
+        /// Its bytes in hex where it is no UTF-8, so that `path` is not quite it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path_hex: Option<String>,
         /// What is wrong, and what to do about it.
         error: String,
     },
@@ -32,6 +36,7 @@ impl PathReport {
     pub fn failed(path: &Path, error: &dyn Display) -> Self {
         Self::Failed {
             path: path.to_string_lossy().into_owned(),
+            path_hex: path_hex(path),
             error: error.to_string(),
         }
     }
@@ -42,6 +47,9 @@ impl PathReport {
 pub struct MediaReport {
     /// The path as it was given.
     pub path: String,
+    /// Its bytes in hex where it is no UTF-8, so that `path` is not quite it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_hex: Option<String>,
     /// Picture or video.
     #[serde(serialize_with = "kind_name")]
     pub kind: MediaKind,
@@ -61,8 +69,25 @@ pub struct MediaReport {
     /// Number of the face that the verdict, or the reason for none, rests on; `None` without a
     /// face.
     pub decided_by: Option<u32>,
+    /// What of the file could not be read or is damaged, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// The faces, in order of appearance.
     pub tracks: Vec<TrackReport>,
+    /// Whether a part of the file could not be read.
+    #[serde(skip)]
+    pub(super) is_cut: bool,
+}
+
+/// What is wrong with a file of which something could be read.
+#[derive(Debug, Default)]
+pub(super) struct Damage {
+    /// For people.
+    pub(super) notes: Vec<String>,
+    /// Whether a part could not be read.
+    pub(super) is_cut: bool,
+    /// Whether that is more than half of it.
+    pub(super) is_mostly_missing: bool,
 }
 
 /// What was found out about one face.
@@ -85,6 +110,10 @@ pub struct TrackReport {
     /// Width of the face in pixels, when it was last seen.
     #[serde(serialize_with = "whole_pixels")]
     pub face_px: f32,
+    /// Where the face was then: left, top, width and height in pixels of the picture, of which
+    /// those of wide videos are 1280 across.
+    #[serde(rename = "box", serialize_with = "box_pixels")]
+    pub bbox: FaceBox,
     /// The verdict on the whole track.
     pub verdict: Verdict,
     /// Raw scores of the decisions that counted, in order; only where they are asked for.
@@ -110,6 +139,7 @@ impl TrackReport {
             coverage: person.coverage(),
             score: person.score(),
             face_px: person.bbox.width,
+            bbox: person.bbox,
             logits: None,
             verdict,
             reason,
@@ -140,9 +170,9 @@ impl MediaReport {
         };
         let score = counted().filter_map(|t| t.score).reduce(f32::max);
         let (verdict, reason, decided_by) = sum_up(counted());
-        let path = path.to_string_lossy().into_owned();
         Self {
-            path,
+            path: path.to_string_lossy().into_owned(),
+            path_hex: path_hex(path),
             kind,
             frames,
             faces,
@@ -150,9 +180,27 @@ impl MediaReport {
             verdict,
             reason,
             decided_by,
+            damage: None,
             tracks,
+            is_cut: false,
         }
     }
+
+    /// The report on a file with some damage. What was not read does not speak for genuine.
+    pub(super) fn but(mut self, damage: Damage) -> Self {
+        if damage.is_mostly_missing && self.verdict == Verdict::Genuine {
+            (self.verdict, self.reason) = (Verdict::Undecided, Some(Reason::TooShort));
+        }
+        self.damage = (!damage.notes.is_empty()).then(|| damage.notes.join("; "));
+        self.is_cut = damage.is_cut;
+        self
+    }
+}
+
+/// The bytes of a path that is no UTF-8, in hex.
+fn path_hex(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    path.to_str().is_none().then(|| crate::log::hex(bytes))
 }
 
 /// Verdict, reason for none, and the face that it rests on: the one of the highest score among
@@ -200,6 +248,11 @@ fn whole_pixels<S: Serializer>(width: &f32, serializer: S) -> Result<S::Ok, S::E
     serializer.serialize_u32(width.round().max(0.0) as u32)
 }
 
+fn box_pixels<S: Serializer>(bbox: &FaceBox, serializer: S) -> Result<S::Ok, S::Error> {
+    let sides = [bbox.x, bbox.y, bbox.width, bbox.height];
+    sides.map(|side| side.round() as i32).serialize(serializer)
+}
+
 fn rounded<S: Serializer>(share: &f32, serializer: S) -> Result<S::Ok, S::Error> {
     rounded_option(&Some(*share), serializer)
 }
@@ -223,6 +276,12 @@ mod tests {
             coverage: 0.987_654,
             score: Some(score),
             face_px: 119.7,
+            bbox: FaceBox {
+                x: -3.6,
+                y: 20.2,
+                width: 119.7,
+                height: 119.7,
+            },
             logits: None,
             verdict,
             reason,
@@ -322,12 +381,39 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_read_does_not_speak_for_genuine() {
+        let damaged = |is_mostly_missing, verdict| {
+            let damage = Damage {
+                notes: vec!["cut short".into()],
+                is_cut: true,
+                is_mostly_missing,
+            };
+            let done = report(vec![track(90, 0.1, verdict, None)]).but(damage);
+            assert_eq!(done.damage.as_deref(), Some("cut short"));
+            done.verdict
+        };
+        assert_eq!(damaged(false, Verdict::Genuine), Verdict::Genuine);
+        assert_eq!(damaged(true, Verdict::Genuine), Verdict::Undecided);
+        assert_eq!(damaged(true, Verdict::Manipulated), Verdict::Manipulated);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_can_be_mapped_back() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"a\xff.mp4");
+        let failed = PathReport::failed(Path::new(name), &"no");
+        let told = serde_json::to_value(failed).unwrap();
+        assert_eq!(told["path_hex"], "61ff2e6d7034");
+    }
+
+    #[test]
     fn the_object_has_exactly_the_documented_fields() {
         let done = PathReport::Done(report(vec![track(90, 0.123_456, Verdict::Genuine, None)]));
         let json = serde_json::to_string(&done).unwrap();
         assert_eq!(
             json,
-            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"decided_by":1,"tracks":[{"id":1,"first_frame":0,"last_frame":89,"frames":90,"coverage":0.9877,"score":0.1235,"face_px":120,"verdict":"genuine"}]}"#
+            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"decided_by":1,"tracks":[{"id":1,"first_frame":0,"last_frame":89,"frames":90,"coverage":0.9877,"score":0.1235,"face_px":120,"box":[-4,20,120,120],"verdict":"genuine"}]}"#
         );
         let nobody = serde_json::to_value(PathReport::Done(report(vec![]))).unwrap();
         assert_eq!(nobody["score"], serde_json::Value::Null);

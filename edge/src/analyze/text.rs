@@ -22,7 +22,7 @@ pub(super) struct TextReport {
 impl TextReport {
     pub(super) fn write(&mut self, report: &PathReport, out: &mut dyn Write) -> io::Result<()> {
         match report {
-            PathReport::Failed { path, error } => {
+            PathReport::Failed { path, error, .. } => {
                 self.counts[3] += 1;
                 let word = self.style.red("ERROR      ");
                 let names_it = error.contains(path.as_str());
@@ -62,6 +62,9 @@ impl TextReport {
         match done.reason {
             Some(reason) => writeln!(out, ": {}", reason_text(reason))?,
             None => writeln!(out)?,
+        }
+        if let Some(damage) = &done.damage {
+            writeln!(out, "  damaged: {}", printable(damage))?;
         }
         match done.tracks.len() {
             0 | 1 => Ok(()),

@@ -7,8 +7,9 @@ use unmask_shared::event::EventKind;
 
 use crate::error::EdgeError;
 use crate::report::progress::Progress;
-use crate::source::{FfmpegSource, FrameSource, MediaKind};
+use crate::source::{FfmpegSource, FrameSource, MediaKind, SourceError};
 
+use super::report::Damage;
 use super::{Analyzer, MediaReport, TrackReport};
 use crate::person::Person;
 
@@ -18,51 +19,124 @@ const TRACKS_MAX: usize = 1024;
 const LOGITS_MAX: usize = 108_000;
 
 impl Analyzer {
-    /// Reads a video to its end and judges each face in it; one of a single frame as a picture.
+    /// Reads a video to its end and judges each face in it, in every track of pictures that a
+    /// viewer may be shown; one of a single frame as a picture. What can be read of a damaged
+    /// file is judged.
     pub fn video(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
-        let mut source = FfmpegSource::open(path)?;
         let mut found = Found {
             logits: self.keep_logits.then(BTreeMap::new),
             ..Found::default()
         };
-        let read = self.watch(&mut source, &mut found);
-        // Also after an error, so that the next file starts from nothing.
+        let mut seen = Seen::default();
+        let mut next = Some(FfmpegSource::open(path));
+        while let Some(source) = next.take() {
+            match source {
+                Ok(mut source) => {
+                    self.track(&mut source, &mut found, &mut seen)?;
+                    next = source.next_track();
+                }
+                Err(error) => seen.fail(error.into())?,
+            }
+        }
+        if seen.frames == 1 && seen.tracks == 1 {
+            // A picture in a format of videos: it gets no second frame to be surer by.
+            return Ok(self.still(path)?.but(seen.damage));
+        }
+        found.tracks.sort_by_key(|track| track.id);
+        let report = MediaReport::new(
+            path,
+            MediaKind::Video,
+            seen.frames,
+            found.faces,
+            found.tracks,
+        );
+        Ok(report.but(seen.damage))
+    }
+
+    /// Watches one track of pictures to its end.
+    fn track(
+        &mut self,
+        source: &mut FfmpegSource,
+        found: &mut Found,
+        seen: &mut Seen,
+    ) -> Result<(), EdgeError> {
+        found.before = found.faces;
+        let read = self.watch(source, found, &mut seen.frames);
+        // Also after an error, so that the next track starts from nothing.
         let ended = self
             .pipeline
             .finish(&mut |kind, person| found.note(kind, person));
-        let frames = read?;
+        read.or_else(|error| seen.fail(error))?;
         ended?;
-        if frames == 1 {
-            // A picture in a format of videos: it gets no second frame to be surer by.
-            return self.still(path);
+        seen.tracks += 1;
+        if seen.damage.notes.is_empty()
+            && let Some(said) = source.complaint()
+        {
+            seen.damage.notes.push(format!("ffmpeg says: {said}"));
         }
-        found.tracks.sort_by_key(|track| track.id);
-        Ok(MediaReport::new(
-            path,
-            MediaKind::Video,
-            frames,
-            found.faces,
-            found.tracks,
-        ))
+        if let (0, left_out @ 1..) = source.other_tracks() {
+            let note = format!("{left_out} more tracks of pictures were not judged");
+            seen.damage.notes.push(note);
+        }
+        Ok(())
     }
 
-    fn watch(&mut self, source: &mut FfmpegSource, found: &mut Found) -> Result<u64, EdgeError> {
+    fn watch(
+        &mut self,
+        source: &mut FfmpegSource,
+        found: &mut Found,
+        frames: &mut u64,
+    ) -> Result<(), EdgeError> {
         let mut progress = Progress::new(source.name(), source.frames_expected());
-        let mut frames = 0;
+        let mut read = 0;
         while source.next_frame(&mut self.frame)? {
             self.pipeline
                 .push(&self.frame, &mut |kind, person| found.note(kind, person))?;
             found.follow(self.pipeline.people());
-            frames += 1;
-            progress.update(frames);
+            *frames += 1;
+            read += 1;
+            progress.update(read);
         }
-        Ok(frames)
+        Ok(())
+    }
+}
+
+/// What was read of a file.
+#[derive(Default)]
+struct Seen {
+    /// Of all tracks together.
+    frames: u64,
+    tracks: u32,
+    damage: Damage,
+}
+
+impl Seen {
+    /// Takes that the rest of a track could not be read, where something was read before.
+    fn fail(&mut self, error: EdgeError) -> Result<(), EdgeError> {
+        let EdgeError::Source(cause) = &error else {
+            return Err(error);
+        };
+        if self.frames == 0 {
+            return Err(error);
+        }
+        let (read, expected) = match cause {
+            SourceError::Truncated {
+                frames, expected, ..
+            } => (*frames, expected.unwrap_or(0)),
+            _ => (0, 1),
+        };
+        self.damage.is_cut = true;
+        self.damage.is_mostly_missing |= 2 * read < expected;
+        self.damage.notes.push(cause.to_string());
+        Ok(())
     }
 }
 
 #[derive(Default)]
 struct Found {
     faces: usize,
+    /// Those of earlier tracks of the file.
+    before: usize,
     tracks: Vec<TrackReport>,
     /// Raw scores of everybody in view, by track; `None` where nobody asked.
     logits: Option<BTreeMap<u64, Vec<f32>>>,
@@ -78,6 +152,8 @@ impl Found {
                 let logits = logits.map(|all| all.remove(&person.key).unwrap_or_default());
                 if self.tracks.len() < TRACKS_MAX {
                     let track = TrackReport::of(person);
+                    let id = track.id.saturating_add(self.before as u32);
+                    let track = TrackReport { id, ..track };
                     self.tracks.push(TrackReport { logits, ..track });
                 }
             }

@@ -96,6 +96,7 @@ impl Device for Tape {
             bytes,
             used: bytes.len(),
             has_error: false,
+            size: None,
             time: self.schedule.time(self.number),
         })
     }

@@ -65,6 +65,8 @@ pub struct Camera {
     start: Duration,
     retry_at: Duration,
     failures: u32,
+    /// Times that it was refused since the last frame.
+    refusals: u32,
     converter: Converter,
     watch: Option<PictureWatch>,
     frame: Frame,
@@ -88,6 +90,7 @@ impl Camera {
             start: now,
             retry_at: now,
             failures: 0,
+            refusals: 0,
             converter: Converter::default(),
             frame: Frame::default(),
             frames: 0,
@@ -111,7 +114,7 @@ impl Camera {
         match open.device.dequeue(self.config.limits.poll) {
             Ok(buffer) => {
                 let now = self.clock.now();
-                let format = open.format;
+                let format = own_format(&buffer, open.format);
                 let looked = self.look(&buffer, &format, &mut open.last_stamp, now);
                 open.last_buffer = now;
                 open.has_delivered = true;
@@ -134,6 +137,10 @@ impl Camera {
             Err(error) => {
                 if open.device.is_finished() {
                     return Step::Finished;
+                }
+                if open.device.is_hopeless() {
+                    self.raise(FaultKind::of(&error), error.to_string(), sink);
+                    return Step::GivenUp(error.to_string());
                 }
                 self.fail(FaultKind::of(&error), error.to_string(), sink)
             }
@@ -315,7 +322,7 @@ impl Camera {
     }
 
     fn deliver(&mut self, format: &Format, now: Duration, sink: &mut dyn CameraSink) {
-        self.failures = 0;
+        (self.failures, self.refusals) = (0, 0);
         let black = (self.watch.as_mut()).is_some_and(|w| w.is_black(&self.frame.rgb, now));
         if black {
             self.raise(FaultKind::Black, "the picture is black".into(), sink);
@@ -338,6 +345,14 @@ impl Camera {
         let last_words = format!("{kind}: {detail}");
         self.raise(kind, detail, sink);
         self.back_off();
+        // Only a frame shows that it is let in again.
+        self.refusals += u32::from(kind == FaultKind::PermissionLost);
+        if let Some((most, wait)) = self.config.limits.refused
+            && self.refusals >= most
+        {
+            tracing::error!(reason = %last_words, minutes = wait.as_secs() / 60, "refused: not tried again before that time or the next start, so that no account is locked");
+            self.retry_at = self.clock.now() + wait;
+        }
         match self.config.limits.failures_max {
             Some(most) if self.failures >= most => Step::GivenUp(last_words),
             _ => Step::Continue,
@@ -369,6 +384,15 @@ impl Camera {
             sink.event(&CameraEvent::Recovered { kind, after }, &self.faults);
         }
     }
+}
+
+/// That of a frame which tells its own size, else that of the device.
+fn own_format(buffer: &Buffer<'_>, format: Format) -> Format {
+    let own = buffer.size.and_then(|(width, height)| {
+        // A size that is none does not fit to the bytes, which is told.
+        Format::packed(format.pixels(), width, height).ok()
+    });
+    own.unwrap_or(format)
 }
 
 fn is_nothing_yet(error: &io::Error) -> bool {

@@ -26,6 +26,9 @@ pub struct Limits {
     pub format_check: Duration,
     /// Failures in a row after which it is given up; `None`: never.
     pub failures_max: Option<u32>,
+    /// After so many refusals in a row it is left alone for so long; `None`: tried as ever. An
+    /// account that is asked with a wrong password again and again is locked.
+    pub refused: Option<(u32, Duration)>,
     /// When a picture is suspicious; `None` for streams that may stand still.
     pub picture: Option<WatchLimits>,
 }
@@ -41,6 +44,7 @@ impl Default for Limits {
             retry_max: Duration::from_secs(1),
             format_check: Duration::from_millis(500),
             failures_max: None,
+            refused: None,
             picture: Some(WatchLimits::default()),
         }
     }

@@ -42,6 +42,8 @@ pub struct Buffer<'a> {
     pub used: usize,
     /// Whether the driver calls the frame damaged.
     pub has_error: bool,
+    /// Width and height where this frame tells its own, instead of those of the format.
+    pub size: Option<(usize, usize)>,
     /// When the driver says that the frame was taken.
     pub time: Duration,
 }
@@ -71,6 +73,12 @@ pub trait Device: Send {
 
     /// Whether an error of `dequeue` was a proper end, as that of a file.
     fn is_finished(&mut self) -> bool {
+        false
+    }
+
+    /// Whether an error of `dequeue` would come again each time, as that of frames of another
+    /// size.
+    fn is_hopeless(&mut self) -> bool {
         false
     }
 }

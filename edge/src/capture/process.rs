@@ -1,13 +1,14 @@
-//! Commands that write raw frames to their standard output, as cameras.
+//! Commands that write frames to their standard output, as cameras: raw, or each behind a
+//! header of its own (PPM), which tells its size.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use unmask_pixels::Format;
-use unmask_shared::media::StderrTail;
+use unmask_shared::media::{Frame, StderrTail, end, read_ppm};
 
 use super::device::{Buffer, Bus, Device, Wanted};
 use super::identity::Attached;
@@ -16,6 +17,11 @@ use super::identity::Attached;
 const GRACE: Duration = Duration::from_millis(500);
 /// Frames on their way from the pipe.
 const FRAMES: usize = 2;
+/// How long a child may do nothing, or be busy, after its last frame before it counts as failed.
+const END: Duration = Duration::from_millis(500);
+
+/// What a command says whose camera does not let it in.
+const REFUSED: [&str; 2] = ["401 Unauthorized", "403 Forbidden"];
 
 /// What to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +57,10 @@ pub struct ProcessBus {
     pub label: String,
     /// What to run.
     pub command: CommandLine,
-    /// What nobody may read in the log, as a password; may be empty.
-    pub hidden: String,
+    /// What nobody may read in the log, as a password.
+    pub hidden: Vec<String>,
+    /// What it reads from its standard input, some lines at most.
+    pub input: Option<String>,
     /// How the frames are laid out that it writes; not MJPG, which has no fixed
     /// size.
     pub format: Format,
@@ -81,7 +89,10 @@ impl Bus for ProcessBus {
     fn open(&mut self, _: &Attached, wanted: &Wanted) -> io::Result<Box<dyn Device>> {
         let mut command = self.command.command();
         command
-            .stdin(Stdio::null())
+            .stdin(match &self.input {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         // A Ctrl-C in the terminal is for us; and we stop all that it started.
@@ -91,6 +102,10 @@ impl Bus for ProcessBus {
             let what = format!("cannot start {}: {error}", command.get_program().display());
             io::Error::new(error.kind(), what)
         })?;
+        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), &self.input) {
+            // Less than a pipe holds; a child that has ended already says why.
+            let _ = pipe.write_all(input.as_bytes());
+        }
         let stdout = child.stdout.take();
         let stderr = StderrTail::follow(child.stderr.take());
         let bytes = self.format.bytes_min();
@@ -110,15 +125,21 @@ impl Bus for ProcessBus {
             frames,
             empty,
             current: Vec::new(),
+            size: None,
             count: 0,
             stderr,
             is_finished: false,
+            is_hopeless: false,
         }))
     }
 }
 
-/// A frame, or how many bytes of one came before the end.
-type FromPipe = Result<Vec<u8>, usize>;
+/// A frame and its own size, or how many bytes of one came before the end.
+type FromPipe = Result<(Vec<u8>, Option<(usize, usize)>), usize>;
+
+/// What a stream of pictures with headers begins with.
+const PPM: &[u8; 3] = b"P6\n";
+const PIPE_BUFFER_BYTES: usize = 1 << 18;
 
 fn read_frames(
     mut pipe: impl Read,
@@ -126,13 +147,41 @@ fn read_frames(
     frames: &SyncSender<FromPipe>,
     empty: &Receiver<Vec<u8>>,
 ) {
+    let mut head = vec![0; PPM.len().min(bytes)];
+    let have = fill(&mut pipe, &mut head);
+    head.truncate(have);
+    let is_ppm = head == PPM;
+    let mut pipe = Cursor::new(head).chain(pipe);
+    if is_ppm {
+        return read_headed(pipe, frames, empty);
+    }
     loop {
         let mut frame = empty.try_recv().unwrap_or_default();
         frame.resize(bytes, 0);
         let have = fill(&mut pipe, &mut frame);
         let whole = have == bytes;
-        let told = frames.send(if whole { Ok(frame) } else { Err(have) });
+        let told = frames.send(if whole { Ok((frame, None)) } else { Err(have) });
         if !whole || told.is_err() {
+            return;
+        }
+    }
+}
+
+fn read_headed(pipe: impl Read, frames: &SyncSender<FromPipe>, empty: &Receiver<Vec<u8>>) {
+    let mut pipe = BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe);
+    loop {
+        let mut frame = Frame {
+            rgb: empty.try_recv().unwrap_or_default(),
+            ..Frame::default()
+        };
+        let told = match read_ppm(&mut pipe, &mut frame) {
+            Ok(true) => Ok((frame.rgb, Some((frame.width, frame.height)))),
+            Ok(false) => Err(0),
+            // Something of a frame came.
+            Err(_) => Err(1),
+        };
+        let is_last = told.is_err();
+        if frames.send(told).is_err() || is_last {
             return;
         }
     }
@@ -157,22 +206,29 @@ struct Process {
     child: Option<Child>,
     format: Format,
     may_end: bool,
-    hidden: String,
+    hidden: Vec<String>,
     interval: Duration,
     frames: Receiver<FromPipe>,
     empty: SyncSender<Vec<u8>>,
     current: Vec<u8>,
+    size: Option<(usize, usize)>,
     count: u32,
     stderr: StderrTail,
     is_finished: bool,
+    is_hopeless: bool,
 }
 
 impl Process {
     /// Why the frames ended.
     fn end(&mut self, left: usize) -> io::Error {
-        let status = self.child.as_mut().and_then(|child| wait(child, GRACE));
+        // It has closed its output: what is left to do, a busy machine may take its time with.
+        let ended = self.child.as_mut().and_then(|child| end(child, END).ok());
+        let status = ended.flatten();
         let whole = left == 0 && self.count > 0;
-        self.is_finished = self.may_end && whole && status.is_some_and(|s| s.success());
+        let is_well = self.may_end && status.is_some_and(|s| s.success());
+        self.is_finished = is_well && whole;
+        // All that it had to say was not a number of frames.
+        self.is_hopeless = is_well && left > 0;
         let mut what = match status {
             Some(status) => format!("the command ended with {status}"),
             None => "the command closed its output".to_owned(),
@@ -183,13 +239,22 @@ impl Process {
         } else if self.count == 0 {
             what += " without a single frame";
         }
-        let said = self.stderr.words_so_far(Path::new(""));
-        let said = match self.hidden.as_str() {
-            "" => said,
-            hidden => said.replace(hidden, "***"),
-        };
+        // What it said last may still be on its way.
+        let until = Instant::now() + GRACE;
+        let mut said = self.stderr.words_so_far(Path::new(""));
+        while said.is_empty() && !status.is_some_and(|s| s.success()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+            said = self.stderr.words_so_far(Path::new(""));
+        }
+        let hidden = self.hidden.iter().filter(|hidden| !hidden.is_empty());
+        let said = hidden.fold(said, |said, hidden| said.replace(hidden, "***"));
+        let is_refused = REFUSED.iter().any(|words| said.contains(words));
         if !said.is_empty() {
             what += &format!("; it said: {said}");
+        }
+        if is_refused {
+            what += ": are name and password right?";
+            return io::Error::new(io::ErrorKind::PermissionDenied, what);
         }
         io::Error::new(io::ErrorKind::UnexpectedEof, what)
     }
@@ -216,7 +281,7 @@ impl Device for Process {
         // Where the reader has enough of them, this one is let go.
         let _ = self.empty.try_send(std::mem::take(&mut self.current));
         match self.frames.recv_timeout(wait) {
-            Ok(Ok(frame)) => self.current = frame,
+            Ok(Ok((frame, size))) => (self.current, self.size) = (frame, size),
             Ok(Err(left)) => return Err(self.end(left)),
             Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
             Err(RecvTimeoutError::Disconnected) => return Err(self.end(0)),
@@ -226,12 +291,17 @@ impl Device for Process {
             bytes: &self.current,
             used: self.current.len(),
             has_error: false,
+            size: self.size,
             time: self.interval * self.count,
         })
     }
 
     fn is_finished(&mut self) -> bool {
         self.is_finished
+    }
+
+    fn is_hopeless(&mut self) -> bool {
+        self.is_hopeless
     }
 }
 

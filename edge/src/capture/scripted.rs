@@ -332,6 +332,7 @@ impl Device for ScriptedDevice {
             bytes: &self.buffer,
             used,
             has_error: script.has(FaultKind::ErrorFlag, now),
+            size: None,
             time: now + Duration::from_secs(1000) - back,
         })
     }

@@ -200,6 +200,7 @@ impl V4l2Device {
             bytes,
             used: meta.bytesused as usize,
             has_error: meta.flags.contains(Flags::ERROR),
+            size: None,
             time: Duration::from_secs(seconds) + Duration::from_micros(micros.min(999_999)),
         })
     }

@@ -1,7 +1,7 @@
 //! Pin, serial line, live page, message broker.
 
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,13 +81,21 @@ fn token(path: &Path) -> Check {
     if let Err(error) = Token::read(path) {
         return Check::problem(name, error.to_string(), "");
     }
-    let mode = std::fs::metadata(path).map_or(0, |data| data.permissions().mode());
-    match mode & 0o077 {
+    let metadata = std::fs::metadata(path);
+    let (mode, owner) = metadata.map_or((0, 0), |data| (data.permissions().mode(), data.uid()));
+    // Root reads everything: that says nothing about the service's user.
+    let is_of_root = owner == 0 && mode & 0o077 == 0 && nix::unistd::geteuid().is_root();
+    match mode & 0o007 {
+        0 if is_of_root => Check::warning(
+            name,
+            format!("only root may read {shown}, and the packaged service is not root"),
+            format!("chgrp unmask {shown}; chmod 640 {shown}"),
+        ),
         0 => Check::ok(name, format!("{shown}")),
         _ => Check::warning(
             name,
             format!("{shown} may be read by others"),
-            format!("chmod 600 {shown}"),
+            format!("chmod 640 {shown}"),
         ),
     }
 }

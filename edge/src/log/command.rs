@@ -8,12 +8,13 @@ use serde::Serialize;
 use unmask_shared::event::Event;
 use unmask_shared::review::Review;
 
+use super::counter::Counter;
 use super::entry::LogEntry;
 use super::hex;
 use super::key::VerifyingKey;
 use super::note::CHECKPOINT_BYTES_MAX;
 use super::read::Unread;
-use super::record::{PUBLIC_FILE, RecordError, STILLS_FOLDER, read_text};
+use super::record::{KEY_FILE, PUBLIC_FILE, RecordError, STILLS_FOLDER, read_text};
 use super::stills::StillCheck;
 use super::storage::{FolderStorage, Storage};
 use super::verify::{Report, VerifyOptions, newest, verify};
@@ -129,8 +130,13 @@ impl VerifyArgs {
             stills.check(number, bytes);
         });
         let report = report.map_err(|cause| file(&self.which.folder, cause))?;
-        self.tell(&key, &report, &stills, out)?;
-        let is_intact = report.fault.is_none() && stills.changed.is_empty();
+        // Entries that are written meanwhile are not gone.
+        let gone = match report.fault {
+            None => Counter::of(&self.which.folder.join(KEY_FILE)).missing(report.entries),
+            Some(_) => 0,
+        };
+        self.tell(&key, &report, &stills, gone, out)?;
+        let is_intact = report.fault.is_none() && stills.changed.is_empty() && gone == 0;
         Ok(if is_intact {
             ExitStatus::Nothing
         } else {
@@ -143,10 +149,16 @@ impl VerifyArgs {
         key: &VerifyingKey,
         report: &Report,
         stills: &StillCheck,
+        gone: u64,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         match report.fault {
             Some(fault) => writeln!(out, "NOT INTACT: {fault}")?,
+            None if gone > 0 => writeln!(
+                out,
+                "NOT INTACT: {} entries are as they were written, but the key beside them has signed {gone} more, which are gone",
+                report.entries
+            )?,
             None => writeln!(out, "intact: {} entries", report.entries)?,
         }
         for entry in &stills.changed {

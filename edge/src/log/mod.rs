@@ -15,6 +15,7 @@
 mod args;
 mod command;
 mod config;
+mod counter;
 mod entry;
 mod fault;
 mod key;
@@ -23,6 +24,7 @@ mod note;
 mod read;
 mod record;
 mod segment;
+mod steady;
 mod stills;
 mod storage;
 mod verify;

@@ -1,20 +1,25 @@
 //! Writes events into a log in a folder, with the key and the stills that belong
 //! to it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::review::{Decision, REVIEW_FORMAT, Review};
 use unmask_shared::verdict::Verdict;
 
 use super::config::{LogConfig, LogError, Recovery};
+use super::counter::Counter;
 use super::entry::{Entry, EntryError, LogEntry};
 use super::key::{KeyError, Seal, SigningKey};
 use super::merkle::Hash;
 use super::read::Unread;
+use super::steady::Steady;
 use super::stills::{Stills, StillsConfig};
 use super::storage::FolderStorage;
 use super::writer::{CHECKPOINT_FILE, EventLog};
@@ -30,8 +35,10 @@ pub(super) const STILLS_FOLDER: &str = "stills";
 const KEY_BYTES_MAX: u64 = 4096;
 /// 2020-01-01: a clock that shows less was never set.
 const CLOCK_SET_S: u64 = 1_577_836_800;
-/// Stills are looked through for old ones this often.
-const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
+/// Stills are looked through for old ones, and entries are counted beside the key, this often.
+const HOUR: Duration = Duration::from_secs(3600);
+/// What files are called that were never finished, by this release and by earlier ones.
+const UNFINISHED: [&str; 2] = [".new-", ".tmp"];
 
 /// Where events are logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +111,11 @@ pub struct EventRecorder {
     log: EventLog<FolderStorage, SigningKey>,
     stills: Option<Stills<FolderStorage>>,
     folder: PathBuf,
-    expired_at: Duration,
+    counter: Counter,
+    steady: Steady,
+    /// When old stills were looked for last; never, before the clock is believed.
+    expired_at: Option<Duration>,
+    counted_at: Duration,
 }
 
 impl EventRecorder {
@@ -112,12 +123,23 @@ impl EventRecorder {
     pub fn open(config: &RecordConfig) -> Result<(Self, Recovery), RecordError> {
         let folder = &config.folder;
         let storage = FolderStorage::lock(folder).map_err(at(folder))?;
-        let key = key(config)?;
+        clean_up(folder).map_err(at(folder))?;
+        let (key, key_path) = key(config)?;
+        let public = format!("{}\n", key.verifying_key());
         let (log, recovery) =
             EventLog::open(storage, key, config.log).map_err(|error| RecordError::Log {
                 folder: folder.clone(),
                 error,
             })?;
+        // Only now: a log of another key is left as it was, and its public key with it.
+        let path = folder.join(PUBLIC_FILE);
+        if read_text(&path).ok().as_deref() != Some(&public) {
+            write_text(&path, &public, 0o644).map_err(at(&path))?;
+        }
+        let mut counter = Counter::of(&key_path);
+        if let Some(lost) = counter.begin(log.sealed()) {
+            tracing::error!(folder = %folder.display(), lost, "entries of this key's log are gone: it was deleted, or begun anew");
+        }
         let stills = match config.stills {
             None => None,
             Some(stills) => {
@@ -126,13 +148,15 @@ impl EventRecorder {
                 Some(Stills::new(FolderStorage::read_only(&place), stills))
             }
         };
-        let mut recorder = Self {
+        let recorder = Self {
             log,
             stills,
             folder: folder.clone(),
-            expired_at: Duration::ZERO,
+            counter,
+            steady: Steady::default(),
+            expired_at: None,
+            counted_at: Duration::ZERO,
         };
-        recorder.expire()?;
         Ok((recorder, recovery))
     }
 
@@ -204,23 +228,34 @@ impl EventRecorder {
 
     /// Brings onto the disk what has waited long enough, and deletes old stills.
     pub fn poll(&mut self, now: Duration) -> Result<(), RecordError> {
-        if now.saturating_sub(self.expired_at) >= EXPIRE_EVERY {
-            self.expired_at = now;
-            self.expire()?;
+        self.expire(now)?;
+        if now.saturating_sub(self.counted_at) >= HOUR {
+            self.counted_at = now;
+            self.counter.count(self.log.sealed());
         }
         self.log.poll(now).map_err(in_log(&self.folder))
     }
 
     /// Brings everything onto the disk.
-    pub fn close(self) -> Result<(), RecordError> {
-        self.log.close().map_err(in_log(&self.folder))
+    pub fn close(mut self) -> Result<(), RecordError> {
+        let entries = self.log.entries();
+        self.log.close().map_err(in_log(&self.folder))?;
+        self.counter.count(entries);
+        Ok(())
     }
 
-    fn expire(&mut self) -> Result<(), RecordError> {
-        match (&mut self.stills, clock()) {
-            (Some(stills), Some(now)) => stills
-                .expire(now.as_secs())
-                .map_err(at(&self.folder.join(STILLS_FOLDER))),
+    /// Deletes old stills, if it is time for that and the clock is believed.
+    fn expire(&mut self, now: Duration) -> Result<(), RecordError> {
+        let Some(stills) = &mut self.stills else {
+            return Ok(());
+        };
+        let is_early = |at: Duration| now.saturating_sub(at) < HOUR;
+        match self.steady.trusted(clock(), now) {
+            Some(time) if !self.expired_at.is_some_and(is_early) => {
+                self.expired_at = Some(now);
+                let expired = stills.expire(time.as_secs());
+                expired.map_err(at(&self.folder.join(STILLS_FOLDER)))
+            }
             _ => Ok(()),
         }
     }
@@ -232,32 +267,40 @@ pub(crate) fn clock() -> Option<Duration> {
     (now.as_secs() >= CLOCK_SET_S).then_some(now)
 }
 
-/// The key of a log; a new one for a new log.
-fn key(config: &RecordConfig) -> Result<SigningKey, RecordError> {
+/// Removes what was being written when the program was killed.
+fn clean_up(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_unfinished = UNFINISHED
+            .iter()
+            .any(|start| name.as_encoded_bytes().starts_with(start.as_bytes()));
+        if is_unfinished && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The key of a log, and where it is kept; a new one for a new log.
+fn key(config: &RecordConfig) -> Result<(SigningKey, PathBuf), RecordError> {
     let beside = config.folder.join(KEY_FILE);
     let path = config.key.as_ref().unwrap_or(&beside);
+    let refused = |error| RecordError::Key {
+        path: path.clone(),
+        error,
+    };
     let key = if path.exists() {
         let text = read_text(path).map_err(at(path))?;
-        SigningKey::parse(&text).map_err(|error| RecordError::Key {
-            path: path.clone(),
-            error,
-        })?
+        SigningKey::parse(&text).map_err(refused)?
     } else if config.folder.join(CHECKPOINT_FILE).exists() {
         return Err(RecordError::KeyMissing { path: path.clone() });
     } else {
-        let key = SigningKey::generate(None).map_err(|error| RecordError::Key {
-            path: path.clone(),
-            error,
-        })?;
-        write_text(path, &key.to_secret_text(), 0o600).map_err(at(path))?;
+        let key = SigningKey::generate(None).map_err(refused)?;
+        write_secret(path, &key.to_secret_text()).map_err(at(path))?;
         key
     };
-    let public = config.folder.join(PUBLIC_FILE);
-    let text = format!("{}\n", key.verifying_key());
-    if read_text(&public).ok().as_deref() != Some(&text) {
-        write_text(&public, &text, 0o644).map_err(at(&public))?;
-    }
-    Ok(key)
+    Ok((key, path.clone()))
 }
 
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
@@ -269,16 +312,45 @@ pub(super) fn read_text(path: &Path) -> io::Result<String> {
 }
 
 /// Writes a file that appears complete or not at all.
-fn write_text(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+pub(super) fn write_text(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let (folder, fresh) = fresh_beside(path);
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&fresh)?;
     file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
     File::open(folder)?.sync_all()
+}
+
+/// The same for a new file that its owner alone may read. It has no name before it is whole, so
+/// that nothing of it stays behind whenever the program is killed.
+fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    let (folder, _) = fresh_beside(path);
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::open(folder, flags, Mode::from_raw_mode(0o600)) else {
+        // Some file systems have no files without a name.
+        return write_text(path, text, 0o600);
+    };
+    let mut file = File::from(file);
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+    File::open(folder)?.sync_all()
+}
+
+/// The folder of a file, and where it is written before it is whole.
+fn fresh_beside(path: &Path) -> (&Path, PathBuf) {
+    let folder = path.parent().filter(|path| !path.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    (folder, folder.join(format!(".new-{name}")))
 }
 
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> RecordError {

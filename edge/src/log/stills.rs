@@ -43,11 +43,11 @@ impl<S: Storage> Stills<S> {
     }
 
     /// Keeps a frame for the log's entry `entry` and returns its checksum. The
-    /// oldest stills make room for it.
+    /// oldest stills make room for it, where there are too many.
     pub fn keep(&mut self, entry: u64, frame: &Frame, unix_s: u64) -> io::Result<Hash> {
         let bytes = jpeg(frame)?;
         let name = format!("{entry:020}-{unix_s:012}{SUFFIX}");
-        self.make_room(self.config.count_max.saturating_sub(1), unix_s)?;
+        self.make_room(self.config.count_max.saturating_sub(1), None)?;
         self.storage.create(FRESH, &bytes)?;
         self.storage.sync(FRESH)?;
         self.storage.rename(FRESH, &name)?;
@@ -55,16 +55,17 @@ impl<S: Storage> Stills<S> {
         Ok(Sha256::digest(&bytes).into())
     }
 
-    /// Deletes the stills that are too old.
+    /// Deletes the stills that are too old at a time of day that can be believed.
     pub fn expire(&mut self, unix_s: u64) -> io::Result<()> {
-        self.make_room(self.config.count_max, unix_s)
+        self.make_room(self.config.count_max, Some(unix_s))
     }
 
-    fn make_room(&mut self, count_max: usize, unix_s: u64) -> io::Result<()> {
+    fn make_room(&mut self, count_max: usize, unix_s: Option<u64>) -> io::Result<()> {
         let names = still_names(&self.storage)?;
         let surplus = names.len().saturating_sub(count_max);
         for (index, name) in names.iter().enumerate() {
-            let age_s = unix_s.saturating_sub(taken_at(name).unwrap_or(unix_s));
+            let age_s = unix_s.zip(taken_at(name));
+            let age_s = age_s.map_or(0, |(now, taken)| now.saturating_sub(taken));
             if index < surplus || self.config.age_max_s.is_some_and(|max| age_s > max) {
                 self.storage.remove(name)?;
             }

@@ -1,8 +1,10 @@
 //! What is counted of the device: alarm, event log, broker, page.
 
 use prometheus_client::metrics::family::Family;
+use unmask_shared::signal::Signal;
 
 use super::labels::{State, Which, Why};
+use super::observer::signal_name;
 use super::registrar::{Count, Level, Registrar, raise};
 
 /// The queues that drop what does not fit.
@@ -21,6 +23,8 @@ pub struct DeviceMetrics {
     pub pin_failed: Level,
     /// `unmask_pipeline_stalls_total`: times that the pipeline hung.
     pub stalls: Count,
+    /// `unmask_pipeline_hung`: 1 while it hangs.
+    pub hung: Level,
     /// `unmask_log_entries`: entries in the event log.
     pub log_entries: Level,
     /// `unmask_log_up`: 1 while the event log can be written, or there is none.
@@ -33,6 +37,8 @@ pub struct DeviceMetrics {
     pub mqtt_connected: Level,
     /// `unmask_mqtt_connects_total`: times that the broker was connected.
     pub mqtt_connects: Count,
+    /// `unmask_mqtt_ignored_total`: messages on our topics that are none of ours.
+    pub mqtt_ignored: Count,
     /// `unmask_web_connections`: open connections of the live page.
     pub web_connections: Level,
     /// `unmask_web_refused_total`: requests and connections that were refused.
@@ -50,6 +56,7 @@ impl DeviceMetrics {
             ),
             pin_failed: r.add("alarm_pin_failed", "1 while the alarm's pin cannot be set"),
             stalls: r.add("pipeline_stalls", "Times that the pipeline hung"),
+            hung: r.add("pipeline_hung", "1 while the pipeline hangs"),
             log_entries: r.add("log_entries", "Entries in the event log"),
             log_up: r.add("log_up", "0 while the event log cannot be written"),
             log_failures: r.add("log_write_failures", "Events that were not logged"),
@@ -59,6 +66,10 @@ impl DeviceMetrics {
                 "mqtt_connects",
                 "Times that the message broker was connected",
             ),
+            mqtt_ignored: r.add(
+                "mqtt_ignored",
+                "Messages on the device's topics that mean nothing",
+            ),
             web_connections: r.add("web_connections", "Open connections of the live page"),
             web_refused: r.add("web_refused", "Requests and connections that were refused"),
         };
@@ -67,6 +78,17 @@ impl DeviceMetrics {
             set.queue_dropped.get_or_create(&Which { name }).inc_by(0);
         }
         set
+    }
+
+    /// This is shown from now on.
+    pub fn show(&self, shown: Signal) {
+        for signal in Signal::ALL {
+            let state = State {
+                state: signal_name(signal),
+            };
+            let is_shown = f64::from(u8::from(signal == shown));
+            self.state.get_or_create(&state).set(is_shown);
+        }
     }
 
     /// A request or connection of the live page was refused.

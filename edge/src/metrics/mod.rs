@@ -16,13 +16,16 @@ use std::fmt;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use registrar::Registrar;
+use registrar::{Registrar, raise};
 use unmask_shared::bundle::Bundle;
+use unmask_shared::signal::Signal;
 
+use crate::alarm::Beacon;
 pub use device::DeviceMetrics;
 pub use labels::{Camera, CameraKind, CameraVerdict, State, Which, Why};
 pub use observer::{MetricsObserver, reason_name, signal_name, verdict_name};
 pub use registrar::{Count, Level};
+
 pub use stream::{LATENCY_BUCKETS_S, StreamMetrics};
 
 /// What a scraper must be told that this is.
@@ -35,6 +38,7 @@ pub struct Metrics {
     pub stream: StreamMetrics,
     /// Alarm, event log, broker and page.
     pub device: DeviceMetrics,
+    streams: Vec<String>,
 }
 
 impl Metrics {
@@ -58,6 +62,24 @@ impl Metrics {
             registry,
             stream,
             device,
+            streams: streams.to_vec(),
+        }
+    }
+
+    /// Says so where the pipeline hangs, which cannot: nothing is shown, and no camera is watched.
+    pub fn watch(&self, beacon: &Beacon) {
+        let is_hung = beacon.is_hung();
+        self.device.hung.set(f64::from(u8::from(is_hung)));
+        raise(&self.device.stalls, beacon.stalls());
+        if is_hung {
+            self.device.show(Signal::Safe);
+            for camera in &self.streams {
+                let camera = Camera {
+                    camera: camera.clone(),
+                };
+                self.stream.camera_up.get_or_create(&camera).set(0.0);
+                self.stream.rate.get_or_create(&camera).set(0.0);
+            }
         }
     }
 

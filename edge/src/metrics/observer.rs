@@ -7,7 +7,7 @@ use unmask_shared::signal::Signal;
 use unmask_shared::verdict::{Reason, Verdict};
 
 use super::Metrics;
-use super::labels::{Camera, CameraKind, CameraVerdict, State, Why};
+use super::labels::{Camera, CameraKind, CameraVerdict, Why};
 use super::registrar::{Count, Level, raise};
 use crate::observe::{EventTold, FrameSeen, Observer, Status, StreamStatus};
 
@@ -101,13 +101,8 @@ impl Observer for MetricsObserver {
     fn status(&mut self, status: &Status<'_>) {
         let set = &self.metrics.device;
         status.streams.iter().for_each(|stream| self.stream(stream));
-        for signal in Signal::ALL {
-            let state = State {
-                state: signal_name(signal),
-            };
-            let is_shown = f64::from(u8::from(signal == status.shown));
-            set.state.get_or_create(&state).set(is_shown);
-        }
+        set.show(status.shown);
+        set.hung.set(0.0);
         raise(&set.alarms, status.alarms);
         raise(&set.stalls, status.stalls);
         set.acknowledged.set(flag(status.is_acknowledged));

@@ -18,10 +18,12 @@ pub struct ModelArgs {
     /// Folder of a model bundle, instead of the model that is built in
     #[arg(long, value_name = "DIR")]
     pub bundle: Option<PathBuf>,
-    /// Folder of installed models: use the one that was installed last, or the one that is
-    /// built in where none was
+    /// Folder of installed models: use the one that was installed last
     #[arg(long, value_name = "DIR", conflicts_with = "bundle")]
     pub models: Option<PathBuf>,
+    /// Use the model that is built in where no model was ever installed in --models
+    #[arg(long)]
+    pub or_builtin: bool,
     /// Public key, or its file, of somebody who may sign models; may be repeated. With it,
     /// a bundle must be signed
     #[arg(long, value_name = "KEY")]
@@ -36,7 +38,8 @@ impl ModelArgs {
         if let Some(root) = &self.models {
             return match Store::new(root).current(&keys)? {
                 Some((installed, bundle)) => Ok((bundle, installed.folder.display().to_string())),
-                None => Ok((builtin()?, BUILTIN_NAME.into())),
+                None if self.or_builtin => Ok((builtin()?, BUILTIN_NAME.into())),
+                None => Err(ModelError::None { path: root.clone() }),
             };
         }
         match &self.bundle {

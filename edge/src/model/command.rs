@@ -12,6 +12,7 @@ use super::show::show;
 use super::store::Store;
 use crate::builtin::{BUILTIN_NAME, builtin};
 use crate::error::EdgeError;
+use crate::service::RunArgs;
 
 /// What to do with a model.
 #[derive(Debug, Subcommand)]
@@ -19,13 +20,40 @@ pub enum ModelCommand {
     /// Print name, checksum, figures and terms of a model
     Show(ModelArgs),
     /// Let a model test itself: whether it computes here what it computed where it was made
-    Test(ModelArgs),
+    Test(TestArgs),
     /// Check the signature of a bundle, load it, and let it test itself
     Verify(VerifyArgs),
     /// Verify a bundle and use it from now on; when it fails, nothing changes
     Install(InstallArgs),
     /// List the installed models
     List(ListArgs),
+}
+
+/// Arguments of `model test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    #[command(flatten)]
+    /// The model.
+    pub model: ModelArgs,
+    /// The model of a configuration of `run`, with its folder and its keys; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bundle", "models", "trusted_key"])]
+    pub config: Vec<PathBuf>,
+}
+
+impl TestArgs {
+    fn open(self) -> Result<Bundle, EdgeError> {
+        let model = match self.config.is_empty() {
+            true => self.model,
+            false => {
+                let run = RunArgs {
+                    config: self.config,
+                    ..RunArgs::default()
+                };
+                ModelArgs::from(run.settings()?.value.model)
+            }
+        };
+        Ok(model.open()?.0)
+    }
 }
 
 /// Arguments of `model verify`.
@@ -76,7 +104,7 @@ impl ModelCommand {
                 show(&bundle, &origin, out)?;
             }
             Self::Test(args) => {
-                let bundle = args.open()?.0;
+                let bundle = args.open()?;
                 let tested = self_test(&bundle).map_err(super::ModelError::from)?;
                 let (name, release) = (&bundle.manifest.name, bundle.manifest.release);
                 writeln!(out, "{name} release {release}")?;

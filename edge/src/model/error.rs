@@ -27,7 +27,7 @@ pub enum ModelError {
     SelfTest(#[from] SelfTestError),
     /// An older release than one that was installed.
     #[error(
-        "{name} release {release} is older than release {newest}, which was installed before: pass --allow-older to go back all the same"
+        "{name} release {release} is older than release {newest}, which was used or installed before: pass --allow-older to go back all the same"
     )]
     Older {
         /// Name of the model.
@@ -47,6 +47,20 @@ pub enum ModelError {
     #[error("{path} holds {BUNDLES_MAX} models already: delete those that are not used")]
     Full {
         /// Where the bundles are.
+        path: PathBuf,
+    },
+    /// No model was ever installed there.
+    #[error(
+        "{path} holds no installed model: unmask-edge model install puts one there; --or-builtin (model.or_builtin) uses the one that is built in until then"
+    )]
+    None {
+        /// The folder of models.
+        path: PathBuf,
+    },
+    /// There are models, but nothing tells which of them is used.
+    #[error("{path} does not tell which of the models beside it is used: install one again")]
+    NoCurrent {
+        /// What should be a link.
         path: PathBuf,
     },
     /// The system does not let a file be read or written.

@@ -22,6 +22,9 @@ use crate::builtin::builtin;
 
 const INSTALLED: &str = "installed";
 const CURRENT: &str = "current";
+/// What folders are called in which something is made ready.
+const STAGED: &str = ".new-";
+const LINKED: &str = ".link-";
 /// Bundles that a folder of models may hold.
 pub(super) const BUNDLES_MAX: usize = 256;
 
@@ -63,7 +66,7 @@ impl Store {
 
     /// The model that is used, verified anew; `None` where none was installed.
     pub fn current(&self, keys: &TrustedKeys) -> Result<Option<(Installed, Bundle)>, ModelError> {
-        self.current_folder()
+        self.current_folder()?
             .map(|folder| self.open(&folder, keys))
             .transpose()
     }
@@ -89,6 +92,7 @@ impl Store {
         let shelf = self.root.join(INSTALLED);
         make_folder(&shelf)?;
         let _lock = self.lock()?;
+        self.clean_up(&shelf)?;
         if !allow_older {
             self.refuse_older(&bundle, keys)?;
         }
@@ -106,6 +110,20 @@ impl Store {
         Ok((installed, tested))
     }
 
+    /// Removes what was left when the program was killed at it.
+    fn clean_up(&self, shelf: &Path) -> Result<(), ModelError> {
+        for (folder, start) in [(shelf, STAGED), (self.root.as_path(), LINKED)] {
+            for entry in fs::read_dir(folder).map_err(at(folder))? {
+                let entry = entry.map_err(at(folder))?;
+                let is_left = entry.file_name().to_string_lossy().starts_with(start);
+                if is_left && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    fs::remove_dir_all(entry.path()).map_err(at(folder))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Copies a bundle onto the shelf, and moves it to its place once the copy
     /// has passed every check.
     fn copy(
@@ -116,7 +134,7 @@ impl Store {
         keys: &TrustedKeys,
     ) -> Result<SelfTest, ModelError> {
         let shelf = self.root.join(INSTALLED);
-        let staging = tempfile::Builder::new().prefix(".new-").tempdir_in(&shelf);
+        let staging = tempfile::Builder::new().prefix(STAGED).tempdir_in(&shelf);
         let staging = staging.map_err(at(&shelf))?;
         let fresh = staging.path().join("bundle");
         make_folder(&fresh)?;
@@ -144,15 +162,19 @@ impl Store {
         Ok(tested)
     }
 
-    /// Compares with every release of the same name that the device has had.
+    /// Compares with every release of the same name that the device has had, and with the one in
+    /// use, whatever it is called: another name makes an old release no newer.
     fn refuse_older(&self, bundle: &Bundle, keys: &TrustedKeys) -> Result<(), ModelError> {
         let (name, release) = (&bundle.manifest.name, bundle.manifest.release);
-        let own = builtin()?.manifest;
-        let own = (own.name == *name).then_some(own.release);
         let installed = self.list(keys)?.into_iter();
+        let installed: Vec<Installed> =
+            installed.filter_map(|shelved| shelved.model.ok()).collect();
+        let is_used = installed.iter().any(|installed| installed.is_current);
+        let own = builtin()?.manifest;
+        let own = (own.name == *name || !is_used).then_some(own.release);
         let installed = installed
-            .filter_map(|shelved| shelved.model.ok())
-            .filter(|installed| installed.name == name.as_str())
+            .into_iter()
+            .filter(|installed| installed.name == name.as_str() || installed.is_current)
             .map(|installed| installed.release);
         match installed.chain(own).max() {
             Some(newest) if newest > release => Err(ModelError::Older {
@@ -171,15 +193,31 @@ impl Store {
             name: bundle.manifest.name.to_string(),
             release: bundle.manifest.release,
             key: signed.key,
-            is_current: self.current_folder().as_deref() == Some(folder),
+            is_current: matches!(self.current_folder(), Ok(Some(current)) if current == folder),
         };
         Ok((installed, bundle))
     }
 
-    /// Where the link points to.
-    fn current_folder(&self) -> Option<PathBuf> {
-        let target = fs::read_link(self.root.join(CURRENT)).ok()?;
-        Some(self.root.join(INSTALLED).join(target.file_name()?))
+    /// Where the link points to; `None` where nothing was ever installed. That the link is gone
+    /// or something else does not mean that.
+    fn current_folder(&self) -> Result<Option<PathBuf>, ModelError> {
+        let path = self.root.join(CURRENT);
+        match fs::read_link(&path) {
+            Ok(target) => {
+                let name = target.file_name().ok_or(ModelError::NoCurrent { path })?;
+                Ok(Some(self.root.join(INSTALLED).join(name)))
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                match self.folders()?.is_empty() {
+                    true => Ok(None),
+                    false => Err(ModelError::NoCurrent { path }),
+                }
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => {
+                Err(ModelError::NoCurrent { path })
+            }
+            Err(cause) => Err(at(&path)(cause)),
+        }
     }
 
     /// Lets the link point to another bundle, in one step.
@@ -187,7 +225,7 @@ impl Store {
         let link = self.root.join(CURRENT);
         let name = place.file_name().unwrap_or_default();
         let staging = tempfile::Builder::new()
-            .prefix(".link-")
+            .prefix(LINKED)
             .tempdir_in(&self.root)
             .map_err(at(&self.root))?;
         let fresh = staging.path().join(CURRENT);

@@ -29,6 +29,7 @@ pub use outbox::Outbox;
 pub use session::{RETRY_MAX, RETRY_MIN};
 pub use topics::{Held, OFFLINE, ONLINE, Topics};
 
+use crate::alarm::Beacon;
 use crate::metrics::Metrics;
 use crate::observe::Requester;
 use session::Link;
@@ -78,6 +79,7 @@ impl MqttLink {
         model: &str,
         metrics: Arc<Metrics>,
         requester: Requester,
+        beacon: Arc<Beacon>,
     ) -> Result<Option<(Self, MqttObserver)>, MqttError> {
         config.check().map_err(MqttError::Config)?;
         let Some(host) = config.broker() else {
@@ -105,6 +107,7 @@ impl MqttLink {
             outbox: Arc::clone(&outbox),
             metrics,
             requester,
+            beacon,
         };
         let started = Self::spawn(link, outbox).map_err(MqttError::Thread)?;
         Ok(Some((started, observer)))

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, LastWill, MqttOptions, NetworkOptions,
-    Outgoing, Packet, QoS,
+    Outgoing, Packet, QoS, StateError, mqttbytes,
 };
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::outbox::{Outbox, Waiting};
 use super::topics::{Held, OFFLINE, ONLINE, Topics};
+use crate::alarm::Beacon;
 use crate::metrics::Metrics;
 use crate::observe::{Request, Requester};
 
@@ -29,8 +30,19 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const UNACKNOWLEDGED_MAX: usize = 16;
 /// Requests that wait for the connection's task.
 const REQUESTS_MAX: usize = 2 * UNACKNOWLEDGED_MAX;
-/// Most bytes of a message that comes.
-const INCOMING_BYTES_MAX: usize = 4096;
+/// Most bytes of a message that comes. What means something is far shorter; longer ones are
+/// passed over, and above this the library ends the connection.
+const INCOMING_BYTES_MAX: usize = 1 << 20;
+/// Most bytes of an acknowledgement.
+const REQUEST_BYTES_MAX: usize = 4096;
+/// A connection that lasts no longer than this, so many times in a row, is taken away by somebody
+/// of the same name: a broker keeps one of each.
+const BRIEF: Duration = Duration::from_secs(10);
+const BRIEF_TIMES: u32 = 5;
+/// Then it is tried again ever more slowly, up to this.
+const CONTESTED_MAX: Duration = Duration::from_secs(300);
+/// The pipeline is looked after this often.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Most bytes of a message that goes.
 const OUTGOING_BYTES_MAX: usize = 64 << 10;
 /// What is still to be said at the end is said within this time.
@@ -46,6 +58,7 @@ pub(super) struct Link {
     pub(super) outbox: Arc<Outbox>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) requester: Requester,
+    pub(super) beacon: Arc<Beacon>,
 }
 
 /// Why a connection ended.
@@ -66,13 +79,42 @@ enum Sent {
 pub(super) async fn run(link: Link, mut end: watch::Receiver<bool>) {
     let mut wait = RETRY_MIN;
     let mut was_told = false;
+    let mut brief = 0;
+    let mut is_deaf = false;
     loop {
         let mut session = Session::new(&link);
+        session.is_deaf = is_deaf;
         let ending = session.run(&mut end).await;
+        brief = match session
+            .connected_at
+            .map(|at| at.elapsed() < BRIEF.max(2 * wait))
+        {
+            Some(true) => brief + 1,
+            // The broker itself was gone, or the peace lasted.
+            Some(false) | None => 0,
+        };
         link.metrics.device.mqtt_connected.set(0.0);
         session.give_back();
         match ending {
             Ending::Over => return,
+            Ending::Lost(reason) if session.is_flooded => {
+                link.metrics.device.mqtt_ignored.inc();
+                is_deaf = true;
+                let topic = link.topics.acknowledge();
+                tracing::error!(
+                    topic,
+                    reason,
+                    "a message of over {INCOMING_BYTES_MAX} bytes is held in this topic: alarms are not acknowledged over MQTT until the next start; clear it with mosquitto_pub -r -n -t TOPIC"
+                );
+            }
+            Ending::Lost(reason) if brief == BRIEF_TIMES => {
+                let client = &link.client;
+                tracing::error!(
+                    client,
+                    reason,
+                    "the message broker ends each connection at once: is another device of this name there? Give each its own mqtt.device"
+                );
+            }
             Ending::Lost(reason) => {
                 if !was_told || session.was_connected {
                     let broker = format!("{}:{}", link.host, link.port);
@@ -81,14 +123,20 @@ pub(super) async fn run(link: Link, mut end: watch::Receiver<bool>) {
                 was_told = true;
             }
         }
-        if session.was_connected {
+        let is_contested = brief >= BRIEF_TIMES;
+        if session.was_connected && !is_contested {
             wait = RETRY_MIN;
         }
         let over = timeout(jittered(wait), end.wait_for(|is_over| *is_over));
         if over.await.is_ok() {
             return;
         }
-        wait = (2 * wait).min(RETRY_MAX);
+        let most = if is_contested {
+            CONTESTED_MAX
+        } else {
+            RETRY_MAX
+        };
+        wait = (2 * wait).min(most);
     }
 }
 
@@ -105,6 +153,13 @@ struct Session<'a> {
     client: AsyncClient,
     events: Receiver<Result<Event, ConnectionError>>,
     was_connected: bool,
+    connected_at: Option<Instant>,
+    /// Whether a message came that is too long to be read.
+    is_flooded: bool,
+    /// Whether nothing is listened to, for such a message waits there.
+    is_deaf: bool,
+    /// Whether it was told that the pipeline hangs.
+    is_hung: bool,
     /// Handed over, not written yet, in order.
     handed: VecDeque<Sent>,
     /// Written, not acknowledged yet.
@@ -133,6 +188,10 @@ impl<'a> Session<'a> {
             client,
             events,
             was_connected: false,
+            connected_at: None,
+            is_flooded: false,
+            is_deaf: false,
+            is_hung: false,
             handed: VecDeque::new(),
             written: HashMap::new(),
         }
@@ -143,10 +202,14 @@ impl<'a> Session<'a> {
             let ending = tokio::select! {
                 event = self.events.recv() => match event {
                     Some(Ok(event)) => self.take(event),
-                    Some(Err(error)) => Err(Ending::Lost(error.to_string())),
+                    Some(Err(error)) => {
+                        self.is_flooded = is_too_long(&error);
+                        Err(Ending::Lost(error.to_string()))
+                    }
                     None => Err(Ending::Lost("the connection's task ended".into())),
                 },
                 () = self.link.outbox.fresh.notified(), if self.was_connected => Ok(()),
+                () = sleep(LOOK_EVERY), if self.was_connected => self.watch(),
                 _ = end.wait_for(|is_over| *is_over) => Err(Ending::Over),
             };
             match ending.and_then(|()| self.send()) {
@@ -160,19 +223,45 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Says so where the pipeline hangs, which cannot; and all anew once it is back.
+    fn watch(&mut self) -> Result<(), Ending> {
+        let is_hung = self.link.beacon.is_hung();
+        if std::mem::replace(&mut self.is_hung, is_hung) == is_hung {
+            return Ok(());
+        }
+        let (link, said) = (self.link, if is_hung { OFFLINE } else { ONLINE });
+        let topic = link.topics.availability();
+        let payload = said.to_owned();
+        self.hold(Held { topic, payload })?;
+        match is_hung {
+            true => {
+                let topic = link.topics.alarm();
+                let payload = r#"{"state":"safe","acknowledged":false,"alarms":null}"#.to_owned();
+                self.hold(Held { topic, payload })
+            }
+            false => {
+                link.outbox.tell_all();
+                Ok(())
+            }
+        }
+    }
+
     /// Takes what the connection tells.
     fn take(&mut self, event: Event) -> Result<(), Ending> {
         let link = self.link;
         match event {
             Event::Incoming(Packet::ConnAck(_)) => {
                 self.was_connected = true;
+                self.connected_at = Some(Instant::now());
                 tracing::info!(host = link.host, "connected to the message broker");
                 link.metrics.device.mqtt_connected.set(1.0);
                 link.metrics.device.mqtt_connects.inc();
                 link.outbox.tell_all();
-                let topic = link.topics.acknowledge();
-                let asked = self.client.try_subscribe(topic, QoS::AtLeastOnce);
-                asked.map_err(|error| Ending::Lost(error.to_string()))?;
+                if !self.is_deaf {
+                    let topic = link.topics.acknowledge();
+                    let asked = self.client.try_subscribe(topic, QoS::AtLeastOnce);
+                    asked.map_err(|error| Ending::Lost(error.to_string()))?;
+                }
                 let topic = link.topics.availability();
                 let payload = ONLINE.to_owned();
                 self.hold(Held { topic, payload })?;
@@ -182,8 +271,13 @@ impl<'a> Session<'a> {
             }
             // What was said before this device listened is no answer to its alarm.
             Event::Incoming(Packet::Publish(message))
-                if !message.retain && message.topic == link.topics.acknowledge() =>
+                if message.retain
+                    || message.payload.len() > REQUEST_BYTES_MAX
+                    || message.topic != link.topics.acknowledge() =>
             {
+                link.metrics.device.mqtt_ignored.inc();
+            }
+            Event::Incoming(Packet::Publish(_)) => {
                 let asked = link.requester.ask(Request::Acknowledge);
                 if let Err(error) = asked {
                     tracing::warn!(%error, "an alarm was not acknowledged");
@@ -269,6 +363,16 @@ impl<'a> Session<'a> {
         }
         self.link.outbox.give_back(events);
     }
+}
+
+/// Whether a connection ended for a message that is longer than any of ours.
+fn is_too_long(error: &ConnectionError) -> bool {
+    matches!(
+        error,
+        ConnectionError::MqttState(StateError::Deserialization(
+            mqttbytes::Error::PayloadSizeLimitExceeded(_)
+        ))
+    )
 }
 
 /// Drives a connection until it fails, or nobody wants it any more.

@@ -18,6 +18,7 @@ use crate::error::EdgeError;
 use crate::observe::Observers;
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::ExitStatus;
+use crate::report::style::printable;
 use crate::service::{Onlookers, Service, ServiceConfig};
 use crate::source::{Frame, Polled, SourceSpec, WatchedSource, open};
 
@@ -108,13 +109,20 @@ pub fn run_pipelines(
     watch.summary.frames_dropped += source.frames_dropped();
     let ended = watch.end(service, out);
     service.outputs.end();
-    result.and(ended)?;
     let found = watch.summary.manipulated > 0 && !service.signals.is_terminated();
-    Ok(if found {
-        ExitStatus::Manipulated
-    } else {
-        ExitStatus::Nothing
-    })
+    match result.and(ended) {
+        // What was found counts, though not everything could be read.
+        Err(error @ EdgeError::Source(_)) if found => {
+            crate::report::progress::tell(&format!(
+                "unmask-edge: {}\n",
+                printable(&error.to_string())
+            ));
+            Ok(ExitStatus::ManipulatedAndError)
+        }
+        Err(error) => Err(error),
+        Ok(()) if found => Ok(ExitStatus::Manipulated),
+        Ok(()) => Ok(ExitStatus::Nothing),
+    }
 }
 
 /// What streams are watched with.

@@ -18,6 +18,7 @@ use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
 use crate::search::FinderArgs;
 use crate::source::args::{CaptureArgs, InputArgs};
+use crate::source::preset::without_secrets;
 use crate::web::DEFAULT_ADDRESS;
 
 /// Variables such as `UNMASK_EDGE__ALARM__LINE` are settings.
@@ -123,6 +124,11 @@ impl RunArgs {
             .flag("--every", "every", self.every.as_ref())
             .flag("--bundle", "model.bundle", model.bundle.as_ref())
             .flag("--models", "model.models", model.models.as_ref())
+            .flag(
+                "--or-builtin",
+                "model.or_builtin",
+                model.or_builtin.then_some(&true),
+            )
             .flag("--trusted-key", "model.trusted_keys", keys)
             .flag("--finder", "model.finder", self.finder.finder.as_ref())
             .flag("--log", "log.folder", log.log.as_ref())
@@ -137,6 +143,17 @@ impl RunArgs {
         Ok(settings)
     }
 
+    /// The configuration as it is now. A pipe in place of a file would hold up whoever is watching
+    /// for ever.
+    fn read_again(&self) -> Result<ServiceConfig, EdgeError> {
+        let is_other = |path: &&PathBuf| path.metadata().is_ok_and(|data| !data.is_file());
+        if let Some(path) = self.config.iter().find(is_other) {
+            let path = path.display();
+            return Err(EdgeError::Config(format!("{path} is not a plain file")));
+        }
+        Ok(self.settings()?.value)
+    }
+
     /// Watches until the source ends or the system asks to end.
     ///
     /// # Errors
@@ -144,9 +161,11 @@ impl RunArgs {
     pub fn run(&self, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
         let settings = self.settings()?;
         if self.print_config {
-            out.write_all(settings.print().as_bytes())?;
+            let source = settings.value.source.as_deref().unwrap_or_default();
+            out.write_all(without_secrets(&settings.print(), source).as_bytes())?;
             return Ok(ExitStatus::Nothing);
         }
+        hide_memory();
         let config = settings.value;
         let source = config
             .capture
@@ -164,7 +183,7 @@ impl RunArgs {
             outputs: Outputs::open(&config, notifier, clock)?,
             observers: Observers::default(),
             signals,
-            reload: &|| Ok(self.settings()?.value),
+            reload: &|| self.read_again(),
         };
         let options = RunOptions {
             source,
@@ -172,5 +191,13 @@ impl RunArgs {
             config,
         };
         run(&bundle, &options, &mut service, out)
+    }
+}
+
+/// Keeps what is in memory, such as the log's key and the page's token, out of core dumps.
+fn hide_memory() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%error, "a core dump would hold the keys that are in memory");
     }
 }

@@ -112,6 +112,8 @@ pub struct ModelTable {
     pub bundle: Option<PathBuf>,
     /// Folder of installed models.
     pub models: Option<PathBuf>,
+    /// Whether the model that is built in is used where none was ever installed there.
+    pub or_builtin: bool,
     /// Public keys, or their files.
     pub trusted_keys: Vec<String>,
     /// ONNX file of a face finder.
@@ -123,6 +125,7 @@ impl From<ModelTable> for ModelArgs {
         Self {
             bundle: table.bundle,
             models: table.models,
+            or_builtin: table.or_builtin,
             trusted_key: table.trusted_keys,
         }
     }

@@ -16,6 +16,8 @@ pub const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
 /// The watchdog is fed so many times within its time, at most.
 const FEEDS: u32 = 4;
+/// Before it is ready, the service asks for so much more time while it is alive.
+const START: Duration = Duration::from_secs(40);
 /// Most bytes of a status line.
 const STATUS_BYTES_MAX: usize = 256;
 
@@ -26,6 +28,7 @@ pub struct Notifier {
     manager: Option<Manager>,
     watchdog: Option<Duration>,
     fed_at: Option<Duration>,
+    asked_at: Option<Duration>,
     is_ready: bool,
     text: String,
 }
@@ -95,18 +98,24 @@ impl Notifier {
         self.is_ready
     }
 
-    /// The pipeline has got on: feeds the watchdog, if it is time for that. It does
-    /// not bark before the service is ready.
+    /// The pipeline has got on: feeds the watchdog, if it is time for that. It does not bark
+    /// before the service is ready: until then, the manager is asked for more time to start.
     pub fn progress(&mut self, now: Duration) {
-        let Some(watchdog) = self.watchdog.filter(|_| self.is_ready) else {
+        let time = match self.is_ready {
+            true => self.watchdog,
+            false => Some(START).filter(|_| self.is_heard()),
+        };
+        let Some(time) = time else {
             return;
         };
-        let is_due = self
-            .fed_at
-            .is_none_or(|fed| now.saturating_sub(fed) >= watchdog / FEEDS);
-        if is_due {
+        let is_due =
+            |at: Option<Duration>| at.is_none_or(|at| now.saturating_sub(at) >= time / FEEDS);
+        if self.is_ready && is_due(self.fed_at) {
             self.fed_at = Some(now);
             self.send("WATCHDOG=1");
+        } else if !self.is_ready && is_due(self.asked_at) {
+            self.asked_at = Some(now);
+            self.send(&format!("EXTEND_TIMEOUT_USEC={}", START.as_micros()));
         }
     }
 

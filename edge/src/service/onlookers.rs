@@ -56,6 +56,7 @@ impl Onlookers {
             name,
             Arc::clone(&metrics),
             requester,
+            Arc::clone(beacon),
         )?;
         if let Some((mqtt, observer)) = link {
             all.push(Box::new(observer));

@@ -11,7 +11,7 @@ use crate::capture::{
     Taken, Wanted,
 };
 
-use super::preset::Preset;
+use super::preset::{Preset, ffmpeg_major};
 use super::{Frame, FrameSource, Polled, SourceError, WatchedSource};
 
 /// Cameras, or a command that stands for one.
@@ -271,6 +271,11 @@ fn system_bus(name: &str) -> Result<Box<dyn Bus>, SourceError> {
 /// Failures in a row after which a command that has an end is given up.
 const FAILURES_MAX: u32 = 5;
 
+/// So often a camera may say that name or password are wrong ...
+const REFUSALS_MAX: u32 = 3;
+/// ... before it is left alone for so long: most lock an account after five times.
+const REFUSED_WAIT: Duration = Duration::from_secs(3600);
+
 /// Commands connect to something and start up: they get more time than devices.
 fn process_limits(may_end: bool) -> Limits {
     Limits {
@@ -283,6 +288,7 @@ fn process_limits(may_end: bool) -> Limits {
             Duration::from_secs(10)
         },
         failures_max: may_end.then_some(FAILURES_MAX),
+        refused: Some((REFUSALS_MAX, REFUSED_WAIT)),
         // A video may stand still, or be black.
         picture: None,
         ..Limits::default()
@@ -294,7 +300,8 @@ fn command_setup(line: &str, spec: &LiveSpec) -> Result<CameraSetup, SourceError
     let bus = ProcessBus {
         label: line.to_owned(),
         command: CommandLine::Shell(line.to_owned()),
-        hidden: String::new(),
+        hidden: Vec::new(),
+        input: None,
         format,
         may_end: !spec.restart,
     };
@@ -310,8 +317,9 @@ fn preset_setup(preset: &Preset, spec: &LiveSpec) -> Result<CameraSetup, SourceE
         return Err(SourceError::Camera { camera, reason });
     }
     let bus = ProcessBus {
-        command: preset.command(&spec.wanted),
+        command: preset.command(&spec.wanted, ffmpeg_major()),
         hidden: preset.hidden(),
+        input: preset.input(ffmpeg_major()),
         format: frame_format(&label, preset.pixels(), spec)?,
         may_end: preset.may_end() && !spec.restart,
         label,

@@ -17,6 +17,8 @@ pub use unmask_shared::media::{
 };
 
 use crate::capture::{CameraStatus, FaultSet};
+use crate::report::progress::tell;
+use crate::report::style::printable;
 
 pub use config::{CaptureTable, Injection};
 pub(crate) use live::is_installed;
@@ -41,6 +43,9 @@ impl FromStr for SourceSpec {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "synthetic" {
             return Ok(Self::Synthetic(1));
+        }
+        if text == "-" {
+            return Err("standard input is read by a command: --command cat, with --size".into());
         }
         if let Some(preset) = Preset::parse(text) {
             return Ok(Self::Live(LiveInput::Preset(preset?).into_spec()));
@@ -97,7 +102,17 @@ pub fn open(spec: &SourceSpec) -> Result<Box<dyn WatchedSource>, SourceError> {
         SourceSpec::Path(path) if path.is_dir() => Ok(Box::new(FolderSource::open(path)?)),
         SourceSpec::Path(path) => match sniff(path)? {
             MediaKind::Image => Ok(Box::new(FolderSource::single(path))),
-            MediaKind::Video => Ok(Box::new(FfmpegSource::open(path)?)),
+            MediaKind::Video => {
+                let video = FfmpegSource::open(path)?;
+                let (others, left_out) = video.other_tracks();
+                if others + left_out > 0 {
+                    let (path, count) = (printable(video.name()), others + left_out);
+                    tell(&format!(
+                        "{path}: {count} further tracks of pictures are not watched; analyze judges them\n"
+                    ));
+                }
+                Ok(Box::new(video))
+            }
         },
     }
 }
@@ -116,6 +131,8 @@ mod tests {
         );
         assert!("synthetic:x".parse::<SourceSpec>().is_err());
         assert!("".parse::<SourceSpec>().is_err());
+        let piped = "-".parse::<SourceSpec>().unwrap_err();
+        assert!(piped.contains("--command cat"), "{piped}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The `[web]` table of the configuration.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct WebConfig {
     /// Names under which the page may be asked for, besides `localhost` and any
     /// numeric address.
     pub hosts: Vec<String>,
+    /// Addresses of proxies, which are believed when they say who asks (`X-Forwarded-For`).
+    pub proxies: Vec<IpAddr>,
     /// Most connections at once; further ones are closed.
     pub connections_max: u32,
     /// Most requests a second of one visitor.
@@ -43,6 +45,7 @@ impl Default for WebConfig {
             address: None,
             token_file: None,
             hosts: Vec::new(),
+            proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             connections_max: 64,
             requests_hz_max: 50,
             pictures_hz_max: 10,
@@ -89,6 +92,13 @@ impl WebConfig {
                     .into(),
             );
         }
+        if listen.is_some() && !self.hosts.is_empty() && self.token_file.is_none() {
+            return Err(
+                "web.hosts lets others than this machine ask, through a proxy: name a file with a \
+                 token in web.token_file"
+                    .into(),
+            );
+        }
         Ok(())
     }
 
@@ -123,6 +133,12 @@ mod tests {
             };
             assert_eq!(safe.check(), Ok(()));
         }
+        let behind_a_proxy = WebConfig {
+            hosts: vec!["kiosk.example".into()],
+            ..at("127.0.0.1:8464")
+        };
+        let error = behind_a_proxy.check().unwrap_err();
+        assert!(error.contains("web.token_file"), "{error}");
         assert!(at("localhost").check().unwrap_err().contains("127.0.0.1"));
     }
 }

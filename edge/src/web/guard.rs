@@ -15,11 +15,35 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use sha2::{Digest, Sha256};
+
 use super::Site;
+use super::token::has_cookie;
+
+/// Who is connected: a visitor, or a proxy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
+pub(super) struct Visitor(pub(super) IpAddr);
+
+/// Where proxies say who asked them.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Who asks: whoever the proxies say that is, from the last of them on, as long as it is one.
+fn visitor(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
+    let mut visitor = peer;
+    let values = headers.get_all(FORWARDED_FOR).iter().rev();
+    let names = values.filter_map(|value| value.to_str().ok());
+    for name in names.flat_map(|names| names.rsplit(',')) {
+        match name.trim().parse() {
+            Ok(before) if proxies.contains(&visitor.to_canonical()) => visitor = before,
+            _ => break,
+        }
+    }
+    visitor.to_canonical()
+}
 
 /// What the page may load: itself.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -81,13 +105,15 @@ impl Refusal {
 pub(super) async fn guard(
     State(site): State<Arc<Site>>,
     Extension(Peer(peer)): Extension<Peer>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let wants_page = is_page(request.uri().path());
+    let visitor = visitor(peer, request.headers(), &site.proxies);
+    request.extensions_mut().insert(Visitor(visitor));
     let checked = check(
         &site,
-        peer,
+        visitor,
         request.method(),
         request.uri(),
         request.headers(),
@@ -109,12 +135,12 @@ fn is_page(path: &str) -> bool {
 
 fn check(
     site: &Site,
-    peer: IpAddr,
+    visitor: IpAddr,
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<(), Refusal> {
-    if !site.requests.allows(peer, Instant::now()) {
+    if !site.requests.allows(visitor, Instant::now()) {
         return Err(Refusal::Rate);
     }
     let text = |name: HeaderName| {
@@ -145,15 +171,27 @@ fn check(
     let Some(token) = &site.token else {
         return Ok(());
     };
-    let bearer = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    let is_known = bearer.is_some_and(|bearer| token.is(bearer))
-        || text(COOKIE).is_some_and(|cookies| token.is_in_cookies(cookies));
-    if is_known || OPEN.contains(&uri.path()) {
+    if OPEN.contains(&uri.path()) {
         return Ok(());
     }
-    if bearer.is_some() && !site.logins.allows(peer, Instant::now()) {
+    let bearer = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let cookies = text(COOKIE).filter(|cookies| has_cookie(cookies));
+    if bearer.is_none() && cookies.is_none() {
+        return Err(Refusal::Token);
+    }
+    // One limit for every door, also for whoever has guessed right by now.
+    let now = Instant::now();
+    if !site.logins.may_guess(visitor, now) {
         return Err(Refusal::Rate);
     }
+    let is_known = bearer.is_some_and(|bearer| token.is(bearer))
+        || cookies.is_some_and(|cookies| token.is_in_cookies(cookies));
+    if is_known {
+        return Ok(());
+    }
+    let guess = [bearer, cookies].map(Option::unwrap_or_default).join("\n");
+    site.logins
+        .wrong(visitor, Sha256::digest(guess).into(), now);
     Err(Refusal::Token)
 }
 
@@ -206,6 +244,24 @@ fn dress(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn visitors_are_whom_a_proxy_names_and_nobody_else() {
+        let proxies = ["127.0.0.1", "10.0.0.2"].map(|proxy| proxy.parse().unwrap());
+        let ask = |peer: &str, forwarded: &str| {
+            let mut headers = HeaderMap::new();
+            if !forwarded.is_empty() {
+                headers.insert(FORWARDED_FOR, forwarded.parse().unwrap());
+            }
+            visitor(peer.parse().unwrap(), &headers, &proxies).to_string()
+        };
+        assert_eq!(ask("127.0.0.1", ""), "127.0.0.1");
+        assert_eq!(ask("127.0.0.1", "9.9.9.9"), "9.9.9.9");
+        assert_eq!(ask("::ffff:127.0.0.1", "9.9.9.9"), "9.9.9.9");
+        assert_eq!(ask("127.0.0.1", "1.1.1.1, 9.9.9.9, 10.0.0.2"), "9.9.9.9");
+        assert_eq!(ask("127.0.0.1", "1.1.1.1, nonsense"), "127.0.0.1");
+        assert_eq!(ask("8.8.8.8", "9.9.9.9"), "8.8.8.8", "no proxy of ours");
+    }
 
     #[test]
     fn hosts_are_addresses_localhost_and_what_is_configured() {

@@ -9,20 +9,23 @@ use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 
+use sha2::{Digest, Sha256};
+
 use super::Site;
-use super::guard::Peer;
+use super::guard::Visitor;
 use super::token::forget_cookie;
 
 /// Takes the token, as the whole body of the request, and gives a cookie.
 pub(super) async fn log_in(
     State(site): State<Arc<Site>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(Visitor(visitor)): Extension<Visitor>,
     body: Bytes,
 ) -> Response {
     let Some(token) = &site.token else {
         return StatusCode::NO_CONTENT.into_response();
     };
-    if !site.logins.allows(peer, Instant::now()) {
+    let now = Instant::now();
+    if !site.logins.may_guess(visitor, now) {
         site.metrics.device.refused("login");
         return (
             StatusCode::TOO_MANY_REQUESTS,
@@ -34,8 +37,10 @@ pub(super) async fn log_in(
     if is_right {
         return (StatusCode::NO_CONTENT, [(SET_COOKIE, token.set_cookie())]).into_response();
     }
+    site.logins
+        .wrong(visitor, Sha256::digest(&body).into(), now);
     site.metrics.device.refused("login");
-    tracing::warn!(%peer, "somebody tried to log in to the live page with a wrong token");
+    tracing::warn!(%visitor, "somebody tried to log in to the live page with a wrong token");
     (StatusCode::UNAUTHORIZED, "this is not the token\n").into_response()
 }
 

@@ -26,7 +26,7 @@ mod token;
 mod view;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -52,7 +52,7 @@ use rate::RateLimit;
 
 /// The thread is waited for so long at the end.
 const END_WITHIN: Duration = Duration::from_millis(500);
-/// Attempts to log in: a second in the long run, and at once.
+/// Wrong attempts to show the token, by whichever door: a second in the long run, and at once.
 const LOGINS: (f64, f64) = (0.1, 5.0);
 /// Requests at once, in seconds of the long run.
 const BURST_S: f64 = 4.0;
@@ -90,6 +90,7 @@ struct Site {
     requester: Requester,
     token: Option<Token>,
     hosts: Vec<String>,
+    proxies: Vec<IpAddr>,
     requests: RateLimit,
     logins: RateLimit,
     hello: listen::Hello,
@@ -158,6 +159,7 @@ impl WebServer {
             requester: input.requester,
             token,
             hosts: config.hosts.clone(),
+            proxies: config.proxies.clone(),
             requests: RateLimit::new(hertz, BURST_S * hertz),
             logins: RateLimit::new(LOGINS.0, LOGINS.1),
             log: input.log,

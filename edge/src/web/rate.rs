@@ -1,4 +1,4 @@
-//! How often somebody may ask.
+//! How often somebody may ask, and guess.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -22,6 +22,8 @@ pub struct RateLimit {
 struct Bucket {
     tokens: f64,
     at: Instant,
+    /// Checksum of the last wrong guess.
+    guess: Option<[u8; 32]>,
 }
 
 impl RateLimit {
@@ -34,9 +36,34 @@ impl RateLimit {
         }
     }
 
-    /// Whether this visitor may ask now. All addresses of one IPv6 network (/64) are
-    /// one visitor.
+    /// Whether this visitor may ask now, which counts. All addresses of one IPv6 network (/64)
+    /// are one visitor.
     pub fn allows(&self, visitor: IpAddr, now: Instant) -> bool {
+        self.of(visitor, now, |bucket| {
+            let allowed = bucket.tokens >= 1.0;
+            if allowed {
+                bucket.tokens -= 1.0;
+            }
+            allowed
+        })
+    }
+
+    /// Whether this visitor may guess now; only [`wrong`](Self::wrong) guesses count.
+    pub fn may_guess(&self, visitor: IpAddr, now: Instant) -> bool {
+        self.of(visitor, now, |bucket| bucket.tokens >= 1.0)
+    }
+
+    /// A guess was wrong. The same again, as of a browser whose cookie is of yesterday, is no
+    /// further one.
+    pub fn wrong(&self, visitor: IpAddr, guess: [u8; 32], now: Instant) {
+        self.of(visitor, now, |bucket| {
+            if bucket.guess.replace(guess) != Some(guess) {
+                bucket.tokens = (bucket.tokens - 1.0).max(0.0);
+            }
+        });
+    }
+
+    fn of<T>(&self, visitor: IpAddr, now: Instant, act: impl FnOnce(&mut Bucket) -> T) -> T {
         let visitor = network_of(visitor);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= VISITORS_MAX && !buckets.contains_key(&visitor) {
@@ -48,17 +75,14 @@ impl RateLimit {
         let bucket = buckets.entry(visitor).or_insert(Bucket {
             tokens: self.burst,
             at: now,
+            guess: None,
         });
         let since = now
             .saturating_duration_since(bucket.at)
             .min(Duration::from_secs(3600));
         bucket.tokens = (bucket.tokens + self.gain_hz * since.as_secs_f64()).min(self.burst);
         bucket.at = now;
-        let allowed = bucket.tokens >= 1.0;
-        if allowed {
-            bucket.tokens -= 1.0;
-        }
-        allowed
+        act(bucket)
     }
 }
 
@@ -89,6 +113,27 @@ mod tests {
         let allowed = (0..100).filter(|_| limit.allows(visitor, second)).count();
         assert_eq!(allowed, 10);
         assert!(limit.allows(IpAddr::from([10, 0, 0, 2]), second));
+    }
+
+    #[test]
+    fn wrong_guesses_count_once_each_and_for_one_visitor() {
+        let limit = RateLimit::new(0.1, 5.0);
+        let now = Instant::now();
+        let [guesser, other] = [1, 2].map(|last| IpAddr::from([10, 0, 0, last]));
+        for _ in 0..100 {
+            limit.wrong(other, [7; 32], now);
+        }
+        assert!(limit.may_guess(other, now), "it guessed once");
+        let tried = (0..114_u8)
+            .take_while(|guess| {
+                limit.wrong(guesser, [*guess; 32], now);
+                limit.may_guess(guesser, now)
+            })
+            .count();
+        assert_eq!(tried, 4);
+        assert!(!limit.may_guess(guesser, now + Duration::from_secs(9)));
+        assert!(limit.may_guess(guesser, now + Duration::from_secs(11)));
+        assert!(limit.may_guess(other, now));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(super) fn router(site: &Arc<Site>) -> Router {
 }
 
 async fn metrics_text(State(site): State<Arc<Site>>) -> Response {
+    // A pipeline that hangs does not say so itself.
+    site.metrics.watch(&site.beacon);
     match site.metrics.text() {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -91,11 +91,7 @@ impl Token {
 
     /// Whether a `Cookie` header holds the cookie that stands for it.
     pub fn is_in_cookies(&self, header: &str) -> bool {
-        let values = header
-            .split(';')
-            .filter_map(|pair| pair.trim().split_once('='));
-        let mut ours = values.filter(|(name, _)| *name == COOKIE);
-        ours.any(|(_, value)| is_same(&Sha256::digest(value).into(), &self.cookie_hash))
+        ours(header).any(|value| is_same(&Sha256::digest(value).into(), &self.cookie_hash))
     }
 
     /// The `Set-Cookie` header for whoever showed the token.
@@ -110,6 +106,20 @@ impl Token {
 /// The `Set-Cookie` header that takes the cookie away.
 pub fn forget_cookie() -> String {
     format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
+}
+
+/// Values of our cookie in a `Cookie` header.
+fn ours(header: &str) -> impl Iterator<Item = &str> {
+    let values = header
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='));
+    let ours = values.filter(|(name, _)| *name == COOKIE);
+    ours.map(|(_, value)| value)
+}
+
+/// Whether a `Cookie` header holds something that may stand for the token.
+pub fn has_cookie(header: &str) -> bool {
+    ours(header).any(|value| !value.is_empty())
 }
 
 /// Compares checksums in a time that does not depend on where they differ. What is

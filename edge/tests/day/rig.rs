@@ -53,6 +53,7 @@ impl Device for Pair {
             bytes,
             used: bytes.len(),
             has_error: false,
+            size: None,
             time: self.clock.now(),
         })
     }

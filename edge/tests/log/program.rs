@@ -90,6 +90,103 @@ fn newest(folder: &Path) -> PathBuf {
         .unwrap()
 }
 
+/// Names of all files in the log's folder.
+fn names(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+/// A start with the key of another log is refused, and leaves everything as it was.
+#[test]
+fn a_wrong_key_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = config(&folder.path().join("events"), 0, SyncPolicy::Always);
+    let other = config(&folder.path().join("others"), 0, SyncPolicy::Always);
+    record(&own, 3);
+    record(&other, 3);
+    let wrong = RecordConfig {
+        key: Some(other.folder.join("log.key")),
+        ..own.clone()
+    };
+    let public = || fs::read(own.folder.join("log.pub")).unwrap();
+    let before = public();
+    EventRecorder::open(&wrong).unwrap_err();
+    assert_eq!(public(), before);
+    let verified = log("verify", &own.folder, &[]);
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+}
+
+/// What a program left that was killed while it wrote; no key is among that.
+#[test]
+fn unfinished_files_are_cleaned_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 0, SyncPolicy::Always);
+    record(&config, 3);
+    let left = [".tmpA1b2C3", ".new-log.pub", ".new-log.key.entries"];
+    for name in left {
+        fs::write(folder.path().join(name), "PRIVATE+KEY+...").unwrap();
+    }
+    record(&config, 3);
+    let names = names(folder.path());
+    assert!(
+        !names.iter().any(|name| left.contains(&name.as_str())),
+        "{names:?}"
+    );
+    assert_eq!(log("verify", folder.path(), &[]).code, 0);
+}
+
+/// Killed at any moment of its first start, the program leaves no part of a key behind.
+#[test]
+fn a_program_that_is_killed_leaves_no_key_behind() {
+    for round in 0..12_u32 {
+        let folder = tempfile::tempdir().unwrap();
+        let events = folder.path().join("events");
+        let mut child = crate::common::command()
+            .args(["run", "--source", "synthetic:1", "--realtime", "--log"])
+            .arg(&events)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let start = std::time::Instant::now();
+        while !events.exists() && start.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(Duration::from_micros(u64::from(round) * 400));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for name in names(&events) {
+            let text = fs::read(events.join(&name)).unwrap_or_default();
+            let is_key = String::from_utf8_lossy(&text).contains("PRIVATE+KEY");
+            assert!(!is_key || name == "log.key", "{name} holds the key");
+        }
+        // It goes on from whatever there is.
+        EventRecorder::open(&config(&events, 0, SyncPolicy::Always)).unwrap();
+    }
+}
+
+/// Somebody deletes what was logged and leaves the key: a fresh log looks as if nothing had
+/// happened.
+#[test]
+fn a_log_that_begins_anew_under_an_old_key_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 0, SyncPolicy::Always);
+    record(&config, 6);
+    assert_eq!(log("verify", folder.path(), &[]).code, 0);
+    for name in names(folder.path()) {
+        if name.starts_with("entries-") || name == "checkpoint" {
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
+    }
+    record(&config, 3);
+    let public = folder.path().join("log.pub");
+    let key = fs::read_to_string(&public).unwrap();
+    let verified = log("verify", folder.path(), &["--key", key.trim()]);
+    assert_eq!(verified.code, 1, "{}", verified.stdout);
+    assert!(verified.stdout.contains("6 more"), "{}", verified.stdout);
+}
+
 /// A flag in a record of a later release: nobody may read "nothing was flagged".
 #[test]
 fn entries_of_a_later_release_are_reported() {

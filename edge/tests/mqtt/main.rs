@@ -10,7 +10,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rumqttc::Event::Incoming;
+use rumqttc::{Client, MqttOptions, Packet, QoS};
 use serde_json::Value;
+use unmask_edge::alarm::{Beacon, SystemClock};
 use unmask_edge::builtin::builtin;
 use unmask_edge::capture::{FaultCounters, FaultSet};
 use unmask_edge::machine::{open_descriptors, resident_bytes};
@@ -31,12 +34,19 @@ struct Device {
     link: MqttLink,
     observer: MqttObserver,
     desk: Desk,
+    metrics: Arc<Metrics>,
+    beacon: Arc<Beacon>,
     streams: Vec<StreamStatus>,
     events: u64,
 }
 
 impl Device {
     fn start(port: u16) -> Self {
+        Self::start_patient(port, Duration::from_secs(3600))
+    }
+
+    /// One whose pipeline is believed to hang when it says nothing for `stall`.
+    fn start_patient(port: u16, stall: Duration) -> Self {
         let bundle = builtin().unwrap();
         let names = ["front door".to_owned()];
         let config = MqttConfig {
@@ -47,7 +57,15 @@ impl Device {
         };
         let metrics = Arc::new(Metrics::new(&bundle, &names));
         let (requester, desk) = desk();
-        let started = MqttLink::start(&config, &names, "model", metrics, requester);
+        let beacon = Arc::new(Beacon::new(Arc::new(SystemClock::default()), stall));
+        let started = MqttLink::start(
+            &config,
+            &names,
+            "model",
+            Arc::clone(&metrics),
+            requester,
+            Arc::clone(&beacon),
+        );
         let (link, observer) = started.unwrap().unwrap();
         let streams = names.map(|name| StreamStatus {
             name,
@@ -62,6 +80,8 @@ impl Device {
             link,
             observer,
             desk,
+            metrics,
+            beacon,
             streams: streams.to_vec(),
             events: 0,
         }
@@ -184,6 +204,88 @@ fn states_are_right_and_events_whole_after_the_broker_was_killed() {
 #[ignore = "takes two minutes"]
 fn a_hundred_times() {
     assert!(survive(100) < RIGHT_WITHIN);
+}
+
+/// Lets a topic hold a message of so many bytes.
+fn hold(port: u16, topic: &str, bytes: usize) {
+    let mut options = MqttOptions::new("somebody", "127.0.0.1", port);
+    options.set_max_packet_size(16 << 20, 16 << 20);
+    let (client, mut connection) = Client::new(options, 10);
+    let sent = client.publish(topic, QoS::AtLeastOnce, true, vec![b'x'; bytes]);
+    sent.unwrap();
+    let is_held = connection
+        .iter()
+        .take(100)
+        .any(|event| matches!(event, Ok(Incoming(Packet::PubAck(_)))));
+    assert!(is_held, "{bytes} bytes were not taken");
+}
+
+/// A message of any length that is held in the topic of acknowledgements is passed over.
+#[test]
+fn a_long_message_does_not_end_the_connection() {
+    if !have_broker("a_long_message_does_not_end_the_connection") {
+        return;
+    }
+    for bytes in [20_000, 2_000_000] {
+        let broker = Broker::start();
+        hold(broker.port, "unmask/kiosk-1/alarm/acknowledge", bytes);
+        let device = Device::start(broker.port);
+        let start = Instant::now();
+        let connects = || device.metrics.device.mqtt_connects.get();
+        while device.metrics.device.mqtt_ignored.get() == 0 {
+            assert!(
+                start.elapsed() < RIGHT_WITHIN,
+                "{bytes}: it was not counted"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        assert!(connects() <= 2, "{bytes}: {} connections", connects());
+    }
+}
+
+/// A broker keeps one connection of each name: the two must not fight for it for ever.
+#[test]
+fn two_devices_of_one_name_take_turns_ever_more_slowly() {
+    if !have_broker("two_devices_of_one_name_take_turns_ever_more_slowly") {
+        return;
+    }
+    let broker = Broker::start();
+    let devices = [Device::start(broker.port), Device::start(broker.port)];
+    std::thread::sleep(Duration::from_secs(16));
+    for device in &devices {
+        let connects = device.metrics.device.mqtt_connects.get();
+        // Four a second at first, and so it went on before.
+        assert!((3..=18).contains(&connects), "{connects} connections");
+    }
+}
+
+/// The pipeline cannot say that it hangs: the connection's own thread does.
+#[test]
+fn a_pipeline_that_hangs_is_told_within_two_seconds() {
+    if !have_broker("a_pipeline_that_hangs_is_told_within_two_seconds") {
+        return;
+    }
+    let broker = Broker::start();
+    let mut listener = Listener::start(broker.port);
+    let mut device = Device::start_patient(broker.port, Duration::from_secs(1));
+    device.beacon.show(Signal::Idle);
+    device.show(Signal::Idle, 0);
+    let alarm = "unmask/kiosk-1/alarm";
+    listener.wait_for(alarm, RIGHT_WITHIN, |p| p.contains("idle"));
+    listener.wait_for(alarm, Duration::from_secs(4), |p| p.contains("safe"));
+    let availability = "unmask/kiosk-1/availability";
+    listener.wait_for(availability, RIGHT_WITHIN, |p| p == "offline");
+    let beacon = Arc::clone(&device.beacon);
+    let alive = std::thread::spawn(move || {
+        for _ in 0..40 {
+            beacon.show(Signal::Idle);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    listener.wait_for(availability, Duration::from_secs(3), |p| p == "online");
+    listener.wait_for(alarm, Duration::from_secs(3), |p| p.contains("idle"));
+    alive.join().unwrap();
 }
 
 #[test]

@@ -28,6 +28,11 @@ fn ready_is_told_once_and_the_watchdog_is_fed_only_by_progress() {
     let watchdog = Duration::from_secs(8);
     let mut notifier = Notifier::new(path.as_os_str(), Some(watchdog)).unwrap();
     assert_eq!(heard(&socket), [""; 0]);
+    // A camera is waited for as long as the program is alive; whoever hangs asks for nothing.
+    for second in 0..25 {
+        notifier.progress(Duration::from_secs(second));
+    }
+    assert_eq!(heard(&socket), ["EXTEND_TIMEOUT_USEC=40000000"; 3]);
     notifier.ready();
     notifier.ready();
     assert_eq!(heard(&socket), ["READY=1"]);

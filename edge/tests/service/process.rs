@@ -48,6 +48,14 @@ fn a_service_is_ready_reloads_refuses_and_ends_with_its_alarm_safe() {
         let told = running.wait_for("STATUS=configuration refused");
         assert!(told.last().unwrap().contains(wanted), "{told:?}");
     }
+    // A pipe in its place does not hold up the pipeline.
+    let config = running.folder.path().join("kiosk.toml");
+    fs::remove_file(&config).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&config).status();
+    assert!(made.unwrap().success());
+    running.signal("-HUP");
+    let told = running.wait_for("STATUS=configuration refused");
+    assert!(told.last().unwrap().contains("plain file"), "{told:?}");
     // The service goes on with the thresholds that it had.
     running.wait_for("WATCHDOG=1");
 

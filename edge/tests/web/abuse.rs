@@ -61,7 +61,15 @@ pub fn alone(change: impl FnOnce(&mut WebConfig)) -> Alone {
 
 #[test]
 fn only_this_page_may_ask_and_only_under_its_own_name() {
-    let server = alone(|config| config.hosts = vec!["kiosk.example".into()]);
+    let server = alone(|config| {
+        config.hosts = vec!["kiosk.example".into()];
+        config.token_file = Some("token".into());
+    });
+    let bearer = format!("Authorization: Bearer {TOKEN}");
+    let ask = |url: &str, method: &str, path: &str, fields: &[&str], body: &str| {
+        let fields = [fields, &[bearer.as_str()]].concat();
+        ask(url, method, path, &fields, body)
+    };
     let status = |fields: &[&str]| ask(&server.url, "GET", "/", fields, "").status;
     assert_eq!(status(&[]), 200);
     assert_eq!(status(&["Host: kiosk.example:8464"]), 200);
@@ -122,6 +130,30 @@ fn every_answer_forbids_scripts_of_others_and_frames() {
         "https://",
     ] {
         assert!(!page.contains(inline), "{inline} in the page");
+    }
+}
+
+/// The beacon of this server has heard nothing of a pipeline for longer than its second.
+#[test]
+fn metrics_say_that_the_pipeline_hangs() {
+    let server = alone(|_| {});
+    let has = |wanted: &str| get(&server.url, "/metrics").body.contains(wanted);
+    let start = Instant::now();
+    while !has("unmask_pipeline_hung 1") {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for wanted in [
+        "unmask_camera_up{camera=\"front\"} 0",
+        "unmask_frame_rate_hertz{camera=\"front\"} 0",
+        "unmask_alarm_state{state=\"safe\"} 1",
+        "unmask_alarm_state{state=\"idle\"} 0",
+    ] {
+        assert!(
+            has(wanted),
+            "{wanted}: {}",
+            get(&server.url, "/metrics").body
+        );
     }
 }
 
@@ -231,6 +263,36 @@ fn without_the_token_nothing_is_told() {
     );
     let guess = "Authorization: Bearer guess-guess-guess-guess";
     assert_eq!(with("/metrics", &[guess]).status, 429);
+}
+
+/// Through one door as through the other; behind a proxy, each visitor for himself.
+#[test]
+fn wrong_tokens_close_every_door_for_their_visitor_alone() {
+    let server = alone(|config| config.token_file = Some("token".into()));
+    let from = |visitor: &str, field: &str| {
+        let forwarded = format!("X-Forwarded-For: {visitor}");
+        ask(&server.url, "GET", "/metrics", &[&forwarded, field], "").status
+    };
+    let right = format!("Authorization: Bearer {TOKEN}");
+    for (visitor, wrong) in [
+        ("10.0.0.1", "Authorization: Bearer guess-guess-guess-"),
+        ("10.0.0.2", "Cookie: unmask="),
+    ] {
+        let guesses: Vec<u16> = (0..114)
+            .map(|n| from(visitor, &format!("{wrong}{n}")))
+            .collect();
+        let tried = guesses.iter().filter(|status| **status == 401).count();
+        assert!((1..=6).contains(&tried), "{guesses:?}");
+        assert_eq!(from(visitor, &right), 429, "{visitor} was believed at once");
+        let forwarded = format!("X-Forwarded-For: {visitor}");
+        let answer = ask(&server.url, "POST", "/login", &[&forwarded], TOKEN);
+        assert_eq!(answer.status, 429, "{visitor}");
+    }
+    assert_eq!(from("10.0.0.3", &right), 200);
+    // An old cookie, sent again and again, is one guess.
+    let old = "Cookie: unmask=yesterday";
+    assert!((0..50).all(|_| from("10.0.0.4", old) == 401));
+    assert_eq!(from("10.0.0.4", &right), 200);
 }
 
 #[test]

@@ -24,6 +24,26 @@ pub(super) fn wait(child: &mut Child, time: Duration) -> io::Result<Option<ExitS
     }
 }
 
+/// How the child ended, if it does before it has done nothing, or used a processor, for so long:
+/// a machine that is busy with other things is waited for.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn end(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let mut patience = Patience::new(limit);
+    loop {
+        if let Some(status) = wait(child, LOOK)? {
+            return Ok(Some(status));
+        }
+        if patience
+            .ends(Instant::now(), Life::of(child.id()))
+            .is_some()
+        {
+            return Ok(None);
+        }
+    }
+}
+
 /// Ends a child by force and collects it. One that the system cannot end is left
 /// behind.
 pub(super) fn kill(child: &mut Child) {

@@ -59,6 +59,8 @@ pub struct Listing {
     pub files: Vec<PathBuf>,
     /// What cannot be looked into, and why.
     pub closed: Vec<(PathBuf, SourceError)>,
+    /// Files that are neither.
+    pub others: usize,
 }
 
 /// Every picture and video below a folder, sorted by path.
@@ -66,20 +68,29 @@ pub struct Listing {
 /// # Errors
 /// When there is none, there are too many, or a folder cannot be looked into.
 pub fn list_media(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let Listing { files, closed } = list_open_media(folder)?;
+    let Listing { files, closed, .. } = list(folder, &is_named_media)?;
     match closed.into_iter().next() {
         Some((_, error)) => Err(error),
         None => Ok(files),
     }
 }
 
-/// The same, but folders below that are closed are told beside what is in the others.
+/// The same, but folders below that are closed are told beside what is in the others, files with
+/// other names count by what they begin with, and the rest is counted.
 ///
 /// # Errors
 /// When there is nothing at all, too much, or the folder itself cannot be looked into.
 pub fn list_open_media(folder: &Path) -> Result<Listing, SourceError> {
+    list(folder, &|path| {
+        is_named_media(path) || begins_like_media(path)
+    })
+}
+
+type IsMedia<'a> = &'a dyn Fn(&Path) -> bool;
+
+fn list(folder: &Path, is_media: IsMedia<'_>) -> Result<Listing, SourceError> {
     let mut found = Listing::default();
-    walk(folder, 0, &mut found)?;
+    walk(folder, 0, is_media, &mut found)?;
     if found.files.is_empty() && found.closed.is_empty() {
         return Err(SourceError::NoMedia(folder.to_path_buf()));
     }
@@ -87,7 +98,12 @@ pub fn list_open_media(folder: &Path) -> Result<Listing, SourceError> {
     Ok(found)
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Listing) -> Result<(), SourceError> {
+fn walk(
+    folder: &Path,
+    depth: usize,
+    is_media: IsMedia<'_>,
+    found: &mut Listing,
+) -> Result<(), SourceError> {
     for entry in fs::read_dir(folder).map_err(|error| open_error(folder, error))? {
         let entry = entry.map_err(|error| open_error(folder, error))?;
         let path = entry.path();
@@ -95,7 +111,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Listing) -> Result<(), SourceEr
             .file_type()
             .map_err(|error| open_error(&path, error))?;
         if kind.is_dir() && depth < DEPTH_MAX {
-            match walk(&path, depth + 1, found) {
+            match walk(&path, depth + 1, is_media, found) {
                 Err(error @ SourceError::Open { .. }) => found.closed.push((path, error)),
                 other => other?,
             }
@@ -104,12 +120,42 @@ fn walk(folder: &Path, depth: usize, found: &mut Listing) -> Result<(), SourceEr
                 return Err(SourceError::TooManyFiles(folder.to_path_buf()));
             }
             found.files.push(path);
+        } else {
+            found.others += 1;
         }
     }
     Ok(())
 }
 
-fn is_media(path: &Path) -> bool {
+/// Whether a file that is not named like one begins like a picture or a video.
+fn begins_like_media(path: &Path) -> bool {
+    let mut head = [0_u8; 32];
+    // Before it is opened: the opening of a pipe waits for somebody who writes.
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file || is_left_by_mac(path) {
+        return false;
+    }
+    let read = File::open(path).and_then(|mut file| file.read(&mut head));
+    let head = head.get(..read.unwrap_or(0)).unwrap_or_default();
+    let is_picture = image::guess_format(head).is_ok_and(|format| format.reading_enabled());
+    // MP4 and its kin, Matroska, AVI, MPEG programme streams, Flash.
+    let starts: [(usize, &[u8]); 5] = [
+        (4, b"ftyp"),
+        (0, b"\x1a\x45\xdf\xa3"),
+        (8, b"AVI "),
+        (0, b"\0\0\x01\xba"),
+        (0, b"FLV\x01"),
+    ];
+    let begins = |&(at, start): &(usize, &[u8])| head.get(at..at + start.len()) == Some(start);
+    is_picture || starts.iter().any(begins)
+}
+
+/// Whether ffmpeg reads such pictures only where it was built so.
+pub(super) fn is_still(path: &Path) -> bool {
+    ending_in(path, STILL_ENDINGS)
+}
+
+fn is_named_media(path: &Path) -> bool {
     let endings = [IMAGE_ENDINGS, VIDEO_ENDINGS, STILL_ENDINGS];
     !is_left_by_mac(path) && endings.iter().any(|endings| ending_in(path, endings))
 }
@@ -261,6 +307,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_has_no_ending_goes_by_its_content_and_the_rest_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        picture(&place("x.png"), 1);
+        fs::rename(place("x.png"), place("IMG_0001")).unwrap();
+        fs::write(place("MVI"), b"\0\0\0\x20ftypisom----").unwrap();
+        for other in ["notes.txt", "._x.png", "no-ending"] {
+            fs::write(place(other), "text").unwrap();
+        }
+        let found = list_open_media(folder.path()).unwrap();
+        assert_eq!(found.files, [place("IMG_0001"), place("MVI")]);
+        assert_eq!(found.others, 3);
+        assert!(
+            list_media(folder.path()).is_err(),
+            "by their names, nothing"
+        );
+    }
+
     /// To root every folder is open.
     #[cfg(unix)]
     #[test]
@@ -274,6 +339,7 @@ mod tests {
         let is_closed = fs::read_dir(&closed).is_err();
         let found = list_open_media(folder.path()).unwrap();
         assert_eq!(found.files, [folder.path().join("x.png")]);
+        assert_eq!(found.others, 0);
         assert_eq!(found.closed.len(), usize::from(is_closed));
         assert_eq!(list_media(folder.path()).is_err(), is_closed);
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();

@@ -1,10 +1,11 @@
 //! Decodes pictures.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
+use image::error::{DecodingError, ImageFormatHint};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::{Frame, SourceError, open_error};
 
@@ -36,9 +37,50 @@ fn is_of_the_picture(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// When the bytes are no picture, or one of more than 16,384 pixels in width or height
-/// or a gibibyte in memory.
-pub fn decode_picture(input: impl BufRead + Seek, frame: &mut Frame) -> Result<(), ImageError> {
-    let mut reader = ImageReader::new(input).with_guessed_format()?;
+/// or a gibibyte in memory; and when a JPEG picture is cut short, of which the decoder would fill up
+/// the rest with grey.
+pub fn decode_picture(mut input: impl BufRead + Seek, frame: &mut Frame) -> Result<(), ImageError> {
+    if input.fill_buf()?.starts_with(&[0xff, 0xd8]) {
+        let mut bytes = Vec::new();
+        input
+            .by_ref()
+            .take(ALLOC_BYTES_MAX)
+            .read_to_end(&mut bytes)?;
+        if !is_whole_jpeg(&bytes) {
+            let what = format!("the JPEG picture is cut short after {} bytes", bytes.len());
+            let hint = ImageFormatHint::Exact(ImageFormat::Jpeg);
+            return Err(ImageError::Decoding(DecodingError::new(hint, what)));
+        }
+        return decode(ImageReader::new(Cursor::new(bytes)), frame);
+    }
+    decode(ImageReader::new(input), frame)
+}
+
+/// Whether a JPEG picture ends with its end-of-image marker. Segments, which may hold pictures
+/// themselves, are skipped by their length; within a scan, a marker is what is neither escaped nor
+/// a restart (ITU-T T.81, B.1.1).
+fn is_whole_jpeg(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(offset) = rest.windows(2).position(|pair| {
+            pair[0] == 0xff && !matches!(pair[1], 0x00 | 0x01 | 0xd0..=0xd8 | 0xff)
+        }) else {
+            return false;
+        };
+        at += offset + 2;
+        if bytes.get(at - 1) == Some(&0xd9) {
+            return true;
+        }
+        let Some(&[high, low]) = bytes.get(at..at + 2) else {
+            return false;
+        };
+        at += usize::from(u16::from_be_bytes([high, low])).max(2);
+    }
+}
+
+fn decode(reader: ImageReader<impl BufRead + Seek>, frame: &mut Frame) -> Result<(), ImageError> {
+    let mut reader = reader.with_guessed_format()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
     limits.max_image_height = Some(SIDE_MAX);
@@ -117,6 +159,31 @@ mod tests {
         std::fs::write(&path, "not a picture").unwrap();
         let error = read_picture(&path, &mut Frame::default()).unwrap_err();
         assert!(error.to_string().contains("notes.jpg"), "{error}");
+    }
+
+    /// Grey below the cut is no face.
+    #[test]
+    fn a_jpeg_that_is_cut_anywhere_is_an_error() {
+        let picture = image::RgbImage::from_fn(64, 64, |x, y| {
+            image::Rgb([(x * 4) as u8, (y * 4) as u8, ((x * y) % 256) as u8])
+        });
+        let mut whole = Vec::new();
+        let encoder = image::codecs::jpeg::JpegEncoder::new(&mut whole);
+        picture.write_with_encoder(encoder).unwrap();
+        let mut frame = Frame::default();
+        decode_picture(Cursor::new(&whole), &mut frame).unwrap();
+        for share in 1..20 {
+            let cut = &whole[..whole.len() * share / 20];
+            let error = decode_picture(Cursor::new(cut), &mut frame).unwrap_err();
+            assert!(error.to_string().contains("cut short"), "{share}: {error}");
+        }
+        // A small picture inside does not end it.
+        let mut inside = vec![0xff, 0xd8, 0xff, 0xe1, 0x00, 0x06, 1, 2, 0xff, 0xd9];
+        inside.extend_from_slice(&whole[2..]);
+        decode_picture(Cursor::new(&inside), &mut frame).unwrap();
+        assert!(decode_picture(Cursor::new(&inside[..700]), &mut frame).is_err());
+        inside.extend_from_slice(b"what phones put behind it");
+        decode_picture(Cursor::new(&inside), &mut frame).unwrap();
     }
 
     #[test]

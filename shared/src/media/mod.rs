@@ -15,9 +15,11 @@ use std::time::Duration;
 
 use crate::sample::{ImageError, RgbView};
 
+pub use child::end;
 pub use ffmpeg::FfmpegSource;
 pub use folder::{FolderSource, MediaKind, list_media, list_open_media, sniff};
 pub use images::{decode_picture, pad_edges, read_picture};
+pub use ppm::read_frame as read_ppm;
 pub use probe::frame_count;
 pub use stderr::StderrTail;
 

@@ -10,8 +10,11 @@ use super::Frame;
 const SIDE_MAX: usize = 16_384;
 const TOKEN_MAX: usize = 16;
 
-/// Reads one frame into `frame` (pixels and size only). `false` at a clean end.
-pub(super) fn read_frame(input: &mut impl BufRead, frame: &mut Frame) -> io::Result<bool> {
+/// Reads one PPM picture into `frame` (pixels and size only). `false` at a clean end.
+///
+/// # Errors
+/// When it is cut short, or no picture of 8 bits a colour and at most 16,384 pixels a side.
+pub fn read_frame(input: &mut impl BufRead, frame: &mut Frame) -> io::Result<bool> {
     if input.fill_buf()?.is_empty() {
         return Ok(false);
     }

@@ -8,18 +8,25 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::folder::is_still;
 use super::{SourceError, child, stderr};
 
 /// Processor time for an answer, and longest time without doing anything for it.
 const ANSWER: Duration = Duration::from_secs(8);
 
-/// What the container says about its first video stream.
+/// What the container says about one of its tracks of pictures.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Probe {
+    /// Number of the track among all of the file.
+    pub index: u32,
     /// Frames per second.
     pub rate_hz: f64,
     /// Number of frames, where the container tells.
     pub frames: Option<u64>,
+    /// Length in seconds, where the container tells.
+    pub duration_s: Option<f64>,
+    /// Whether players show this one unless they are told otherwise.
+    pub is_default: bool,
     /// Whether this ffmpeg understands `-fps_mode` (5.1 and later).
     pub fps_mode: bool,
 }
@@ -30,6 +37,13 @@ struct Answer {
     program_version: Version,
     #[serde(default)]
     streams: Vec<Stream>,
+    #[serde(default)]
+    format: Container,
+}
+
+#[derive(Deserialize, Default)]
+struct Container {
+    duration: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -41,22 +55,40 @@ struct Version {
 #[derive(Deserialize)]
 struct Stream {
     #[serde(default)]
+    index: u32,
+    #[serde(default)]
     avg_frame_rate: String,
     #[serde(default)]
     r_frame_rate: String,
     nb_frames: Option<String>,
+    duration: Option<String>,
+    #[serde(default)]
+    disposition: Disposition,
 }
+
+#[derive(Deserialize, Default)]
+struct Disposition {
+    #[serde(default)]
+    default: u8,
+    #[serde(default)]
+    attached_pic: u8,
+}
+
+/// What is asked.
+const ENTRIES: &str = "stream=index,avg_frame_rate,r_frame_rate,nb_frames,duration:\
+     stream_disposition=default,attached_pic:format=duration";
 
 /// How many frames a video says that it has, where its container tells.
 ///
 /// # Errors
 /// When it is no video, or `ffprobe` cannot be run.
 pub fn frame_count(path: &Path) -> Result<Option<u64>, SourceError> {
-    Ok(probe(path)?.frames)
+    Ok(probe(path)?.first().and_then(|track| track.frames))
 }
 
-/// Runs `ffprobe` on one file.
-pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
+/// Runs `ffprobe` on one file: at least one track of pictures, first the one that players show.
+/// The cover of a piece of music is none.
+pub(super) fn probe(path: &Path) -> Result<Vec<Probe>, SourceError> {
     let mut command = Command::new("ffprobe");
     command
         .args([
@@ -65,14 +97,10 @@ pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
             "-protocol_whitelist",
             "file",
             "-select_streams",
-            "v:0",
+            "v",
         ])
-        .args(["-show_program_version", "-show_entries"])
-        .args([
-            "stream=avg_frame_rate,r_frame_rate,nb_frames",
-            "-of",
-            "json",
-        ])
+        .args(["-show_program_version", "-show_entries", ENTRIES])
+        .args(["-of", "json"])
         .arg("-i")
         .arg(file_argument(path))
         .stdin(Stdio::null());
@@ -88,29 +116,53 @@ pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
         .map(String::as_str)
         .filter(|line| !line.is_empty());
     let said = stderr::last_words(said, path);
-    let refused = |otherwise: &str| SourceError::NotAVideo {
-        path: path.to_path_buf(),
-        reason: if said.is_empty() {
-            otherwise.to_owned()
-        } else {
-            said.clone()
-        },
+    let refused = |otherwise: &str| {
+        let reason = if said.is_empty() { otherwise } else { &said };
+        let hint = match is_still(path) {
+            true => " (this ffmpeg does not read such pictures: convert it to JPEG or PNG)",
+            false => "",
+        };
+        SourceError::NotAVideo {
+            path: path.to_path_buf(),
+            reason: format!("{reason}{hint}"),
+        }
     };
     if !output.status.success() {
         return Err(refused("ffprobe gave no reason"));
     }
-    parse(&output.stdout).ok_or_else(|| refused("it has no video stream"))
+    let tracks = parse(&output.stdout);
+    match tracks.is_empty() {
+        true => Err(refused("it has no video")),
+        false => Ok(tracks),
+    }
 }
 
-fn parse(json: &[u8]) -> Option<Probe> {
-    let answer: Answer = serde_json::from_slice(json).ok()?;
-    let stream = answer.streams.first()?;
-    let rate = ratio(&stream.avg_frame_rate).or_else(|| ratio(&stream.r_frame_rate));
-    Some(Probe {
-        rate_hz: rate.unwrap_or(25.0),
-        frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
-        fps_mode: knows_fps_mode(&answer.program_version.version),
-    })
+fn parse(json: &[u8]) -> Vec<Probe> {
+    let Ok(answer) = serde_json::from_slice::<Answer>(json) else {
+        return Vec::new();
+    };
+    let seconds = |text: &Option<String>| {
+        let seconds = text.as_ref()?.parse::<f64>().ok()?;
+        (seconds.is_finite() && seconds > 0.0).then_some(seconds)
+    };
+    let whole = seconds(&answer.format.duration);
+    let fps_mode = knows_fps_mode(&answer.program_version.version);
+    let pictures = answer.streams.iter();
+    let pictures = pictures.filter(|stream| stream.disposition.attached_pic == 0);
+    let track = |stream: &Stream| {
+        let rate = ratio(&stream.avg_frame_rate).or_else(|| ratio(&stream.r_frame_rate));
+        Probe {
+            index: stream.index,
+            rate_hz: rate.unwrap_or(25.0),
+            frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
+            duration_s: seconds(&stream.duration).or(whole),
+            is_default: stream.disposition.default != 0,
+            fps_mode,
+        }
+    };
+    let mut tracks: Vec<Probe> = pictures.map(track).collect();
+    tracks.sort_by_key(|track| !track.is_default);
+    tracks
 }
 
 /// `30000/1001` as a number, if it is a plausible frame rate.
@@ -161,7 +213,9 @@ mod tests {
     fn reads_what_ffprobe_prints() {
         let json = br#"{"program_version":{"version":"5.1.9-0+deb12u1"},
             "streams":[{"r_frame_rate":"30/1","avg_frame_rate":"30000/1001","nb_frames":"90"}]}"#;
-        let probe = parse(json).unwrap();
+        let [probe] = &parse(json)[..] else {
+            panic!("one track");
+        };
         assert!((probe.rate_hz - 29.97).abs() < 0.001);
         assert_eq!(probe.frames, Some(90));
         assert!(probe.fps_mode);
@@ -169,13 +223,26 @@ mod tests {
 
     #[test]
     fn survives_answers_without_sense() {
-        assert_eq!(parse(b"{}"), None);
-        assert_eq!(parse(b"not json"), None);
+        assert_eq!(parse(b"{}"), []);
+        assert_eq!(parse(b"not json"), []);
         let odd = br#"{"streams":[{"r_frame_rate":"90000/1","avg_frame_rate":"0/0"}]}"#;
-        assert_eq!(
-            parse(odd).map(|p| (p.rate_hz, p.frames)),
-            Some((25.0, None))
-        );
+        let odd = parse(odd);
+        assert_eq!((odd[0].rate_hz, odd[0].frames), (25.0, None));
+        assert_eq!(odd.len(), 1);
+    }
+
+    #[test]
+    fn what_players_show_comes_first_and_a_cover_is_no_video() {
+        let json = br#"{"streams":[
+            {"index":0,"disposition":{"default":0,"attached_pic":1}},
+            {"index":1,"disposition":{"default":0}},
+            {"index":3,"duration":"2.5","disposition":{"default":1}}],
+            "format":{"duration":"4.0"}}"#;
+        let tracks = parse(json);
+        let told: Vec<_> = tracks.iter().map(|t| (t.index, t.duration_s)).collect();
+        assert_eq!(told, [(3, Some(2.5)), (1, Some(4.0))]);
+        let music = br#"{"streams":[{"index":1,"disposition":{"attached_pic":1}}]}"#;
+        assert_eq!(parse(music), []);
     }
 
     #[test]

@@ -22,9 +22,18 @@ pub struct StderrTail {
 impl StderrTail {
     /// Reads on a thread of its own until the child closes its end.
     pub fn follow(stderr: Option<ChildStderr>) -> Self {
+        Self::sift(stderr, |_| true)
+    }
+
+    /// The same for lines that are complaints: `is_complaint` sees each of them as it came.
+    pub(super) fn sift(
+        stderr: Option<ChildStderr>,
+        is_complaint: impl FnMut(&str) -> bool + Send + 'static,
+    ) -> Self {
         let lines = Lines::default();
         let seen = Arc::clone(&lines);
-        let reader = stderr.map(|pipe| std::thread::spawn(move || keep_last(pipe, &seen)));
+        let read = |pipe| std::thread::spawn(move || keep_last(pipe, &seen, is_complaint));
+        let reader = stderr.map(read);
         Self { lines, reader }
     }
 
@@ -45,7 +54,11 @@ impl StderrTail {
     }
 }
 
-fn keep_last(pipe: impl Read, lines: &Mutex<VecDeque<String>>) {
+fn keep_last(
+    pipe: impl Read,
+    lines: &Mutex<VecDeque<String>>,
+    mut is_complaint: impl FnMut(&str) -> bool,
+) {
     let mut input = BufReader::new(pipe);
     let mut line = Vec::new();
     loop {
@@ -58,7 +71,7 @@ fn keep_last(pipe: impl Read, lines: &Mutex<VecDeque<String>>) {
             Ok(_) => {}
         }
         let text = clean(&line);
-        if text.is_empty() {
+        if !is_complaint(&String::from_utf8_lossy(&line)) || text.is_empty() {
             continue;
         }
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,17 +99,20 @@ pub(super) fn last_words<'a>(
     }
 }
 
-/// One printable line, without the addresses that ffmpeg puts in front.
+/// One printable line, without the address and the level that ffmpeg puts in front.
 pub(super) fn clean(line: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(line)
         .chars()
         .filter(|c| !c.is_control())
         .collect();
     let mut rest = text.trim();
-    if rest.starts_with('[')
-        && let Some((_, after)) = rest.split_once("] ")
-    {
-        rest = after.trim();
+    // `[mov @ 0x55d] [error] what is wrong`
+    for _ in 0..2 {
+        if rest.starts_with('[')
+            && let Some((_, after)) = rest.split_once("] ")
+        {
+            rest = after.trim();
+        }
     }
     rest.strip_prefix("file:").unwrap_or(rest).to_owned()
 }
@@ -107,7 +123,7 @@ mod tests {
 
     fn last_lines(pipe: impl Read) -> VecDeque<String> {
         let lines = Mutex::default();
-        keep_last(pipe, &lines);
+        keep_last(pipe, &lines, |_| true);
         lines.into_inner().unwrap()
     }
 

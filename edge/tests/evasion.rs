@@ -1,0 +1,317 @@
+//! Ways to keep a swapped face from being judged, each through the whole program over synthetic
+//! people: what was made hard to see is called manipulated or undecided, and never speaks for
+//! genuine.
+
+mod common;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
+
+use common::unmask;
+
+const WIDTH: usize = 320;
+const HEIGHT: usize = 240;
+const FRAMES: u32 = 75;
+/// People whom the built-in model judges rightly when nothing is hidden.
+const SWAPPED: u64 = 501;
+const GENUINE: u64 = 500;
+
+/// A picture, RGB.
+#[derive(Clone)]
+struct Picture {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+}
+
+impl Picture {
+    fn map(mut self, change: impl Fn(u8) -> u8) -> Self {
+        self.rgb
+            .iter_mut()
+            .for_each(|value| *value = change(*value));
+        self
+    }
+
+    fn black(self) -> Self {
+        self.map(|_| 0)
+    }
+
+    fn upside_down(mut self) -> Self {
+        let rows: Vec<u8> = self.rows().rev().flatten().copied().collect();
+        self.rgb = rows;
+        self
+    }
+
+    /// Vertical bars over half of it.
+    fn barred(mut self) -> Self {
+        for (at, pixel) in self.rgb.chunks_exact_mut(3).enumerate() {
+            if at % self.width / 12 % 2 == 0 {
+                pixel.fill(20);
+            }
+        }
+        self
+    }
+
+    fn rows(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.rgb.chunks_exact(3 * self.width)
+    }
+
+    /// This one on the left, another on the right.
+    fn beside(&self, other: &Self) -> Self {
+        let pairs = self.rows().zip(other.rows());
+        Self {
+            width: self.width + other.width,
+            height: self.height,
+            rgb: pairs
+                .flat_map(|(left, right)| [left, right].concat())
+                .collect(),
+        }
+    }
+}
+
+/// Pictures of one person.
+fn person(model: &FaceModel, seed: u64, swap: Swap) -> Vec<Picture> {
+    let config = SceneConfig {
+        width: WIDTH,
+        height: HEIGHT,
+        seed,
+        swap,
+        face_px: 100.0..=140.0,
+    };
+    let scene = Scene::new(model, config).expect("in range");
+    let picture = |index| Picture {
+        width: WIDTH,
+        height: HEIGHT,
+        rgb: scene.frame(index).rgb,
+    };
+    (0..FRAMES).map(picture).collect()
+}
+
+fn ffmpeg(arguments: &[&str], input: &[u8]) {
+    let mut child = Command::new("ffmpeg")
+        .args(["-y", "-nostdin", "-loglevel", "error"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("ffmpeg is installed: ./unmask setup");
+    let mut pipe = child.stdin.take().expect("piped");
+    pipe.write_all(input).expect("it reads");
+    drop(pipe);
+    assert!(child.wait().expect("it ends").success(), "{arguments:?}");
+}
+
+/// Writes a video, with arguments for the output.
+fn film(pictures: &[Picture], path: &Path, arguments: &[&str]) {
+    let size = format!("{}x{}", pictures[0].width, pictures[0].height);
+    let bytes: Vec<u8> = pictures.iter().flat_map(|p| p.rgb.clone()).collect();
+    let input = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size];
+    let output = ["-r", "25", "-i", "pipe:0", "-c:v", "mpeg4", "-q:v", "2"];
+    let all = [&input[..], &output, arguments, &[text(path)]].concat();
+    ffmpeg(&all, &bytes);
+}
+
+/// The folder of the tests' videos, and everybody in them.
+struct Studio {
+    folder: tempfile::TempDir,
+    swapped: Vec<Picture>,
+    genuine: Vec<Picture>,
+}
+
+impl Studio {
+    fn open() -> Self {
+        let model = FaceModel::builtin().expect("built in");
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            swapped: person(&model, SWAPPED, Swap::Always),
+            genuine: person(&model, GENUINE, Swap::Never),
+        }
+    }
+
+    /// Everybody beside each other, the swapped one as `change` leaves each picture.
+    fn both(&self, change: impl Fn(usize, Picture) -> Picture) -> Vec<Picture> {
+        let pairs = self.genuine.iter().zip(&self.swapped).enumerate();
+        pairs
+            .map(|(at, (genuine, swapped))| genuine.beside(&change(at, swapped.clone())))
+            .collect()
+    }
+
+    fn alone(&self, change: impl Fn(usize, Picture) -> Picture) -> Vec<Picture> {
+        let all = self.swapped.iter().cloned().enumerate();
+        all.map(|(at, picture)| change(at, picture)).collect()
+    }
+
+    /// What the program says of some pictures.
+    fn judge(&self, pictures: &[Picture], arguments: &[&str]) -> Value {
+        let path = self.folder.path().join("clip.mp4");
+        film(pictures, &path, arguments);
+        judge(&path)
+    }
+}
+
+fn judge(path: &Path) -> Value {
+    let ran = unmask(&["analyze", text(path), "--format", "jsonl"]);
+    assert!(
+        ran.code == 0 || ran.code == 1,
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    serde_json::from_str(&ran.stdout).expect("one line")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn verdict(report: &Value) -> &str {
+    report["verdict"].as_str().expect("a verdict")
+}
+
+/// Without this, all that follows would say nothing.
+#[test]
+fn in_plain_sight_each_is_judged_rightly() {
+    let studio = Studio::open();
+    let genuine = studio.judge(&studio.genuine, &[]);
+    assert_eq!(verdict(&genuine), "genuine", "{genuine}");
+    let swapped = studio.judge(&studio.swapped, &[]);
+    assert_eq!(verdict(&swapped), "manipulated", "{swapped}");
+    let both = studio.judge(&studio.both(|_, picture| picture), &[]);
+    assert_eq!(verdict(&both), "manipulated", "{both}");
+    assert_eq!(both["faces"], 2, "{both}");
+}
+
+/// Whoever knows that faces are looked for in each fifth frame hides just those.
+#[test]
+fn blanked_frames_hide_nobody() {
+    let studio = Studio::open();
+    type Blank = fn(Picture) -> Picture;
+    for (name, blank) in [
+        ("black", Picture::black as Blank),
+        ("turned", Picture::upside_down),
+        ("barred", Picture::barred),
+    ] {
+        let hide = |at: usize, picture: Picture| match at % 5 {
+            0 => blank(picture),
+            _ => picture,
+        };
+        for pictures in [studio.alone(hide), studio.both(hide)] {
+            let report = studio.judge(&pictures, &[]);
+            assert_ne!(verdict(&report), "genuine", "{name}: {report}");
+        }
+    }
+}
+
+/// Seen in 4 of every 10 frames, beside somebody genuine.
+#[test]
+fn a_face_that_comes_and_goes_is_listed() {
+    let studio = Studio::open();
+    let report = studio.judge(
+        &studio.both(|at, picture| match at % 10 {
+            0..4 => picture,
+            _ => picture.map(|value| 90 + value / 16),
+        }),
+        &[],
+    );
+    assert_ne!(verdict(&report), "genuine", "{report}");
+    assert!(report["faces"].as_u64() >= Some(2), "{report}");
+}
+
+#[test]
+fn a_face_in_the_dark_speaks_for_nobody() {
+    let studio = Studio::open();
+    let report = studio.judge(&studio.both(|_, picture| picture.map(|v| v / 10)), &[]);
+    assert_eq!(verdict(&report), "undecided", "{report}");
+    assert_eq!(report["reason"], "dark", "{report}");
+    assert_eq!(report["faces"], 2, "{report}");
+}
+
+/// Beside somebody genuine who is larger and longer in view.
+#[test]
+fn a_bystander_does_not_speak_for_others() {
+    let studio = Studio::open();
+    let report = studio.judge(
+        &studio.both(|at, picture| match at {
+            0..30 => picture.black(),
+            _ => picture,
+        }),
+        &[],
+    );
+    assert_ne!(verdict(&report), "genuine", "{report}");
+}
+
+/// Players show the track that is flagged default, and viewers may choose any.
+#[test]
+fn a_second_track_is_judged_too() {
+    let studio = Studio::open();
+    let [first, second, both] = ["a", "b", "both"].map(|name| {
+        let name = format!("{name}.mp4");
+        studio.folder.path().join(name)
+    });
+    film(&studio.genuine, &first, &[]);
+    film(&studio.swapped, &second, &[]);
+    for default in ["0", "1"] {
+        let (one, other) = match default {
+            "0" => ("default", "0"),
+            _ => ("0", "default"),
+        };
+        ffmpeg(
+            &[
+                ["-i", text(&first), "-i", text(&second)],
+                ["-map", "0:v", "-map", "1:v"],
+                ["-disposition:v:0", one, "-disposition:v:1", other],
+            ]
+            .concat()
+            .into_iter()
+            .chain(["-c", "copy", text(&both)])
+            .collect::<Vec<_>>(),
+            &[],
+        );
+        let report = judge(&both);
+        assert_eq!(verdict(&report), "manipulated", "{report}");
+        assert_eq!(report["frames"], 2 * FRAMES, "{report}");
+        assert_eq!(report["faces"], 2, "{report}");
+        let ids = report["tracks"].as_array().expect("tracks").iter();
+        let ids: Vec<u64> = ids.filter_map(|track| track["id"].as_u64()).collect();
+        assert_eq!(ids, [1, 2], "{report}");
+    }
+}
+
+/// Frames that change their size all the time, so that nobody is followed for long.
+#[test]
+fn changing_sizes_do_not_make_it_genuine() {
+    let studio = Studio::open();
+    let mut bytes = Vec::new();
+    for (number, part) in studio.swapped.chunks(15).enumerate() {
+        let path = studio.folder.path().join("part.ts");
+        let scale = ["scale=320:240", "scale=336:252"][number % 2];
+        film(part, &path, &["-vf", scale, "-c:v", "mpeg2video"]);
+        bytes.extend(std::fs::read(&path).expect("written"));
+    }
+    let path = studio.folder.path().join("sizes.ts");
+    std::fs::write(&path, bytes).expect("a file");
+    let report = judge(&path);
+    assert_ne!(verdict(&report), "genuine", "{report}");
+    // The decoder takes some at each seam.
+    assert!(report["frames"].as_u64() > Some(60), "{report}");
+}
+
+/// Stored squeezed to half its width, as broadcasts are in part, and shown as it was.
+#[test]
+fn pixels_that_are_not_square_are_seen_as_shown() {
+    let studio = Studio::open();
+    let report = studio.judge(
+        &studio.swapped,
+        &["-vf", "scale=160:240,setsar=2/1", "-q:v", "1"],
+    );
+    assert_ne!(verdict(&report), "genuine", "{report}");
+    assert_eq!(report["faces"], 1, "{report}");
+    let bounds = &report["tracks"][0]["box"];
+    let side = |at: usize| bounds[at].as_f64().expect("a box");
+    let aspect = side(2) / side(3);
+    assert!((0.6..1.4).contains(&aspect), "{report}");
+    assert!(side(2) > 80.0, "{report}");
+}
