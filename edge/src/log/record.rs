@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unmask_shared::event::{Event, EventKind};
+use unmask_shared::geometry::FaceBox;
 use unmask_shared::review::{Decision, REVIEW_FORMAT, Review};
 use unmask_shared::verdict::Verdict;
+use unmask_shared::without_temporary_name;
 
 use super::config::{LogConfig, LogError, Recovery};
 use super::entry::{Entry, EntryError, LogEntry};
@@ -138,12 +140,14 @@ impl EventRecorder {
 
     /// Logs an event and tells where. Its sequence number
     /// becomes that of the entry, and its time that of the clock, where it is set.
-    /// Of a verdict of "manipulated", a still of `frame` is kept if so configured.
+    /// Of a verdict of "manipulated", a still of `frame` with a box around `face` is kept if so
+    /// configured.
     /// `now` is the time since the program started.
     pub fn record(
         &mut self,
         event: &Event,
         frame: &Frame,
+        face: Option<&FaceBox>,
         now: Duration,
     ) -> Result<Recorded, RecordError> {
         let clock = clock();
@@ -161,7 +165,7 @@ impl EventRecorder {
             event.kind == EventKind::VerdictChanged && event.verdict == Verdict::Manipulated;
         if let Some(stills) = self.stills.as_mut().filter(|_| is_evidence) {
             let unix_s = clock.unwrap_or_default().as_secs();
-            let kept = stills.keep(entry.event.sequence, frame, unix_s);
+            let kept = stills.keep(entry.event.sequence, frame, face, unix_s);
             entry.still = Some(kept.map_err(at(&self.folder.join(STILLS_FOLDER)))?);
         }
         let bytes = entry.to_bytes()?;
@@ -272,7 +276,7 @@ pub(super) fn read_text(path: &Path) -> io::Result<String> {
 fn write_text(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(without_temporary_name)?;
     file.write_all(text.as_bytes())?;
     file.as_file()
         .set_permissions(fs::Permissions::from_mode(mode))?;

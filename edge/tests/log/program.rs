@@ -64,9 +64,11 @@ fn record(config: &RecordConfig, count: u64) {
             model: "test 1".try_into().unwrap(),
             run: 7,
             coverage: Some(1.0),
+            stream_us: index * 40_000,
+            rate_hz: 25.0,
         };
         let now = Duration::from_millis(index);
-        recorder.record(&event, &frame, now).unwrap();
+        recorder.record(&event, &frame, None, now).unwrap();
         recorder.poll(now).unwrap();
     }
     recorder.close().unwrap();

@@ -13,11 +13,16 @@ use super::{SourceError, child, stderr};
 /// Processor time for an answer, and longest time without doing anything for it.
 const ANSWER: Duration = Duration::from_secs(8);
 
+/// Highest rate that anybody counts timecodes at.
+const TIMECODE_HZ_MAX: f64 = 120.0;
+
 /// What the container says about its first video stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Probe {
-    /// Frames per second.
+    /// Frames per second, on average.
     pub rate_hz: f64,
+    /// Frames per second at which timecodes count.
+    pub timecode_hz: f64,
     /// Number of frames, where the container tells.
     pub frames: Option<u64>,
     /// Whether this ffmpeg understands `-fps_mode` (5.1 and later).
@@ -105,12 +110,25 @@ pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
 fn parse(json: &[u8]) -> Option<Probe> {
     let answer: Answer = serde_json::from_slice(json).ok()?;
     let stream = answer.streams.first()?;
-    let rate = ratio(&stream.avg_frame_rate).or_else(|| ratio(&stream.r_frame_rate));
+    let (average, base) = (ratio(&stream.avg_frame_rate), ratio(&stream.r_frame_rate));
+    let rate_hz = average.or(base).unwrap_or(25.0);
     Some(Probe {
-        rate_hz: rate.unwrap_or(25.0),
+        rate_hz,
+        timecode_hz: base.map_or(rate_hz, |base| timecode_hz(rate_hz, base)),
         frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
         fps_mode: knows_fps_mode(&answer.program_version.version),
     })
+}
+
+/// The rate of a stream's timecode. ffprobe tells the mean rate, and a base rate on whose frames
+/// all time stamps fall: the one that was meant, where frames are left out; that of fields where
+/// frames are interlaced; and anything where stamps are of a clock.
+fn timecode_hz(average: f64, base: f64) -> f64 {
+    let is_fields = (base / average - 2.0).abs() < 0.01;
+    match is_fields || base > TIMECODE_HZ_MAX || base < average * 0.99 {
+        true => average,
+        false => base,
+    }
 }
 
 /// `30000/1001` as a number, if it is a plausible frame rate.

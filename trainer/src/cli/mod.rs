@@ -12,8 +12,10 @@ mod prepare;
 mod preview;
 mod reconstruct;
 mod reproduce;
+mod runs;
 mod sign;
 mod stop;
+mod subject;
 mod train;
 mod unseen;
 mod videos;
@@ -24,7 +26,9 @@ const EXAMPLES: &str = "\
 Examples:
   unmask-trainer prepare --input photos --output shards
   unmask-trainer train --data shards --run runs/first
+  unmask-trainer runs                              # what was trained, side by side
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
+  unmask-trainer evaluate models/afsl-stream-m --data shards     # a bundle as it was released
   unmask-trainer attack runs/first --data shards --epsilon 2/255
   unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
   unmask-trainer keygen --output unmask.key && unmask-trainer sign bundle --key unmask.key
@@ -54,6 +58,8 @@ enum Command {
     Distort(distort::Args),
     /// Train a detector, defended or not
     Train(train::Args),
+    /// List runs and compare them
+    Runs(runs::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
     /// List the videos and pictures behind some shards, with the part of each, for `unseen`
@@ -92,6 +98,7 @@ impl Cli {
             Command::Reconstruct(args) => args.run(),
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
+            Command::Runs(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Videos(args) => args.run(),
             Command::Unseen(args) => args.run(),
