@@ -162,4 +162,87 @@ mod tests {
             assert_eq!(reels.name(source), name, "{source}");
         }
     }
+
+    fn span(source: &str, entry: u64, hz: f64, edges: (u64, Option<u64>)) -> Span {
+        let rate = Rate::new(hz).expect("a rate");
+        let (first, after) = edges;
+        Span {
+            entry,
+            source: source.into(),
+            track: 1,
+            first_frame: first,
+            flagged_frame: first + 3,
+            last_frame: after.map(|after| after - 1),
+            rate_hz: Some(rate.hz()),
+            timecode_in: Some(rate.timecode(first)),
+            timecode_out: after.map(|after| rate.timecode(after)),
+            utc_in: None,
+            utc_out: None,
+            score: Some(0.99),
+            still: None,
+            review: None,
+            counted: Some(Counted { rate, first, after }),
+        }
+    }
+
+    fn edl(spans: &[Span]) -> String {
+        let mut out = Vec::new();
+        write_edl(spans.iter(), &mut out)
+            .expect("it is written")
+            .expect("it fits");
+        String::from_utf8(out).expect("text")
+    }
+
+    /// OpenTimelineIO 0.18.1 with otio-cmx3600-adapter 1.0.0 (`edge/tests/oracles/edl.py`) reads the
+    /// text below, whose spans are given here, as
+    ///
+    /// /feeds/news.ts 1798 4
+    /// /feeds/news.ts 17982 100
+    /// /feeds/late.ts 107892 1
+    #[test]
+    fn an_edit_list_says_the_frames_that_are_flagged() {
+        let spans = [
+            span("/feeds/news.ts", 4, 29.97, (1_798, Some(1_802))),
+            span("/feeds/news.ts", 9, 29.97, (17_982, Some(18_082))),
+            span("/feeds/late.ts", 12, 29.97, (107_892, None)),
+        ];
+        let text = edl(&spans);
+        let lines: Vec<&str> = text.split("\r\n").collect();
+        assert_eq!(
+            lines,
+            [
+                "TITLE: UNMASK FLAGGED SPANS",
+                "FCM: DROP FRAME",
+                "001  NEWS     V     C        00:00:59;28 00:01:00;04 00:00:00;00 00:00:00;04",
+                "* FROM CLIP NAME: /feeds/news.ts",
+                "* COMMENT: MANIPULATED PERSON 1 ENTRY 4 SCORE 0.99",
+                "002  NEWS     V     C        00:10:00;00 00:10:03;10 00:00:00;04 00:00:03;14",
+                "* FROM CLIP NAME: /feeds/news.ts",
+                "* COMMENT: MANIPULATED PERSON 1 ENTRY 9 SCORE 0.99",
+                "003  LATE     V     C        01:00:00;00 01:00:00;01 00:00:03;14 00:00:03;15",
+                "* FROM CLIP NAME: /feeds/late.ts",
+                "* COMMENT: MANIPULATED PERSON 1 ENTRY 12 SCORE 0.99 END NOT KNOWN",
+                "",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let refused = |spans: &[Span]| {
+            let mut out = Vec::new();
+            let error = write_edl(spans.iter(), &mut out).expect("a vector").err();
+            assert!(out.is_empty());
+            error
+        };
+        let nowhere = Span {
+            counted: None,
+            ..span("a", 3, 25.0, (0, Some(1)))
+        };
+        assert_eq!(refused(&[nowhere]), Some(EdlError::NoRate(3)));
+        let fast = span("a", 3, 240.0, (0, Some(1)));
+        assert_eq!(refused(&[fast]), Some(EdlError::Rate(240)));
+        let many = vec![span("a", 3, 25.0, (0, Some(1))); EVENTS_MAX + 1];
+        assert_eq!(refused(&many), Some(EdlError::TooMany(1000)));
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::probe::{Probe, file_argument, launch_error, probe};
+use super::probe::{Probe, file_argument, launch_error, probe, stamps};
 use super::reader::{FrameReader, FromPipe};
 use super::stderr::StderrTail;
 use super::{Frame, FrameSource, Polled, SourceError, child};
@@ -22,6 +22,8 @@ pub struct FfmpegSource {
     path: PathBuf,
     name: String,
     probe: Probe,
+    /// Of a video of uneven times, when each frame is shown; empty for others.
+    stamps: Vec<u64>,
     child: Child,
     reader: Option<FrameReader>,
     stderr: StderrTail,
@@ -32,6 +34,10 @@ impl FfmpegSource {
     /// Asks ffprobe about the file and starts ffmpeg on it.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         let probe = probe(path)?;
+        let stamps = match probe.is_variable {
+            true => stamps(path),
+            false => Vec::new(),
+        };
         let mut child = command(path, &probe)
             .spawn()
             .map_err(|error| launch_error("ffmpeg", path, error))?;
@@ -46,6 +52,7 @@ impl FfmpegSource {
             path: path.to_path_buf(),
             name,
             probe,
+            stamps,
             child,
             reader,
             stderr,
@@ -136,6 +143,18 @@ fn command(path: &Path, probe: &Probe) -> Command {
 }
 
 impl FfmpegSource {
+    /// When a frame is shown, microseconds since the first.
+    fn time_us(&self, frame: u64) -> u64 {
+        let at = usize::try_from(frame).ok().and_then(|at| self.stamps.get(at));
+        let even = |frames: u64| (frames as f64 * 1e6 / self.probe.rate_hz) as u64;
+        match (at, self.stamps.last()) {
+            (Some(time_us), _) => *time_us,
+            // More frames than stamps: they go on evenly.
+            (None, Some(last)) => last + even(frame + 1 - self.stamps.len() as u64),
+            (None, None) => even(frame),
+        }
+    }
+
     /// Waits for the next frame; with `wait`, no longer than that.
     fn read(&mut self, frame: &mut Frame, wait: Option<Duration>) -> Result<Polled, SourceError> {
         let Some(reader) = &mut self.reader else {
@@ -144,7 +163,7 @@ impl FfmpegSource {
         match reader.read(frame, wait) {
             Ok(FromPipe::Frame) => {
                 frame.index = self.frames;
-                frame.time_us = (self.frames as f64 * 1e6 / self.probe.rate_hz) as u64;
+                frame.time_us = self.time_us(self.frames);
                 self.frames += 1;
                 Ok(Polled::Frame(0))
             }

@@ -23,6 +23,8 @@ pub(super) struct Probe {
     pub rate_hz: f64,
     /// Frames per second at which timecodes count.
     pub timecode_hz: f64,
+    /// Whether frames come at uneven times.
+    pub is_variable: bool,
     /// Number of frames, where the container tells.
     pub frames: Option<u64>,
     /// Whether this ffmpeg understands `-fps_mode` (5.1 and later).
@@ -115,9 +117,44 @@ fn parse(json: &[u8]) -> Option<Probe> {
     Some(Probe {
         rate_hz,
         timecode_hz: base.map_or(rate_hz, |base| timecode_hz(rate_hz, base)),
+        is_variable: base.is_some_and(|base| !is_even(rate_hz, base)),
         frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
         fps_mode: knows_fps_mode(&answer.program_version.version),
     })
+}
+
+/// When each frame is to be shown, microseconds since the first, in order; empty where that cannot
+/// be had.
+pub(super) fn stamps(path: &Path) -> Vec<u64> {
+    let mut command = Command::new("ffprobe");
+    command
+        .args(["-v", "error", "-protocol_whitelist", "file"])
+        .args(["-select_streams", "v:0", "-show_entries", "packet=pts_time"])
+        .args(["-of", "csv=print_section=0", "-i"])
+        .arg(file_argument(path))
+        .stdin(Stdio::null());
+    let output = child::output_within(&mut command, ANSWER);
+    let Ok(output) = output else {
+        return Vec::new();
+    };
+    in_order(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Times as ffprobe prints them, seconds, one a line in the order of decoding.
+fn in_order(printed: &str) -> Vec<u64> {
+    let time = |line: &str| line.trim_matches([',', ' ', '\r']).parse::<f64>().ok();
+    let mut times: Vec<f64> = printed.lines().filter_map(time).collect();
+    times.retain(|time| time.is_finite());
+    times.sort_by(f64::total_cmp);
+    let first = times.first().copied().unwrap_or(0.0);
+    let since = |time: &f64| ((time - first) * 1e6).round() as u64;
+    times.iter().map(since).collect()
+}
+
+/// Whether the mean rate is the base rate, or that of frames of two fields.
+fn is_even(average: f64, base: f64) -> bool {
+    let factor = base / average;
+    (factor - 1.0).abs() < 0.01 || (factor - 2.0).abs() < 0.01
 }
 
 /// The rate of a stream's timecode. ffprobe tells the mean rate, and a base rate on whose frames
@@ -183,6 +220,34 @@ mod tests {
         assert!((probe.rate_hz - 29.97).abs() < 0.001);
         assert_eq!(probe.frames, Some(90));
         assert!(probe.fps_mode);
+    }
+
+    #[test]
+    fn timecodes_count_at_the_rate_that_was_meant() {
+        for (average, base, wanted, is_variable) in [
+            ("25/1", "25/1", 25.0, false),
+            ("30000/1001", "30000/1001", 30_000.0 / 1001.0, false),
+            // Fields of interlaced frames.
+            ("25/1", "50/1", 25.0, false),
+            // Most frames left out.
+            ("70/22", "25/1", 25.0, true),
+            // Stamps of a clock.
+            ("1200/41", "90000/1", 1200.0 / 41.0, true),
+        ] {
+            let json = format!(
+                r#"{{"streams":[{{"r_frame_rate":"{base}","avg_frame_rate":"{average}"}}]}}"#
+            );
+            let probe = parse(json.as_bytes()).unwrap();
+            assert!((probe.timecode_hz - wanted).abs() < 1e-9, "{average} {base}");
+            assert_eq!(probe.is_variable, is_variable, "{average} {base}");
+        }
+    }
+
+    #[test]
+    fn stamps_are_brought_in_order_and_begin_at_nothing() {
+        let printed = "1.400000\n1.520000,\nN/A\n1.440000\n1.480000\n";
+        assert_eq!(in_order(printed), [0, 40_000, 80_000, 120_000]);
+        assert!(in_order("").is_empty());
     }
 
     #[test]
