@@ -172,7 +172,8 @@ fn what_is_no_rate_and_what_is_for_nobody_is_refused() {
     let run = "run --source synthetic:8 --max-frames 20 --log events";
     unmask_in(here, &run.split(' ').collect::<Vec<_>>());
     for rate in ["0", "-25", "NaN", "x", "100000"] {
-        let listed = unmask_in(here, &["review", "list", "events", "--rate", rate]);
+        let rate = format!("--rate={rate}");
+        let listed = unmask_in(here, &["review", "list", "events", &rate]);
         assert_eq!(listed.code, 2, "{rate}: {}", listed.stdout);
         assert!(listed.stderr.contains("frames per second"), "{}", listed.stderr);
     }

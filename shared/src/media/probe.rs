@@ -23,7 +23,7 @@ pub(super) struct Probe {
     pub rate_hz: f64,
     /// Frames per second at which timecodes count.
     pub timecode_hz: f64,
-    /// Whether frames come at uneven times.
+    /// Whether frames may come at uneven times.
     pub is_variable: bool,
     /// Number of frames, where the container tells.
     pub frames: Option<u64>,
@@ -37,6 +37,14 @@ struct Answer {
     program_version: Version,
     #[serde(default)]
     streams: Vec<Stream>,
+    #[serde(default)]
+    format: Format,
+}
+
+#[derive(Deserialize, Default)]
+struct Format {
+    #[serde(default)]
+    format_name: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -76,7 +84,7 @@ pub(super) fn probe(path: &Path) -> Result<Probe, SourceError> {
         ])
         .args(["-show_program_version", "-show_entries"])
         .args([
-            "stream=avg_frame_rate,r_frame_rate,nb_frames",
+            "stream=avg_frame_rate,r_frame_rate,nb_frames:format=format_name",
             "-of",
             "json",
         ])
@@ -117,7 +125,9 @@ fn parse(json: &[u8]) -> Option<Probe> {
     Some(Probe {
         rate_hz,
         timecode_hz: base.map_or(rate_hz, |base| timecode_hz(rate_hz, base)),
-        is_variable: base.is_some_and(|base| !is_even(rate_hz, base)),
+        // Matroska says one rate in its head, whatever follows.
+        is_variable: base.is_some_and(|base| !is_even(rate_hz, base))
+            || answer.format.format_name.contains("matroska"),
         frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
         fps_mode: knows_fps_mode(&answer.program_version.version),
     })
@@ -241,6 +251,13 @@ mod tests {
             assert!((probe.timecode_hz - wanted).abs() < 1e-9, "{average} {base}");
             assert_eq!(probe.is_variable, is_variable, "{average} {base}");
         }
+    }
+
+    #[test]
+    fn what_matroska_says_of_its_rate_is_not_believed() {
+        let json = br#"{"streams":[{"r_frame_rate":"25/1","avg_frame_rate":"25/1"}],
+            "format":{"format_name":"matroska,webm"}}"#;
+        assert!(parse(json).unwrap().is_variable);
     }
 
     #[test]

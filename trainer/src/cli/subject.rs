@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::ValueEnum;
 use unmask_shared::bundle::Bundle;
