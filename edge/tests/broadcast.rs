@@ -34,7 +34,9 @@ fn pictures() -> Vec<Vec<u8>> {
             },
         };
         let scene = Scene::new(&people, config).unwrap();
-        (0..SHOT as u32).map(move |at| scene.frame(at).rgb).collect::<Vec<_>>()
+        (0..SHOT as u32)
+            .map(move |at| scene.frame(at).rgb)
+            .collect::<Vec<_>>()
     };
     SHOTS.into_iter().flat_map(shot).collect()
 }
@@ -42,7 +44,15 @@ fn pictures() -> Vec<Vec<u8>> {
 /// Encodes without loss at a rate; `filter` may take frames out.
 fn encode(path: &Path, rate: &str, filter: &[&str]) {
     let mut child = Command::new("ffmpeg")
-        .args(["-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"])
+        .args([
+            "-y",
+            "-loglevel",
+            "error",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+        ])
         .args(["-s", "320x240", "-r", rate, "-i", "pipe:0"])
         .args(filter)
         .args(["-c:v", "ffv1", "-pix_fmt", "bgr0"])
@@ -64,7 +74,10 @@ fn watch(folder: &Path, feed: &str) -> Ran {
 }
 
 fn export(folder: &Path, more: &[&str]) -> Ran {
-    unmask_in(folder, &[&["review", "export", "events"][..], more].concat())
+    unmask_in(
+        folder,
+        &[&["review", "export", "events"][..], more].concat(),
+    )
 }
 
 /// Hours, minutes, seconds and frames of a timecode.
@@ -84,16 +97,29 @@ fn flagged_spans_have_the_edges_of_their_shots_in_every_form() {
     let ran = watch(here, "feed.mkv");
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     let summary = ran.stdout.lines().last().unwrap();
-    for wanted in ["4 people", "180 frames of 4 shots", "00:05.9 watched", "2 spans flagged"] {
+    for wanted in [
+        "4 people",
+        "180 frames of 4 shots",
+        "00:05.9 watched",
+        "2 spans flagged",
+    ] {
         assert!(summary.contains(wanted), "{wanted} is missing in {summary}");
     }
 
     let json = export(here, &["--format", "json"]);
     let spans: Vec<Value> = serde_json::from_str(&json.stdout).expect(&json.stderr);
-    let swapped: Vec<u64> = (0..).zip(SHOTS).filter(|(_, shot)| shot.1).map(|(at, _)| at).collect();
+    let swapped: Vec<u64> = (0..)
+        .zip(SHOTS)
+        .filter(|(_, shot)| shot.1)
+        .map(|(at, _)| at)
+        .collect();
     assert_eq!(spans.len(), swapped.len(), "{spans:#?}");
     for (span, shot) in spans.iter().zip(&swapped) {
-        let number = |key: &str| span[key].as_u64().unwrap_or_else(|| panic!("{key}: {span}"));
+        let number = |key: &str| {
+            span[key]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{key}: {span}"))
+        };
         let start = shot * SHOT;
         let first = number("first_frame");
         assert!((start..=start + HELD).contains(&first), "{span}");
@@ -104,11 +130,18 @@ fn flagged_spans_have_the_edges_of_their_shots_in_every_form() {
         // 180 frames are too short for a number to be dropped.
         let [_, _, seconds, frames] = parts(span["timecode_out"].as_str().unwrap());
         assert_eq!(30 * seconds + frames, number("last_frame") + 1, "{span}");
-        assert!(span["timecode_in"].as_str().unwrap().contains(';'), "{span}");
+        assert!(
+            span["timecode_in"].as_str().unwrap().contains(';'),
+            "{span}"
+        );
     }
 
     let written = export(here, &["--output", "spans.edl"]);
-    assert_eq!(written.stdout, "2 spans written to spans.edl\n", "{}", written.stderr);
+    assert_eq!(
+        written.stdout, "2 spans written to spans.edl\n",
+        "{}",
+        written.stderr
+    );
     let edl = fs::read_to_string(here.join("spans.edl")).unwrap();
     assert!(edl.contains("FCM: DROP FRAME"), "{edl}");
     let events = edl.lines().filter(|line| line.starts_with("00"));
@@ -151,7 +184,11 @@ fn timecodes_of_a_feed_with_frames_left_out_are_those_of_the_clock() {
     let here = folder.path();
     // Of the first shot, at 25 a second, one frame in five stays.
     let select = format!("select='if(lt(n,{SHOT}),not(mod(n,5)),1)'");
-    encode(&here.join("feed.mkv"), "25", &["-vf", &select, "-fps_mode", "vfr"]);
+    encode(
+        &here.join("feed.mkv"),
+        "25",
+        &["-vf", &select, "-fps_mode", "vfr"],
+    );
     watch(here, "feed.mkv");
     let json = export(here, &["--format", "json"]);
     let spans: Vec<Value> = serde_json::from_str(&json.stdout).expect(&json.stderr);
@@ -175,7 +212,11 @@ fn what_is_no_rate_and_what_is_for_nobody_is_refused() {
         let rate = format!("--rate={rate}");
         let listed = unmask_in(here, &["review", "list", "events", &rate]);
         assert_eq!(listed.code, 2, "{rate}: {}", listed.stdout);
-        assert!(listed.stderr.contains("frames per second"), "{}", listed.stderr);
+        assert!(
+            listed.stderr.contains("frames per second"),
+            "{}",
+            listed.stderr
+        );
     }
     let nameless = export(here, &["--output", "spans.xyz"]);
     assert_eq!(nameless.code, 2);
@@ -194,7 +235,11 @@ fn photographs_are_pointed_to_analyze() {
         common::save(picture, &here.join(format!("photos/{seed}.png")));
     }
     let ran = unmask_in(here, &["run", "--source", "photos"]);
-    assert!(ran.stderr.contains("unmask-edge analyze photos"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("unmask-edge analyze photos"),
+        "{}",
+        ran.stderr
+    );
     let ran = unmask_in(here, &["run", "--source", "photos/1.png"]);
     assert!(ran.stderr.contains("unmask-edge analyze"), "{}", ran.stderr);
 }
@@ -210,15 +255,26 @@ fn run_and_analyze_agree_and_no_score_contradicts_its_verdict() {
     let here = folder.path();
     encode(&here.join("feed.mkv"), "25", &[]);
     let file = ["--every", "1", "--format", "jsonl"];
-    let run = unmask_in(here, &[&["run", "--source", "feed.mkv"][..], &file].concat());
+    let run = unmask_in(
+        here,
+        &[&["run", "--source", "feed.mkv"][..], &file].concat(),
+    );
     let analyzed = unmask_in(here, &[&["analyze", "feed.mkv"][..], &file].concat());
     assert_eq!((run.code, analyzed.code), (1, 1));
     let report = &analyzed.lines()[0];
     let tracks = report["tracks"].as_array().unwrap();
-    let ended: Vec<Value> = run.lines().into_iter().filter(|e| e["kind"] == "track_ended").collect();
+    let ended: Vec<Value> = run
+        .lines()
+        .into_iter()
+        .filter(|e| e["kind"] == "track_ended")
+        .collect();
     assert_eq!(ended.len(), tracks.len());
     for (event, track) in ended.iter().zip(tracks) {
-        for (key, of_track) in [("track", "id"), ("first_frame", "first_frame"), ("frame", "last_frame")] {
+        for (key, of_track) in [
+            ("track", "id"),
+            ("first_frame", "first_frame"),
+            ("frame", "last_frame"),
+        ] {
             assert_eq!(event[key], track[of_track], "{event} {track}");
         }
         if event["verdict"] == track["verdict"] {
@@ -227,11 +283,18 @@ fn run_and_analyze_agree_and_no_score_contradicts_its_verdict() {
             assert!(apart.abs() < 1e-3, "{event} {track}");
         }
     }
-    let told = run.lines().into_iter().chain(tracks.iter().cloned()).chain([report.clone()]);
+    let told = run
+        .lines()
+        .into_iter()
+        .chain(tracks.iter().cloned())
+        .chain([report.clone()]);
     for told in told {
         let Some(score) = told["score"].as_f64() else {
             let reason = told["reason"].as_str();
-            assert!(told["verdict"] == "undecided" && reason != Some("inconclusive"), "{told}");
+            assert!(
+                told["verdict"] == "undecided" && reason != Some("inconclusive"),
+                "{told}"
+            );
             continue;
         };
         match told["verdict"].as_str() {

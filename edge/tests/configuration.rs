@@ -16,5 +16,11 @@ const HEAD: &str = "# Keys of the service\n\
 fn every_key_of_the_service_stands_in_a_document() {
     let settings = Layers::<ServiceConfig>::new().build().unwrap();
     let sources = ["edge/src", "shared/src"];
-    keys::hold("service-keys.md", HEAD, "ServiceConfig", settings.print(), &sources);
+    keys::hold(
+        "service-keys.md",
+        HEAD,
+        "ServiceConfig",
+        settings.print(),
+        &sources,
+    );
 }

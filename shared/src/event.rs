@@ -195,7 +195,8 @@ impl Event {
         self.check()?;
         let mut buffer = [0; EVENT_BYTES_MAX];
         let used = postcard::to_slice(self, &mut buffer).map_err(|_| EventError::Malformed)?;
-        Vec::from_slice(&used[..used.len() - missing_bytes(self.format)]).map_err(|_| EventError::Malformed)
+        Vec::from_slice(&used[..used.len() - missing_bytes(self.format)])
+            .map_err(|_| EventError::Malformed)
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote, and nothing else: bytes

@@ -217,7 +217,10 @@ impl Manifest {
     /// do not, or there are none.
     #[cfg(feature = "std")]
     pub fn warning(&self) -> Option<std::string::String> {
-        let clean = self.figures.iter().find(|figure| figure.name == "auc clean")?;
+        let clean = self
+            .figures
+            .iter()
+            .find(|figure| figure.name == "auc clean")?;
         (clean.value < AUC_WORTH_MIN).then(|| {
             std::format!(
                 "this network is worth nothing: of a genuine and a manipulated face of people that it never saw \

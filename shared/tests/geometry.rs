@@ -161,8 +161,16 @@ fn faces_are_cut_as_the_document_for_other_runtimes_says() {
             ..CropSpec::default()
         };
         let found = spec.of_face(&five).expect("a face");
-        let apart = [(found.a - a) * 500.0, (found.b - b) * 500.0, found.tx - tx, found.ty - ty];
+        let apart = [
+            (found.a - a) * 500.0,
+            (found.b - b) * 500.0,
+            found.tx - tx,
+            found.ty - ty,
+        ];
         // Four digits of the document's mean face are a twentieth of a pixel here.
-        assert!(apart.iter().all(|apart| apart.abs() < 0.1), "{align:?}: {found:?}");
+        assert!(
+            apart.iter().all(|apart| apart.abs() < 0.1),
+            "{align:?}: {found:?}"
+        );
     }
 }

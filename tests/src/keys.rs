@@ -37,7 +37,10 @@ pub fn hold(page: &str, head: &str, root: &str, printed: &str, sources: &[&str])
             None => nameless.push(key),
         }
     }
-    assert!(nameless.is_empty(), "no words about {nameless:?} in the code");
+    assert!(
+        nameless.is_empty(),
+        "no words about {nameless:?} in the code"
+    );
     let path = home.join("docs").join(page);
     if std::env::var_os(WRITE).is_some() {
         fs::write(&path, &text).expect("docs can be written");
@@ -134,7 +137,9 @@ impl Structs {
                 inside = None;
             }
             if let Some(name) = line.strip_prefix("pub struct ") {
-                let end = name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len());
+                let end = name
+                    .find(|c: char| !c.is_alphanumeric())
+                    .unwrap_or(name.len());
                 inside = name.ends_with('{').then(|| name[..end].to_owned());
             } else if let (Some(name), Some(field)) = (&inside, trimmed.strip_prefix("pub ")) {
                 if let Some((field, kind)) = field.split_once(": ") {

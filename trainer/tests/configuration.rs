@@ -16,5 +16,11 @@ const HEAD: &str = "# Keys of a training run\n\
 fn every_key_of_a_run_stands_in_a_document() {
     let settings = Layers::<RunConfig>::new().build().unwrap();
     let sources = ["trainer/src"];
-    keys::hold("training-keys.md", HEAD, "RunConfig", settings.print(), &sources);
+    keys::hold(
+        "training-keys.md",
+        HEAD,
+        "RunConfig",
+        settings.print(),
+        &sources,
+    );
 }

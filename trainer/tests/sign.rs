@@ -128,7 +128,11 @@ fn without_a_terminal_keygen_says_what_to_do() {
     copy_bundle(folder.path());
     let locked = run(&["sign", "bundle", "--key", "k"], None);
     assert_eq!(locked.status.code(), Some(2));
-    assert!(said(&locked).contains("UNMASK_KEY_PASSWORD"), "{}", said(&locked));
+    assert!(
+        said(&locked).contains("UNMASK_KEY_PASSWORD"),
+        "{}",
+        said(&locked)
+    );
     let signed = run(&["sign", "bundle", "--key", "k"], Some("of the test"));
     assert!(signed.status.success(), "{}", said(&signed));
 }

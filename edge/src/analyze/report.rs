@@ -269,10 +269,7 @@ mod tests {
         ]);
         assert_eq!((done.verdict, done.score), (Verdict::Genuine, Some(0.1)));
         let alone = report(vec![glimpse]);
-        assert_eq!(
-            (alone.score, alone.reason),
-            (None, Some(Reason::TooShort))
-        );
+        assert_eq!((alone.score, alone.reason), (None, Some(Reason::TooShort)));
     }
 
     #[test]

@@ -21,7 +21,11 @@ pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
             Err(error) => vec![cannot_list(&error)],
         };
     }
-    if capture.command.as_deref().is_some_and(|text| !text.is_empty()) {
+    if capture
+        .command
+        .as_deref()
+        .is_some_and(|text| !text.is_empty())
+    {
         // What it does is not known: it may take a camera that the service has. Its words may hold
         // a password.
         let found = "a command (capture.command), which was not tried";
@@ -171,11 +175,9 @@ fn source(text: &str) -> Check {
                         Check::problem(name, format!("{program} is not installed"), remedy)
                     }
                     (true, Preset::Rtsp(url)) => rtsp(name, url, &preset.label()),
-                    (true, Preset::File(path)) if !Path::new(path).exists() => Check::problem(
-                        name,
-                        format!("{path} is not there"),
-                        "name a file that is",
-                    ),
+                    (true, Preset::File(path)) if !Path::new(path).exists() => {
+                        Check::problem(name, format!("{path} is not there"), "name a file that is")
+                    }
                     (true, _) => Check::ok(name, format!("{} through {program}", preset.label())),
                 }
             }

@@ -19,7 +19,10 @@ const OPTIONS: &str = "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: unmask-edge 
 pub(super) fn reach(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses = (host, port).to_socket_addrs();
     let mut problem = "has no address".to_owned();
-    for address in addresses.map_err(|error| error.to_string())?.take(ADDRESSES_MAX) {
+    for address in addresses
+        .map_err(|error| error.to_string())?
+        .take(ADDRESSES_MAX)
+    {
         match TcpStream::connect_timeout(&address, ANSWER_WITHIN) {
             Ok(stream) => return Ok(stream),
             Err(error) => problem = error.to_string(),
@@ -30,7 +33,8 @@ pub(super) fn reach(host: &str, port: u16) -> Result<TcpStream, String> {
 
 /// Asks a network camera for a sign of life. `label` is its address without a password.
 pub(super) fn rtsp(name: &str, url: &str, label: &str) -> Check {
-    let remedy = "is the camera on, and the address right? the service bears with that and tries again";
+    let remedy =
+        "is the camera on, and the address right? the service bears with that and tries again";
     let Some((host, port, is_plain)) = host_of(url) else {
         return Check::problem(
             name,
@@ -125,7 +129,11 @@ mod tests {
             assert_eq!(&asked, b"OPTIONS");
             stream.write_all(answer.as_bytes()).unwrap();
         });
-        let check = rtsp("source", &format!("rtsp://me:secret@{address}/x"), "rtsp://x");
+        let check = rtsp(
+            "source",
+            &format!("rtsp://me:secret@{address}/x"),
+            "rtsp://x",
+        );
         camera.join().unwrap();
         assert!(!check.found.contains("secret"), "{}", check.found);
         check.level

@@ -118,7 +118,9 @@ impl Store {
     ) -> Result<SelfTest, ModelError> {
         let shelf = self.root.join(INSTALLED);
         let staging = tempfile::Builder::new().prefix(".new-").tempdir_in(&shelf);
-        let staging = staging.map_err(without_temporary_name).map_err(at(&shelf))?;
+        let staging = staging
+            .map_err(without_temporary_name)
+            .map_err(at(&shelf))?;
         let fresh = staging.path().join("bundle");
         make_folder(&fresh)?;
         for file in BUNDLE_FILES {

@@ -155,7 +155,10 @@ impl SpanList {
         // In records without the number of the run, a track that begins again is another one.
         if let Some(old) = at
             && (event.kind == EventKind::TrackStarted
-                || self.followed.get(old).is_some_and(|face| face.is_past(event)))
+                || self
+                    .followed
+                    .get(old)
+                    .is_some_and(|face| face.is_past(event)))
         {
             self.followed.remove(old);
             at = None;

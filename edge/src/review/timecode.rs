@@ -131,7 +131,11 @@ mod tests {
 
     #[test]
     fn time_stamps_that_were_cut_to_microseconds_give_their_frames_back() {
-        for (hz, told) in [(30000.0 / 1001.0, 29.97_f32), (25.0, 25.0), (24000.0 / 1001.0, 23.976)] {
+        for (hz, told) in [
+            (30000.0 / 1001.0, 29.97_f32),
+            (25.0, 25.0),
+            (24000.0 / 1001.0, 23.976),
+        ] {
             let rate = Rate::new(told.into()).expect("a rate");
             for frame in (0..30 * 86_400).step_by(977) {
                 let time_us = (frame as f64 * 1e6 / hz) as u64;

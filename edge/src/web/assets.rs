@@ -47,7 +47,16 @@ mod tests {
     /// What the public page says.
     fn is_public(key: &str) -> bool {
         let starts = ["kiosk_", "do_", "verdict_", "reason_"];
-        let others = ["no_picture", "person_is", "nobody", "token", "log_in", "login_wrong", "login_wait", "offline"];
+        let others = [
+            "no_picture",
+            "person_is",
+            "nobody",
+            "token",
+            "log_in",
+            "login_wrong",
+            "login_wait",
+            "offline",
+        ];
         starts.iter().any(|start| key.starts_with(start)) || others.contains(&key)
     }
 
@@ -58,11 +67,17 @@ mod tests {
         assert!(public.len() > 30, "{public:?}");
         for language in ["de", "fr", "es"] {
             let words = &table[language];
-            let missing: Vec<_> = public.iter().filter(|key| !words.contains_key(**key)).collect();
+            let missing: Vec<_> = public
+                .iter()
+                .filter(|key| !words.contains_key(**key))
+                .collect();
             assert!(missing.is_empty(), "{language} lacks {missing:?}");
             for (key, text) in words {
                 let english = table["en"].get(key);
-                assert!(english.is_some(), "{language} has {key}, which nobody shows");
+                assert!(
+                    english.is_some(),
+                    "{language} has {key}, which nobody shows"
+                );
                 let values = |text: &str| text.matches('{').count();
                 assert_eq!(values(text), values(&english.unwrap()), "{language} {key}");
                 assert!(!text.trim().is_empty(), "{language} {key}");
@@ -76,7 +91,10 @@ mod tests {
         for reason in unmask_shared::verdict::Reason::ALL {
             let name = crate::metrics::reason_name(reason);
             for start in ["do", "reason"] {
-                assert!(table["en"].contains_key(&format!("{start}_{name}")), "{start}_{name}");
+                assert!(
+                    table["en"].contains_key(&format!("{start}_{name}")),
+                    "{start}_{name}"
+                );
             }
         }
     }

@@ -30,10 +30,12 @@ fn the_public_page_has_nothing_to_press_and_fits_a_small_screen() {
     let served = Served::start(&PATIENT);
     let mut browser = Browser::start(1280, 800);
     kiosk(&mut browser, &served, "en");
-    browser.evaluate("window.asked = []; window.fetch = new Proxy(fetch, { apply(f, self, args) {
+    browser.evaluate(
+        "window.asked = []; window.fetch = new Proxy(fetch, { apply(f, self, args) {
         if (args[1]?.method === 'POST') asked.push(args[0]);
         return Reflect.apply(f, self, args);
-    } }); true");
+    } }); true",
+    );
     for key in ["k", "a", "r", "e", "h", "b", "t", "?", "1"] {
         browser.press(key);
     }
@@ -110,7 +112,9 @@ fn who_logs_in_at_the_public_page_comes_back_to_it() {
     let served = Served::start_in(folder, &arguments);
     let mut browser = Browser::start(900, 700);
     browser.open(&format!("{}/kiosk", served.url));
-    browser.wait("location.pathname === '/login' && document.querySelector('label').textContent === 'Token'");
+    browser.wait(
+        "location.pathname === '/login' && document.querySelector('label').textContent === 'Token'",
+    );
     browser.evaluate("token.focus()");
     browser.type_in("a-token-for-a-test");
     browser.press("Enter");

@@ -145,7 +145,9 @@ fn command(path: &Path, probe: &Probe) -> Command {
 impl FfmpegSource {
     /// When a frame is shown, microseconds since the first.
     fn time_us(&self, frame: u64) -> u64 {
-        let at = usize::try_from(frame).ok().and_then(|at| self.stamps.get(at));
+        let at = usize::try_from(frame)
+            .ok()
+            .and_then(|at| self.stamps.get(at));
         let even = |frames: u64| (frames as f64 * 1e6 / self.probe.rate_hz) as u64;
         match (at, self.stamps.last()) {
             (Some(time_us), _) => *time_us,

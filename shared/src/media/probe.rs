@@ -248,7 +248,10 @@ mod tests {
                 r#"{{"streams":[{{"r_frame_rate":"{base}","avg_frame_rate":"{average}"}}]}}"#
             );
             let probe = parse(json.as_bytes()).unwrap();
-            assert!((probe.timecode_hz - wanted).abs() < 1e-9, "{average} {base}");
+            assert!(
+                (probe.timecode_hz - wanted).abs() < 1e-9,
+                "{average} {base}"
+            );
             assert_eq!(probe.is_variable, is_variable, "{average} {base}");
         }
     }

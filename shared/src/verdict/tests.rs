@@ -153,7 +153,10 @@ fn the_score_agrees_with_the_verdict_while_the_evidence_recedes() {
         unseen.push(-3.0, &blurred);
         unseen.push(-3.0, &blurred);
     }
-    assert_eq!((unseen.verdict(), score(&unseen)), (Verdict::Undecided, None));
+    assert_eq!(
+        (unseen.verdict(), score(&unseen)),
+        (Verdict::Undecided, None)
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
 
-use crate::bench::Machine;
 use super::subject::{Subject, is_bundle};
+use crate::bench::Machine;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;

@@ -125,7 +125,9 @@ impl Row {
         let (folder, config) = RunFolder::open(path)?;
         let metrics = std::fs::read_to_string(folder.file("metrics.jsonl")).unwrap_or_default();
         let lines = metrics.lines();
-        let lines: Vec<Measured> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let lines: Vec<Measured> = lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
         let value = |line: &Measured| line.auc_attacked.or(line.auc);
         let best = lines
             .iter()
@@ -252,11 +254,20 @@ mod tests {
     #[test]
     fn runs_are_found_and_summed_up() {
         let folder = tempfile::tempdir().unwrap();
-        run(folder.path(), "first", 1, &[(1.0, 0.7, 0.5), (2.0, 0.8, 0.4)]);
+        run(
+            folder.path(),
+            "first",
+            1,
+            &[(1.0, 0.7, 0.5), (2.0, 0.8, 0.4)],
+        );
         std::fs::create_dir(folder.path().join("study")).unwrap();
         run(folder.path(), "study/second", 2, &[]);
         std::fs::create_dir(folder.path().join("broken")).unwrap();
-        std::fs::write(folder.path().join("broken/config.toml"), "[train]\nepoch = 1\n").unwrap();
+        std::fs::write(
+            folder.path().join("broken/config.toml"),
+            "[train]\nepoch = 1\n",
+        )
+        .unwrap();
         let args = Args {
             folders: vec![folder.path().into()],
             output: None,
@@ -266,7 +277,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
         assert_eq!(lines[0], COLUMNS);
-        assert!(lines[1].contains("broken") && lines[1].contains("epoch"), "{text}");
+        assert!(
+            lines[1].contains("broken") && lines[1].contains("epoch"),
+            "{text}"
+        );
         let first = lines[2].split_once("first,").unwrap().1;
         assert_eq!(
             first,

@@ -91,4 +91,3 @@ impl Subject {
         asked.map_or_else(|| self.home.join(kind), Path::to_path_buf)
     }
 }
-

@@ -195,7 +195,9 @@ impl Args {
                 println!("next: unmask-trainer evaluate {run} --data {data}");
                 if outcome == Outcome::Finished {
                     let further = 2.0 * config.train.epochs;
-                    println!("or further: unmask-trainer train --resume --run {run} --data {data} --epochs {further}");
+                    println!(
+                        "or further: unmask-trainer train --resume --run {run} --data {data} --epochs {further}"
+                    );
                 }
                 Ok(())
             }

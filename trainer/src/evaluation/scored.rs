@@ -78,7 +78,9 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let attacked = self.attacked.map_or(String::new(), |logit| logit.to_string());
+        let attacked = self
+            .attacked
+            .map_or(String::new(), |logit| logit.to_string());
         let texts = [self.path, self.person, self.kind].map(quoted);
         writeln!(
             out,

@@ -112,7 +112,9 @@ impl Args {
         let deployed = self.bundle.as_deref().map(|path| deployed(path, &config));
         let deployed = deployed.transpose()?;
         let surrogate = self.surrogate.as_deref().map(|path| {
-            let Subject { config: other, net, .. } = Subject::open(path, None, false, &device)?;
+            let Subject {
+                config: other, net, ..
+            } = Subject::open(path, None, false, &device)?;
             ensure!(
                 other.network.input == config.network.input
                     && other.network.clip_frames() == config.network.clip_frames(),
