@@ -141,12 +141,12 @@ impl Structs {
                     .find(|c: char| !c.is_alphanumeric())
                     .unwrap_or(name.len());
                 inside = name.ends_with('{').then(|| name[..end].to_owned());
-            } else if let (Some(name), Some(field)) = (&inside, trimmed.strip_prefix("pub ")) {
-                if let Some((field, kind)) = field.split_once(": ") {
-                    let field = Field0(field, kind, &doc).field();
-                    let of_struct = self.0.entry(name.clone()).or_default();
-                    of_struct.entry(field.0).or_insert(field.1);
-                }
+            } else if let (Some(name), Some(field)) = (&inside, trimmed.strip_prefix("pub "))
+                && let Some((field, kind)) = field.split_once(": ")
+            {
+                let (field, words) = described(field, kind, &doc);
+                let of_struct = self.0.entry(name.clone()).or_default();
+                of_struct.entry(field).or_insert(words);
             }
             if !trimmed.starts_with("#[") {
                 doc.clear();
@@ -165,20 +165,16 @@ impl Structs {
     }
 }
 
-/// Name, type and words as they stand in the source.
-struct Field0<'a>(&'a str, &'a str, &'a str);
-
-impl Field0<'_> {
-    fn field(&self) -> (String, Field) {
-        let kind = self.1.trim_end_matches(',');
-        let inner = ["Option<", "Vec<"].iter().fold(kind, |kind, wrap| {
-            kind.strip_prefix(wrap)
-                .map_or(kind, |kind| kind.trim_end_matches('>'))
-        });
-        let kind = inner.rsplit("::").next().unwrap_or(inner).to_owned();
-        let doc = plain(self.2);
-        (self.0.to_owned(), Field { kind, doc })
-    }
+/// A field by its name, type and words as they stand in the source.
+fn described(name: &str, kind: &str, doc: &str) -> (String, Field) {
+    let kind = kind.trim_end_matches(',');
+    let inner = ["Option<", "Vec<"].iter().fold(kind, |kind, wrap| {
+        kind.strip_prefix(wrap)
+            .map_or(kind, |kind| kind.trim_end_matches('>'))
+    });
+    let kind = inner.rsplit("::").next().unwrap_or(inner).to_owned();
+    let doc = plain(doc);
+    (name.to_owned(), Field { kind, doc })
 }
 
 /// Words without links into the code.

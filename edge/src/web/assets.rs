@@ -79,7 +79,7 @@ mod tests {
                     "{language} has {key}, which nobody shows"
                 );
                 let values = |text: &str| text.matches('{').count();
-                assert_eq!(values(text), values(&english.unwrap()), "{language} {key}");
+                assert_eq!(values(text), values(english.unwrap()), "{language} {key}");
                 assert!(!text.trim().is_empty(), "{language} {key}");
             }
         }
