@@ -150,7 +150,7 @@ fn scored(
 ) -> Result<Scores> {
     let bar = Bar::new(what, 0, "batches")?;
     let scores = validate_told(net, pairs, request, device, |done, of| {
-        bar.reach_of(done, of)
+        bar.reach_of(done, of);
     })?;
     bar.finish();
     Ok(scores)
