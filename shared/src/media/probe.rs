@@ -125,8 +125,9 @@ fn parse(json: &[u8]) -> Option<Probe> {
     Some(Probe {
         rate_hz,
         timecode_hz: base.map_or(rate_hz, |base| timecode_hz(rate_hz, base)),
-        // Matroska says one rate in its head, whatever follows.
-        is_variable: base.is_some_and(|base| !is_even(rate_hz, base))
+        // Matroska says one rate in its head, whatever follows; without a base rate, stamps are of a
+        // clock.
+        is_variable: base.is_none_or(|base| !is_even(rate_hz, base))
             || answer.format.format_name.contains("matroska"),
         frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
         fps_mode: knows_fps_mode(&answer.program_version.version),
