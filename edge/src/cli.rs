@@ -98,7 +98,6 @@ pub enum Command {
         command: ModelCommand,
     },
     /// Write manual pages and shell completions, for packages
-    #[command(hide = true)]
     Generate {
         /// What to write.
         #[command(subcommand)]

@@ -5,9 +5,10 @@ use unmask_shared::engine::{EngineError, Step};
 use unmask_shared::geometry::{FaceBox, Point};
 use unmask_shared::manifest::Manifest;
 use unmask_shared::quality::Quality;
-use unmask_shared::verdict::{Reason, SequentialTest, Verdict, VerdictConfig, VerdictError};
+use unmask_shared::verdict::{Reason, Score, SequentialTest, Verdict, VerdictConfig, VerdictError};
 
 use crate::network::{Judge, Network};
+use crate::source::Frame;
 use crate::track::Track;
 
 /// A verdict of "manipulated" that was later taken back still counts for the
@@ -21,8 +22,12 @@ pub struct Person {
     pub id: u32,
     /// First frame in which the face was followed.
     pub first_frame: u64,
+    /// The time stamp of that frame, microseconds since the start of the stream.
+    pub first_seen_us: u64,
     /// Last frame in which it was seen.
     pub last_frame: u64,
+    /// The time stamp of that frame.
+    pub last_seen_us: u64,
     /// Frames that were shown to the network.
     pub frames: u32,
     /// Where the face is, in pixels of the frame.
@@ -52,6 +57,8 @@ pub struct Person {
     llr_sum: f64,
     /// Seconds in view with the verdict "manipulated".
     held_s: f32,
+    /// The latest score beside it.
+    flagged_score: Option<f32>,
     /// The verdict that others were told last.
     told: Verdict,
 }
@@ -71,14 +78,16 @@ impl Person {
     /// Somebody new, seen first in `frame`.
     pub(crate) fn new(
         track: &Track,
-        frame: u64,
+        frame: &Frame,
         network: &dyn Network,
         manifest: &Manifest,
     ) -> Result<Self, JudgeError> {
         Ok(Self {
             id: 0,
-            first_frame: frame,
-            last_frame: frame,
+            first_frame: frame.index,
+            first_seen_us: frame.time_us,
+            last_frame: frame.index,
+            last_seen_us: frame.time_us,
             frames: 0,
             bbox: track.bbox,
             landmarks: track.landmarks,
@@ -93,6 +102,7 @@ impl Person {
             decisions: 0,
             llr_sum: 0.0,
             held_s: 0.0,
+            flagged_score: None,
             waited_s: f32::INFINITY,
             told: Verdict::Undecided,
         })
@@ -123,11 +133,12 @@ impl Person {
     }
 
     /// Takes in that the face is in view in this frame, so long after the one before.
-    pub(crate) fn wait(&mut self, frame: u64, seconds: f32) {
-        self.last_frame = frame;
+    pub(crate) fn wait(&mut self, frame: &Frame, seconds: f32) {
+        (self.last_frame, self.last_seen_us) = (frame.index, frame.time_us);
         self.waited_s += seconds;
         if self.verdict() == Verdict::Manipulated {
             self.held_s += seconds;
+            self.flagged_score = self.score();
         }
     }
 
@@ -225,17 +236,30 @@ impl Person {
         self.test.llr()
     }
 
-    /// Calibrated score, 0 (genuine) to 1 (manipulated), from the mean evidence
-    /// of the frames that were good enough, or of all frames where none was.
-    /// `None` before the first decision, and for what is not a face.
+    /// Probability of a manipulated face, 0 to 1, from the evidence that [`Self::verdict`] rests
+    /// on; `None` where the face could not be judged. See [`SequentialTest::score`].
     pub fn score(&self) -> Option<f32> {
+        let score = self.test.score().filter(|_| self.is_face);
+        score.map(Score::value)
+    }
+
+    /// That of [`Self::overall_verdict`].
+    pub fn overall_score(&self) -> Option<f32> {
+        match (self.overall_verdict(), self.verdict()) {
+            (Verdict::Manipulated, Verdict::Genuine | Verdict::Undecided) => self.flagged_score,
+            _ => self.score(),
+        }
+    }
+
+    /// Mean of the frames as a probability, 0 to 1: of those that were good enough, or of all where
+    /// none was. `None` before the first decision, and for what is not a face. It may be on the
+    /// other side than the verdict, which weighs how many frames there were, and when.
+    pub fn mean_score(&self) -> Option<f32> {
         if self.decisions == 0 || !self.is_face {
             return None;
         }
-        if self.test.frames() > 0 {
-            return Some(self.test.score().value());
-        }
-        Some(sigmoid((self.llr_sum / f64::from(self.decisions)) as f32))
+        let mean = self.test.mean_score().map(Score::value);
+        mean.or_else(|| Some(sigmoid((self.llr_sum / f64::from(self.decisions)) as f32)))
     }
 
     /// Whether the face was followed and judged at all.

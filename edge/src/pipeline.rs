@@ -46,6 +46,23 @@ impl Default for PipelineConfig {
     }
 }
 
+impl PipelineConfig {
+    /// How `run` and `analyze` watch, so that both say the same of a file: faces are looked for in
+    /// each n-th frame in the mean, at times that nobody can foresee, and once more with a margin
+    /// where there seems to be none.
+    pub fn watching(every: u32) -> Self {
+        Self {
+            detect_every: every.max(1),
+            rhythm: Rhythm::unpredictable(),
+            search: SearchConfig {
+                padded: true,
+                ..SearchConfig::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// When faces are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rhythm {
@@ -118,6 +135,8 @@ pub struct Pipeline {
     time_us: Option<u64>,
     crop: Vec<f32>,
     cadence: Cadence,
+    /// Shots seen so far.
+    shots: u64,
     /// How long the stages take.
     pub stopwatch: Stopwatch,
 }
@@ -170,20 +189,24 @@ impl Pipeline {
             size: (0, 0),
             time_us: None,
             crop: vec![0.0; 3 * side * side],
+            shots: 0,
             stopwatch: Stopwatch::default(),
         }
     }
 
     /// Takes in the next frame of the stream.
     pub fn push(&mut self, frame: &Frame, on_event: &mut OnEvent<'_>) -> Result<(), PipelineError> {
-        if (frame.width, frame.height) != self.size {
+        let is_resized = (frame.width, frame.height) != self.size;
+        if is_resized {
             self.end_all(on_event)?;
             self.size = (frame.width, frame.height);
+            self.shots += 1;
         }
         self.frames_since_search = self.frames_since_search.saturating_add(1);
         let start = Instant::now();
         let change = self.scene.look(&frame.view()?);
         if change == Change::Cut {
+            self.shots += u64::from(!is_resized);
             self.end_all(on_event)?;
             self.search.reset();
         }
@@ -192,7 +215,7 @@ impl Pipeline {
         let mut took_ms = start.elapsed().as_secs_f32() * 1e3;
         if change == Change::Flash {
             // It may turn out to be a cut: then it was somebody else.
-            return self.meet_and_part(frame.index, on_event);
+            return self.meet_and_part(frame, on_event);
         }
         if self.frames_since_search >= self.gap {
             self.frames_since_search = 0;
@@ -209,7 +232,7 @@ impl Pipeline {
             took_ms += start.elapsed().as_secs_f32() * 1e3;
         }
         self.stopwatch.note(Stage::Track, took_ms);
-        self.meet_and_part(frame.index, on_event)?;
+        self.meet_and_part(frame, on_event)?;
         self.judge_due(frame, seconds, on_event)
     }
 
@@ -229,6 +252,11 @@ impl Pipeline {
     /// How the network's crop lies around a face.
     pub fn crop_spec(&self) -> &CropSpec {
         &self.manifest.crop
+    }
+
+    /// Shots so far: a new one begins at a cut, and where frames have another size.
+    pub fn shots(&self) -> u64 {
+        self.shots
     }
 
     /// The people in view, oldest first. Those with `id` 0 are not yet believed
@@ -285,7 +313,7 @@ impl Pipeline {
     /// Brings the people in line with the tracks.
     fn meet_and_part(
         &mut self,
-        frame: u64,
+        frame: &Frame,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(), PipelineError> {
         let (tracker, manifest) = (&self.tracker, &self.manifest);
@@ -327,7 +355,7 @@ impl Pipeline {
         let mut in_view = 0;
         for person in &mut self.people {
             if self.tracker.get(person.key).is_some_and(Track::is_in_view) {
-                person.wait(frame.index, seconds);
+                person.wait(frame, seconds);
                 in_view += 1;
             }
         }

@@ -72,12 +72,13 @@ fn one_object_per_path_in_order_with_exactly_the_documented_fields() {
             "frames",
             "id",
             "last_frame",
+            "mean_score",
             "score",
             "verdict",
         ];
         for track in line["tracks"].as_array().unwrap() {
             assert_eq!(keys(track), wanted);
-            assert!((0.0..=1.0).contains(&track["score"].as_f64().unwrap()));
+            assert!((0.0..=1.0).contains(&track["mean_score"].as_f64().unwrap()));
         }
     }
 }

@@ -22,7 +22,11 @@ fn expect_error(folder: &Path, bad: &str, wanted: &[&str]) {
     }
     assert_eq!(lines[0].as_object().unwrap().len(), 2, "{}", lines[0]);
     assert_eq!(lines[1]["path"], "good.png");
-    assert!(lines[1]["score"].is_number(), "{}", lines[1]);
+    assert!(
+        lines[1]["tracks"][0]["mean_score"].is_number(),
+        "{}",
+        lines[1]
+    );
 
     let ran = unmask_in(folder, &["run", "--source", bad]);
     assert_eq!(ran.code, 2, "{}{}", ran.stdout, ran.stderr);

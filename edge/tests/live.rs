@@ -54,6 +54,9 @@ fn frames_of_a_command_are_judged_like_those_of_a_folder() {
             event["source"].take();
             event["time_us"].take();
             event["run"].take();
+            for key in ["stream_us", "rate_hz"] {
+                event[key].take();
+            }
         }
         events
     };

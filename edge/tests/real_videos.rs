@@ -37,7 +37,7 @@ fn expect_scores(videos: &[PathBuf]) {
     assert!(ran.code < 2, "{}", ran.stdout);
     let scored = lines
         .iter()
-        .filter(|line| line["score"].is_number())
+        .filter(|line| line["tracks"][0]["mean_score"].is_number())
         .count();
     let share = scored as f64 / lines.len() as f64;
     assert!(

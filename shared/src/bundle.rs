@@ -273,7 +273,8 @@ fn replace<'a>(
     fs::create_dir_all(parent)?;
     let staging = tempfile::Builder::new()
         .prefix(".bundle-")
-        .tempdir_in(parent)?;
+        .tempdir_in(parent)
+        .map_err(crate::without_temporary_name)?;
     let fresh = staging.path().join("new");
     fs::create_dir(&fresh)?;
     for (name, bytes) in files {

@@ -10,11 +10,19 @@ use crate::verdict::{Reason, Verdict};
 
 /// Version of the records that are written. A version appends fields to those of the one before:
 /// earlier records are read as if what they lack were zero, later ones are refused.
-pub const EVENT_FORMAT: u8 = 2;
+pub const EVENT_FORMAT: u8 = 3;
 /// Oldest version that is read.
 const OLDEST_FORMAT: u8 = 1;
-/// Bytes that version 2 has more than version 1 where its fields are zero.
-const SECOND_BYTES: usize = 2;
+/// Bytes that a version lacks of the newest one where its fields are zero.
+const fn missing_bytes(format: u8) -> usize {
+    match format {
+        1 => 7,
+        2 => 5,
+        _ => 0,
+    }
+}
+/// Highest rate of frames.
+const RATE_HZ_MAX: f32 = 1000.0;
 /// Most bytes of an event in postcard form.
 pub const EVENT_BYTES_MAX: usize = 320;
 
@@ -87,10 +95,12 @@ pub struct Event {
     pub verdict: Verdict,
     /// Why there is no verdict; only with [`Verdict::Undecided`].
     pub reason: Option<Reason>,
-    /// Calibrated score, 0 (genuine) to 1 (manipulated); `None` before the
-    /// first frame was judged.
+    /// Probability of a manipulated face, 0 to 1, from the evidence that the verdict rests on: from
+    /// 0.5 on beside manipulated, up to 0.5 beside genuine. `None` where the face could not be
+    /// judged. In versions 1 and 2, that of the track's mean frame.
     pub score: Option<f32>,
-    /// Evidence collected, nats.
+    /// Evidence at this moment, nats. A verdict stays until the evidence has reached the opposite
+    /// bound, so that this may have receded.
     pub llr: f32,
     /// Name and release of the model that judged.
     pub model: String<64>,
@@ -102,6 +112,14 @@ pub struct Event {
     /// is about the camera, and in records of version 1.
     #[serde(default)]
     pub coverage: Option<f32>,
+    /// Time stamp of `frame` within the stream, microseconds since its start. 0 in records of
+    /// versions 1 and 2.
+    #[serde(default)]
+    pub stream_us: u64,
+    /// Frames per second of the source, at which its timecode counts; 0 where nobody knows, and in
+    /// records of versions 1 and 2.
+    #[serde(default)]
+    pub rate_hz: f32,
 }
 
 /// Why bytes are not an event, or an event cannot become bytes.
@@ -129,6 +147,14 @@ impl Event {
         if self.format == OLDEST_FORMAT && (self.run != 0 || self.coverage.is_some()) {
             return Err(EventError::Field("version 1 has no run and no coverage"));
         }
+        if self.format < EVENT_FORMAT && (self.stream_us != 0 || self.rate_hz != 0.0) {
+            return Err(EventError::Field(
+                "versions 1 and 2 have no stream_us and no rate_hz",
+            ));
+        }
+        if !(0.0..=RATE_HZ_MAX).contains(&self.rate_hz) {
+            return Err(EventError::Field("rate_hz is outside 0 to 1000"));
+        }
         if self
             .coverage
             .is_some_and(|share| !(0.0..=1.0).contains(&share))
@@ -147,10 +173,21 @@ impl Event {
         {
             return Err(EventError::Field("score is outside 0 to 1"));
         }
+        if self.format >= EVENT_FORMAT && !self.score_agrees() {
+            return Err(EventError::Field("score contradicts the verdict"));
+        }
         if !self.llr.is_finite() {
             return Err(EventError::Field("llr is not a finite number"));
         }
         Ok(())
+    }
+
+    fn score_agrees(&self) -> bool {
+        match (self.verdict, self.score) {
+            (Verdict::Manipulated, Some(score)) => score >= 0.5,
+            (Verdict::Genuine, Some(score)) => score <= 0.5,
+            _ => true,
+        }
     }
 
     /// The event in postcard form.
@@ -158,30 +195,24 @@ impl Event {
         self.check()?;
         let mut buffer = [0; EVENT_BYTES_MAX];
         let used = postcard::to_slice(self, &mut buffer).map_err(|_| EventError::Malformed)?;
-        let missing = if self.format == OLDEST_FORMAT {
-            SECOND_BYTES
-        } else {
-            0
-        };
-        Vec::from_slice(&used[..used.len() - missing]).map_err(|_| EventError::Malformed)
+        Vec::from_slice(&used[..used.len() - missing_bytes(self.format)])
+            .map_err(|_| EventError::Malformed)
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote, and nothing else: bytes
     /// left over or another spelling of the same event are refused, so that
     /// one event has one hash.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EventError> {
-        let mut whole = Vec::<u8, { EVENT_BYTES_MAX + SECOND_BYTES }>::new();
+        let mut whole = Vec::<u8, { EVENT_BYTES_MAX + missing_bytes(OLDEST_FORMAT) }>::new();
         if bytes.len() > EVENT_BYTES_MAX || whole.extend_from_slice(bytes).is_err() {
             return Err(EventError::Malformed);
         }
         match bytes.first() {
-            Some(&OLDEST_FORMAT) => {
-                let zeros = [0; SECOND_BYTES];
+            Some(&format) if (OLDEST_FORMAT..=EVENT_FORMAT).contains(&format) => {
                 whole
-                    .extend_from_slice(&zeros)
+                    .extend_from_slice(&[0; missing_bytes(OLDEST_FORMAT)][..missing_bytes(format)])
                     .map_err(|_| EventError::Malformed)?;
             }
-            Some(&EVENT_FORMAT) => {}
             Some(&other) => return Err(EventError::Format(other)),
             None => return Err(EventError::Malformed),
         }
@@ -223,6 +254,8 @@ mod tests {
             model: core::iter::repeat_n('y', 64).collect(),
             run: u32::MAX,
             coverage: Some(0.5),
+            stream_us: u64::MAX,
+            rate_hz: 29.97,
         }
     }
 
@@ -239,6 +272,8 @@ mod tests {
             model: String::try_from("m 4").expect("fits"),
             run: 0,
             coverage: None,
+            stream_us: 0,
+            rate_hz: 0.0,
             ..event()
         }
     }
@@ -246,7 +281,7 @@ mod tests {
     /// What stands in signed logs stays readable: numbers of one byte or of seven bits each,
     /// texts behind their length, floats little-endian.
     #[test]
-    fn golden_bytes_of_both_versions() {
+    fn golden_bytes_of_all_versions() {
         let mut first = [
             1, 5, 0xAC, 2, 3, b'c', b'a', b'm', 7, 2, 0x82, 1, 1, 2, 1, 3, 1, 0, 0, 0x80, 0x3E, 0,
             0, 0xC0, 0xBF, 3, b'm', b' ', b'4', 0, 0, 0, 0, 0, 0, 0,
@@ -262,9 +297,20 @@ mod tests {
         };
         first[29..].copy_from_slice(&[0xB4, 0x24, 1, 0, 0, 0x40, 0x3F]);
         assert_eq!(second.to_bytes().as_deref(), Ok(&first[..]));
-        assert_eq!(Event::from_bytes(&first), Ok(second));
-        first[0] = 3;
-        assert_eq!(Event::from_bytes(&first), Err(EventError::Format(3)));
+        assert_eq!(Event::from_bytes(&first), Ok(second.clone()));
+        // 25.0 is 0x41C80000.
+        let third = Event {
+            format: 3,
+            stream_us: 300,
+            rate_hz: 25.0,
+            ..second
+        };
+        let mut bytes = [first.as_slice(), &[0xAC, 2, 0, 0, 0xC8, 0x41]].concat();
+        bytes[0] = 3;
+        assert_eq!(third.to_bytes().as_deref(), Ok(&bytes[..]));
+        assert_eq!(Event::from_bytes(&bytes), Ok(third));
+        bytes[0] = 4;
+        assert_eq!(Event::from_bytes(&bytes), Err(EventError::Format(4)));
     }
 
     #[test]
@@ -351,7 +397,7 @@ mod tests {
             ..event()
         };
         assert!(matches!(nan.check(), Err(EventError::Field(_))));
-        for format in [0, 3] {
+        for format in [0, 4] {
             let other = Event { format, ..event() };
             assert_eq!(other.check(), Err(EventError::Format(format)));
         }
@@ -365,6 +411,32 @@ mod tests {
             ..event()
         };
         assert!(matches!(much.check(), Err(EventError::Field(_))));
+    }
+
+    #[test]
+    fn a_score_agrees_with_its_verdict() {
+        for (verdict, score, agrees) in [
+            (Verdict::Manipulated, 0.02, false),
+            (Verdict::Manipulated, 0.5, true),
+            (Verdict::Genuine, 0.51, false),
+            (Verdict::Genuine, 0.01, true),
+        ] {
+            let event = Event {
+                verdict,
+                reason: None,
+                score: Some(score),
+                ..event()
+            };
+            assert_eq!(event.to_bytes().is_ok(), agrees, "{verdict} {score}");
+            // Earlier records told the mean of the track's frames.
+            let earlier = Event {
+                format: 2,
+                stream_us: 0,
+                rate_hz: 0.0,
+                ..event
+            };
+            assert!(earlier.to_bytes().is_ok());
+        }
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub mod signal;
 pub mod signature;
 #[cfg(feature = "std")]
 pub mod synthetic;
+#[cfg(feature = "std")]
+mod temporary;
 pub mod verdict;
 pub mod wire;
 
@@ -64,4 +66,6 @@ pub use manifest::{Manifest, ManifestError};
 pub use quality::{Quality, QualityLimits};
 pub use sample::{ImageError, RgbView, crop_planar, crop_rgb};
 pub use signal::{HoldConfig, Signal, SignalHold};
+#[cfg(feature = "std")]
+pub use temporary::without_temporary_name;
 pub use verdict::{Reason, Score, SequentialTest, Verdict, VerdictConfig, VerdictError};

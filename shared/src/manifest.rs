@@ -232,7 +232,29 @@ pub enum ManifestError {
     Buffer(usize),
 }
 
+/// AUC on held-out people below which a network is worth nothing: one half is a coin, and what is
+/// measured on some hundred pairs may be off by a twentieth.
+pub const AUC_WORTH_MIN: f32 = 0.6;
+
 impl Manifest {
+    /// In plain words, that the network is worth nothing, where its figures say so; `None` where they
+    /// do not, or there are none.
+    #[cfg(feature = "std")]
+    pub fn warning(&self) -> Option<std::string::String> {
+        let clean = self
+            .figures
+            .iter()
+            .find(|figure| figure.name == "auc clean")?;
+        (clean.value < AUC_WORTH_MIN).then(|| {
+            std::format!(
+                "this network is worth nothing: of a genuine and a manipulated face of people that it never saw \
+                 it finds the manipulated one {:.0} times of 100, and a coin does 50 times. Train it longer, or on more people, \
+                 before anybody relies on it",
+                clean.value * 100.0
+            )
+        })
+    }
+
     /// Reads and checks a manifest in JSON.
     #[cfg(feature = "std")]
     pub fn from_json(json: &[u8]) -> Result<Self, ManifestError> {

@@ -85,7 +85,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A calibrated score, 0 (genuine) to 1 (manipulated).
+/// A probability of a manipulated face, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Score(f32);
@@ -381,11 +381,33 @@ impl SequentialTest {
         })
     }
 
-    /// Sigmoid of the mean log-likelihood ratio of the used frames, 0.5 where
-    /// none was used.
-    pub fn score(&self) -> Score {
-        let mean = self.llr_sum / f64::from(self.frames.max(1));
-        Score(sigmoid(mean as f32))
+    /// The probability of a manipulated face, from the evidence that the verdict rests on, where
+    /// both are as likely beforehand: sigmoid of [`Self::llr`], kept at the bound that the verdict
+    /// has reached while the evidence recedes from it. At least `(1 - miss) / (1 - miss +
+    /// false_alarm)` beside manipulated, at most `miss / (miss + 1 - false_alarm)` beside genuine,
+    /// between the two beside [`Reason::Inconclusive`]. `None` where the face could not be judged.
+    pub fn score(&self) -> Option<Score> {
+        let evidence = match self.verdict() {
+            Verdict::Manipulated => self.evidence.max(self.manipulated_at),
+            Verdict::Genuine => self.evidence.min(self.genuine_at),
+            Verdict::Undecided
+                if self.verdict == Verdict::Undecided
+                    && self.frames >= u32::from(self.config.frames_min)
+                    && self.reason() == Some(Reason::Inconclusive) =>
+            {
+                self.evidence.clamp(self.genuine_at, self.manipulated_at)
+            }
+            Verdict::Undecided => return None,
+        };
+        Score::from_llr(evidence)
+    }
+
+    /// Sigmoid of the mean log-likelihood ratio of the used frames, `None` where none was used. It
+    /// tells how the track looks on average, and says nothing of how sure that is: a swap at the
+    /// end of a long track hardly moves it.
+    pub fn mean_score(&self) -> Option<Score> {
+        let mean = self.llr_sum / f64::from(self.frames);
+        Score::from_llr(mean as f32)
     }
 
     /// The evidence for the verdict, in nats; from `frames_min` frames on it lies

@@ -1,7 +1,7 @@
 //! Crops and transforms, over many transforms.
 
 use proptest::prelude::*;
-use unmask_shared::{CropSpec, Point, RgbView, Similarity, crop_planar, crop_rgb};
+use unmask_shared::{Align, CropSpec, Point, RgbView, Similarity, crop_planar, crop_rgb};
 
 fn similarity() -> impl Strategy<Value = Similarity> {
     let shift = -500.0_f32..500.0;
@@ -144,4 +144,33 @@ fn a_crop_drawn_back_into_the_frame_is_the_frame() {
         .map(|i| back[i].abs_diff(pixels[i]))
         .max();
     assert!(worst.is_some_and(|worst| worst <= 3), "{worst:?}");
+}
+
+/// The lines of Python in `docs/other-runtimes.md` for crops of 112 pixels:
+/// to_crop([[310, 205], [372, 211], [338, 246], [312, 280], [361, 284]])
+#[test]
+fn faces_are_cut_as_the_document_for_other_runtimes_says() {
+    let five = [[310, 205], [372, 211], [338, 246], [312, 280], [361, 284]];
+    let five = five.map(|[x, y]| Point::new(x as f32, y as f32));
+    for (align, [a, b, tx, ty]) in [
+        (Align::Landmarks, [0.6056, -0.04081, -159.354, -71.897]),
+        (Align::Box, [0.60769, 0.0, -151.563, -86.298]),
+    ] {
+        let spec = CropSpec {
+            align,
+            ..CropSpec::default()
+        };
+        let found = spec.of_face(&five).expect("a face");
+        let apart = [
+            (found.a - a) * 500.0,
+            (found.b - b) * 500.0,
+            found.tx - tx,
+            found.ty - ty,
+        ];
+        // Four digits of the document's mean face are a twentieth of a pixel here.
+        assert!(
+            apart.iter().all(|apart| apart.abs() < 0.1),
+            "{align:?}: {found:?}"
+        );
+    }
 }

@@ -23,6 +23,8 @@ fn event(source: &str) -> Event {
         model: "m".repeat(64).as_str().try_into().expect("fits"),
         run: 7,
         coverage: Some(0.5),
+        stream_us: u64::MAX,
+        rate_hz: 25.0,
     }
 }
 

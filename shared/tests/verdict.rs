@@ -1,7 +1,7 @@
 //! The promises of the sequential test, on simulated faces.
 
 use proptest::prelude::*;
-use unmask_shared::{Calibration, Quality, SequentialTest, Verdict, VerdictConfig};
+use unmask_shared::{Calibration, Quality, Reason, Score, SequentialTest, Verdict, VerdictConfig};
 
 const SHARP: Quality = Quality {
     sharpness: 20.0,
@@ -181,7 +181,15 @@ proptest! {
                 _ => {}
             }
             prop_assert_eq!(test.reason().is_some(), verdict == Verdict::Undecided);
-            prop_assert!((0.0..=1.0).contains(&test.score().value()));
+            let score = test.score().map(Score::value);
+            match verdict {
+                Verdict::Manipulated => prop_assert!(score.is_some_and(|score| score > 0.5)),
+                Verdict::Genuine => prop_assert!(score.is_some_and(|score| score < 0.5)),
+                Verdict::Undecided => {
+                    let is_told = test.reason() == Some(Reason::Inconclusive);
+                    prop_assert!(is_told || score.is_none());
+                }
+            }
             before = verdict;
         }
     }

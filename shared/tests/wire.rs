@@ -41,11 +41,18 @@ fn event() -> impl Strategy<Value = Event> {
                 kind,
                 verdict,
                 reason,
-                score,
+                // Beside a verdict it is on its side.
+                score: score.map(|score| match verdict {
+                    Verdict::Genuine => score / 2.0,
+                    Verdict::Manipulated => 0.5 + score / 2.0,
+                    Verdict::Undecided => score,
+                }),
                 llr,
                 model: model.as_str().try_into().unwrap_or_default(),
                 run: ids.3 ^ 1,
                 coverage: score,
+                stream_us: ids.1 ^ 5,
+                rate_hz: score.unwrap_or_default() * 60.0,
             },
         )
 }

@@ -150,7 +150,7 @@ fn scores(bundle: &Path, folder: &Path) -> Vec<f64> {
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
     let scores: Vec<f64> = reports
-        .filter_map(|report| report["tracks"][0]["score"].as_f64())
+        .filter_map(|report| report["tracks"][0]["mean_score"].as_f64())
         .collect();
     assert!(scores.len() as u64 * 10 >= PEOPLE * 9, "{}", ran.stdout);
     scores

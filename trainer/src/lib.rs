@@ -16,6 +16,7 @@ mod linear;
 pub mod loss;
 pub mod metric;
 pub mod network;
+pub mod progress;
 pub mod reconstruct;
 pub mod report;
 pub mod reproduce;

@@ -218,7 +218,8 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
     assert_eq!(alone.origins.len(), alone.clean.len());
 
     let about = Context {
-        detector: detector_tested(&path, &config, &trained, net.parameters(), true).unwrap(),
+        detector: detector_tested(&path, &config, &(&trained).into(), net.parameters(), true)
+            .unwrap(),
         data: data_tested(folder.path(), people(), config.data.shares()).unwrap(),
         conditions: Conditions {
             pairs: 8,

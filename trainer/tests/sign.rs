@@ -100,3 +100,39 @@ fn what_is_no_key_is_refused() {
         assert!(!said(&refused).contains("panicked"), "{}", said(&refused));
     }
 }
+
+/// `setsid` takes the terminal away, which a developer's machine has and a build machine has not.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_terminal_keygen_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], password: Option<&str>| {
+        let mut command = Command::new("setsid");
+        command
+            .args(["--wait", env!("CARGO_BIN_EXE_unmask-trainer")])
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdin(std::process::Stdio::null())
+            .env_remove("UNMASK_KEY_PASSWORD")
+            .envs(password.map(|password| ("UNMASK_KEY_PASSWORD", password)));
+        command.output().unwrap()
+    };
+    let refused = run(&["keygen", "--output", "k"], None);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    for wanted in ["UNMASK_KEY_PASSWORD", "--no-password"] {
+        assert!(said(&refused).contains(wanted), "{}", said(&refused));
+    }
+    assert!(!folder.path().join("k").exists());
+    let made = run(&["keygen", "--output", "k"], Some("of the test"));
+    assert!(made.status.success(), "{}", said(&made));
+    copy_bundle(folder.path());
+    let locked = run(&["sign", "bundle", "--key", "k"], None);
+    assert_eq!(locked.status.code(), Some(2));
+    assert!(
+        said(&locked).contains("UNMASK_KEY_PASSWORD"),
+        "{}",
+        said(&locked)
+    );
+    let signed = run(&["sign", "bundle", "--key", "k"], Some("of the test"));
+    assert!(signed.status.success(), "{}", said(&signed));
+}

@@ -5,17 +5,16 @@ use unmask_shared::face::{FinderChoice, FinderConfig};
 use unmask_shared::manifest::Manifest;
 
 use crate::error::EdgeError;
-use crate::pipeline::{Pipeline, PipelineConfig, Rhythm};
+use crate::pipeline::{Pipeline, PipelineConfig};
 use crate::search::{FaceSearch, Fine, SearchConfig};
 use crate::source::Frame;
 
 use super::picture::PictureJudge;
 
-/// Least width of a face that is looked for, pixels.
+/// Least width of a face that is looked for in a picture, pixels.
 const FACE_PX_MIN: u32 = 40;
-/// Longest side of the copies that are searched, pixels: of a video, and of a picture, coarsely
-/// for large faces and finely for small ones.
-const VIDEO_SIDE_PX: u32 = 640;
+/// Longest side of the copies of a picture that are searched, pixels: coarsely for large faces and
+/// finely for small ones.
 const PICTURE_SIDES_PX: [u32; 2] = [320, 1280];
 
 /// Analyses one file after the other.
@@ -48,18 +47,7 @@ impl Analyzer {
             fine: Fine::Always,
             padded: true,
         };
-        let in_videos = SearchConfig {
-            finder: finder(VIDEO_SIDE_PX),
-            fine_side_px: None,
-            padded: true,
-            ..SearchConfig::default()
-        };
-        let config = PipelineConfig {
-            detect_every: every,
-            rhythm: Rhythm::unpredictable(),
-            search: in_videos,
-            ..PipelineConfig::default()
-        };
+        let config = PipelineConfig::watching(every);
         let search = FaceSearch::new(choice, in_pictures)?;
         let judge = PictureJudge::new(&engine, manifest.clone(), search, keep_logits)?;
         let pipeline = Pipeline::new(engine, choice, manifest.clone(), config)?;

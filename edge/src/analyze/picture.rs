@@ -89,16 +89,18 @@ impl PictureJudge {
     ) -> Result<TrackReport, EdgeError> {
         let quality = self.cut(frame, face).map_err(PipelineError::from)?;
         let logit = self.session.picture(&self.crop)?.logit;
-        let score = self.manifest.calibration.probability(logit);
+        let probability = self.manifest.calibration.probability(logit);
         let unfit = unfit(face, &quality, &self.manifest.verdict.quality);
-        let (verdict, reason) = judge(score, unfit, among, &self.manifest.operating_point);
+        let (verdict, reason) = judge(probability, unfit, among, &self.manifest.operating_point);
+        let is_number = probability.is_finite() && reason != Some(Reason::NotAFace);
         Ok(TrackReport {
             id,
             first_frame: 0,
             last_frame: 0,
             frames: 1,
             coverage: if unfit.is_none() { 1.0 } else { 0.0 },
-            score: (score.is_finite() && reason != Some(Reason::NotAFace)).then_some(score),
+            score: (unfit.is_none() && is_number).then(|| beside(verdict, probability)),
+            mean_score: is_number.then_some(probability),
             face_px: face.bbox.width,
             bbox: face.bbox,
             logits: self
@@ -150,6 +152,16 @@ fn judge(
     }
 }
 
+/// The score that is told beside a verdict. Operating points on the other side of one half, as
+/// of networks that are worth little, do not make it contradict the verdict.
+fn beside(verdict: Verdict, probability: f32) -> f32 {
+    match verdict {
+        Verdict::Manipulated => probability.max(0.5),
+        Verdict::Genuine => probability.min(0.5),
+        Verdict::Undecided => probability,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +188,14 @@ mod tests {
         assert_eq!(why(0.72, 120.0), None);
         assert_eq!(why(0.65, 120.0), Some(Reason::NotAFace));
         assert_eq!(why(0.65, 10.0), Some(Reason::TooSmall));
+    }
+
+    #[test]
+    fn the_score_agrees_with_the_verdict() {
+        assert_eq!(beside(Verdict::Manipulated, 0.8), 0.8);
+        assert_eq!(beside(Verdict::Manipulated, 0.3), 0.5);
+        assert_eq!(beside(Verdict::Genuine, 0.7), 0.5);
+        assert_eq!(beside(Verdict::Undecided, 0.3), 0.3);
     }
 
     #[test]

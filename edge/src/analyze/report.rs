@@ -57,8 +57,7 @@ pub struct MediaReport {
     pub frames: u64,
     /// Faces that were found.
     pub faces: usize,
-    /// The highest score of the tracks that count, 0 (genuine) to 1
-    /// (manipulated); `None` without a face.
+    /// The score of the face in [`Self::decided_by`]; `None` where that could not be judged.
     #[serde(serialize_with = "rounded_option")]
     pub score: Option<f32>,
     /// Manipulated if any counted track is; genuine if all are, birds and patterns aside;
@@ -104,9 +103,15 @@ pub struct TrackReport {
     /// Share of them that were good enough to count, 0 to 1.
     #[serde(serialize_with = "rounded")]
     pub coverage: f32,
-    /// Calibrated score, 0 (genuine) to 1 (manipulated).
+    /// Probability of a manipulated face, 0 to 1, from the evidence that the verdict rests on: from
+    /// 0.5 on beside manipulated, up to 0.5 beside genuine. `None` where the face could not be
+    /// judged.
     #[serde(serialize_with = "rounded_option")]
     pub score: Option<f32>,
+    /// Mean of the judged frames as a probability, 0 to 1; it may contradict the verdict, as after a
+    /// short swap. `None` for what is no face.
+    #[serde(serialize_with = "rounded_option")]
+    pub mean_score: Option<f32>,
     /// Width of the face in pixels, when it was last seen.
     #[serde(serialize_with = "whole_pixels")]
     pub face_px: f32,
@@ -137,7 +142,8 @@ impl TrackReport {
             last_frame: person.last_frame,
             frames: person.frames,
             coverage: person.coverage(),
-            score: person.score(),
+            score: person.overall_score(),
+            mean_score: person.mean_score(),
             face_px: person.bbox.width,
             bbox: person.bbox,
             logits: None,
@@ -168,8 +174,9 @@ impl MediaReport {
                 .iter()
                 .filter(|track| track.span() >= FRAMES_MIN.min(longest))
         };
-        let score = counted().filter_map(|t| t.score).reduce(f32::max);
-        let (verdict, reason, decided_by) = sum_up(counted());
+        let (verdict, reason, decider) = sum_up(counted());
+        let score = decider.and_then(|track| track.score);
+        let decided_by = decider.map(|track| track.id);
         Self {
             path: path.to_string_lossy().into_owned(),
             path_hex: path_hex(path),
@@ -210,7 +217,7 @@ fn path_hex(path: &Path) -> Option<String> {
 /// nothing where there are faces.
 fn sum_up<'a>(
     tracks: impl Iterator<Item = &'a TrackReport> + Clone,
-) -> (Verdict, Option<Reason>, Option<u32>) {
+) -> (Verdict, Option<Reason>, Option<&'a TrackReport>) {
     let reason = |track: &TrackReport| track.reason.unwrap_or(Reason::Inconclusive);
     let weight = |track: &TrackReport| match track.verdict {
         Verdict::Manipulated => 4,
@@ -232,7 +239,7 @@ fn sum_up<'a>(
         None => (Verdict::Undecided, Some(Reason::NoFace), None),
         Some(track) => {
             let why = (track.verdict == Verdict::Undecided).then(|| reason(track));
-            (track.verdict, why, Some(track.id))
+            (track.verdict, why, Some(track))
         }
     }
 }
@@ -268,13 +275,15 @@ mod tests {
     use super::*;
 
     fn track(frames: u32, score: f32, verdict: Verdict, reason: Option<Reason>) -> TrackReport {
+        let is_judged = reason.is_none_or(|reason| reason == Reason::Inconclusive);
         TrackReport {
             id: 1,
             first_frame: 0,
             last_frame: u64::from(frames) - 1,
             frames,
             coverage: 0.987_654,
-            score: Some(score),
+            score: is_judged.then_some(score),
+            mean_score: Some(0.25),
             face_px: 119.7,
             bbox: FaceBox {
                 x: -3.6,
@@ -319,10 +328,7 @@ mod tests {
         ]);
         assert_eq!((done.verdict, done.score), (Verdict::Genuine, Some(0.1)));
         let alone = report(vec![glimpse]);
-        assert_eq!(
-            (alone.score, alone.reason),
-            (Some(0.99), Some(Reason::TooShort))
-        );
+        assert_eq!((alone.score, alone.reason), (None, Some(Reason::TooShort)));
     }
 
     #[test]
@@ -413,7 +419,7 @@ mod tests {
         let json = serde_json::to_string(&done).unwrap();
         assert_eq!(
             json,
-            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"decided_by":1,"tracks":[{"id":1,"first_frame":0,"last_frame":89,"frames":90,"coverage":0.9877,"score":0.1235,"face_px":120,"box":[-4,20,120,120],"verdict":"genuine"}]}"#
+            r#"{"path":"a.mp4","kind":"video","frames":90,"faces":1,"score":0.1235,"verdict":"genuine","reason":null,"decided_by":1,"tracks":[{"id":1,"first_frame":0,"last_frame":89,"frames":90,"coverage":0.9877,"score":0.1235,"mean_score":0.25,"face_px":120,"box":[-4,20,120,120],"verdict":"genuine"}]}"#
         );
         let nobody = serde_json::to_value(PathReport::Done(report(vec![]))).unwrap();
         assert_eq!(nobody["score"], serde_json::Value::Null);

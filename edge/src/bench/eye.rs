@@ -37,7 +37,7 @@ impl Eye {
     ) -> Result<Self, EdgeError> {
         Ok(Self {
             pipeline: Pipeline::new(engine.clone(), finder, Manifest::clone(manifest), config)?,
-            maker: EventMaker::new("bench", manifest, 1),
+            maker: EventMaker::new("bench", manifest, 1, 30.0),
             frame: Frame::default(),
             lines: Vec::new(),
             events: 0,

@@ -1,11 +1,13 @@
 //! Cameras, and the commands that stand for them.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use super::Check;
+use super::reach::rtsp;
 use crate::capture::{self, Attached, Enrolment};
 use crate::service::ServiceConfig;
-use crate::source::{LiveInput, SourceSpec};
+use crate::source::{LiveInput, Preset, SourceSpec};
 
 const NAME: &str = "camera";
 
@@ -19,8 +21,15 @@ pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
             Err(error) => vec![cannot_list(&error)],
         };
     }
-    if let Some(command) = capture.command.as_deref().filter(|text| !text.is_empty()) {
-        return vec![Check::ok("source", format!("the command {command}"))];
+    if capture
+        .command
+        .as_deref()
+        .is_some_and(|text| !text.is_empty())
+    {
+        // What it does is not known: it may take a camera that the service has. Its words may hold
+        // a password.
+        let found = "a command (capture.command), which was not tried";
+        return vec![Check::ok("source", found)];
     }
     match config.source.as_deref().filter(|text| !text.is_empty()) {
         Some(text) => vec![source(text)],
@@ -161,9 +170,15 @@ fn source(text: &str) -> Check {
         Ok(SourceSpec::Live(spec)) => match spec.input {
             LiveInput::Preset(preset) => {
                 let (program, remedy) = preset.program();
-                match crate::source::is_installed(program) {
-                    true => Check::ok(name, format!("{} through {program}", preset.label())),
-                    false => Check::problem(name, format!("{program} is not installed"), remedy),
+                match (crate::source::is_installed(program), &preset) {
+                    (false, _) => {
+                        Check::problem(name, format!("{program} is not installed"), remedy)
+                    }
+                    (true, Preset::Rtsp(url)) => rtsp(name, url, &preset.label()),
+                    (true, Preset::File(path)) if !Path::new(path).exists() => {
+                        Check::problem(name, format!("{path} is not there"), "name a file that is")
+                    }
+                    (true, _) => Check::ok(name, format!("{} through {program}", preset.label())),
                 }
             }
             LiveInput::Cameras(_) | LiveInput::Command(_) => Check::ok(name, text),

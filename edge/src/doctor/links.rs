@@ -1,20 +1,17 @@
 //! Pin, serial line, live page, message broker.
 
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
 use super::Check;
+use super::reach::reach;
 use crate::alarm;
 use crate::mqtt::MqttConfig;
 use crate::service::ServiceConfig;
 use crate::web::{Token, WebConfig};
-
-/// A broker answers within this time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
     let mut checks = vec![pin(config)];
@@ -104,16 +101,8 @@ fn broker(host: &str, config: &MqttConfig) -> Check {
     let name = "broker";
     let found = format!("{host}:{}", config.port);
     let remedy = "the service bears with that and tries again; check mqtt.host and mqtt.port";
-    let addresses = match (host, config.port).to_socket_addrs() {
-        Ok(addresses) => addresses,
-        Err(error) => return Check::warning(name, format!("{found}: {error}"), remedy),
-    };
-    let mut problem = "has no address".to_owned();
-    for address in addresses.take(4) {
-        match TcpStream::connect_timeout(&address, ANSWER_WITHIN) {
-            Ok(_) => return Check::ok(name, format!("{found} answers")),
-            Err(error) => problem = error.to_string(),
-        }
+    match reach(host, config.port) {
+        Ok(_) => Check::ok(name, format!("{found} answers")),
+        Err(problem) => Check::warning(name, format!("{found}: {problem}"), remedy),
     }
-    Check::warning(name, format!("{found}: {problem}"), remedy)
 }

@@ -5,6 +5,7 @@
 mod camera;
 mod links;
 mod machine;
+mod reach;
 mod report;
 mod storage;
 

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::{Check, Level};
 use crate::error::EdgeError;
-use crate::report::style::Style;
+use crate::report::style::{Style, plural};
 
 /// How checks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -45,8 +45,9 @@ pub fn write_report(
         }
         writeln!(out)?;
     }
-    let count = |level| checks.iter().filter(|check| check.level == level).count();
-    let (problems, warnings) = (count(Level::Problem), count(Level::Warning));
-    writeln!(out, "\n{problems} problems, {warnings} warnings")?;
+    let count = |level| checks.iter().filter(|check| check.level == level).count() as u64;
+    let problems = plural(count(Level::Problem), "problem", "problems");
+    let warnings = plural(count(Level::Warning), "warning", "warnings");
+    writeln!(out, "\n{problems}, {warnings}")?;
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use unmask_shared::without_temporary_name;
+
 use super::Check;
 use crate::log::{LogReader, Newest, RecordError};
 use crate::model::{ModelArgs, self_test};
@@ -109,6 +111,7 @@ fn log(folder: &Path) -> Vec<Check> {
 fn writable(name: &str, folder: &Path) -> Check {
     let shown = folder.display();
     if let Err(error) = tempfile::NamedTempFile::new_in(folder) {
+        let error = without_temporary_name(error);
         return Check::problem(
             name,
             format!("{shown}: {error}"),

@@ -10,8 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use unmask_shared::event::{Event, EventKind};
+use unmask_shared::geometry::FaceBox;
 use unmask_shared::review::{Decision, REVIEW_FORMAT, Review};
 use unmask_shared::verdict::Verdict;
+use unmask_shared::without_temporary_name;
 
 use super::config::{LogConfig, LogError, Recovery};
 use super::counter::Counter;
@@ -162,12 +164,14 @@ impl EventRecorder {
 
     /// Logs an event and tells where. Its sequence number
     /// becomes that of the entry, and its time that of the clock, where it is set.
-    /// Of a verdict of "manipulated", a still of `frame` is kept if so configured.
+    /// Of a verdict of "manipulated", a still of `frame` with a box around `face` is kept if so
+    /// configured.
     /// `now` is the time since the program started.
     pub fn record(
         &mut self,
         event: &Event,
         frame: &Frame,
+        face: Option<&FaceBox>,
         now: Duration,
     ) -> Result<Recorded, RecordError> {
         let clock = clock();
@@ -185,7 +189,7 @@ impl EventRecorder {
             event.kind == EventKind::VerdictChanged && event.verdict == Verdict::Manipulated;
         if let Some(stills) = self.stills.as_mut().filter(|_| is_evidence) {
             let unix_s = clock.unwrap_or_default().as_secs();
-            let kept = stills.keep(entry.event.sequence, frame, unix_s);
+            let kept = stills.keep(entry.event.sequence, frame, face, unix_s);
             entry.still = Some(kept.map_err(at(&self.folder.join(STILLS_FOLDER)))?);
         }
         let bytes = entry.to_bytes()?;

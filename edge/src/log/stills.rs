@@ -9,6 +9,7 @@ use std::path::Path;
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use sha2::{Digest, Sha256};
+use unmask_shared::geometry::FaceBox;
 
 use super::entry::Entry;
 use super::merkle::Hash;
@@ -42,10 +43,19 @@ impl<S: Storage> Stills<S> {
         Self { storage, config }
     }
 
-    /// Keeps a frame for the log's entry `entry` and returns its checksum. The
-    /// oldest stills make room for it, where there are too many.
-    pub fn keep(&mut self, entry: u64, frame: &Frame, unix_s: u64) -> io::Result<Hash> {
-        let bytes = jpeg(frame)?;
+    /// Keeps a frame for the log's entry `entry`, with a box around the face that it is about, and
+    /// returns its checksum. The oldest stills make room for it, where there are too many.
+    pub fn keep(
+        &mut self,
+        entry: u64,
+        frame: &Frame,
+        face: Option<&FaceBox>,
+        unix_s: u64,
+    ) -> io::Result<Hash> {
+        let bytes = match face {
+            None => jpeg(frame)?,
+            Some(face) => jpeg(&with_box(frame, face))?,
+        };
         let name = format!("{entry:020}-{unix_s:012}{SUFFIX}");
         self.make_room(self.config.count_max.saturating_sub(1), None)?;
         self.storage.create(FRESH, &bytes)?;
@@ -162,6 +172,36 @@ fn taken_at(name: &str) -> Option<u64> {
     time.parse().ok()
 }
 
+/// Colour of the box: yellow, which no skin has.
+const BOX_RGB: [u8; 3] = [255, 230, 0];
+
+/// A copy of the frame with a box around the face, outside of it so that the face is as it was.
+fn with_box(frame: &Frame, face: &FaceBox) -> Frame {
+    let mut marked = frame.clone();
+    let line = 1 + (frame.width.max(frame.height) / 400) as i64;
+    let floor = |value: f32| value.floor().clamp(-1e6, 1e6) as i64;
+    let (left, top) = (floor(face.x), floor(face.y));
+    let right = floor(face.x + face.width) + 1;
+    let bottom = floor(face.y + face.height) + 1;
+    let mut fill = |from: [i64; 2], to: [i64; 2]| {
+        let inside = |value: i64, side: usize| value.clamp(0, side as i64) as usize;
+        for y in inside(from[1], frame.height)..inside(to[1], frame.height) {
+            let x = inside(from[0], frame.width)..inside(to[0], frame.width);
+            let row = 3 * frame.width * y;
+            if let Some(pixels) = marked.rgb.get_mut(row + 3 * x.start..row + 3 * x.end) {
+                pixels
+                    .chunks_exact_mut(3)
+                    .for_each(|pixel| pixel.copy_from_slice(&BOX_RGB));
+            }
+        }
+    };
+    fill([left - line, top - line], [right + line, top]);
+    fill([left - line, bottom], [right + line, bottom + line]);
+    fill([left - line, top], [left, bottom]);
+    fill([right, top], [right + line, bottom]);
+    marked
+}
+
 fn jpeg(frame: &Frame) -> io::Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
     let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
@@ -174,4 +214,53 @@ fn jpeg(frame: &Frame) -> io::Result<Vec<u8>> {
         )
         .map_err(io::Error::other)?;
     Ok(bytes.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame() -> Frame {
+        Frame {
+            width: 40,
+            height: 30,
+            rgb: vec![7; 3 * 40 * 30],
+            ..Frame::default()
+        }
+    }
+
+    /// Where the pictures differ, as columns and rows.
+    fn marked(face: FaceBox) -> Vec<(usize, usize)> {
+        let (before, after) = (frame(), with_box(&frame(), &face));
+        let pixels = before.rgb.chunks(3).zip(after.rgb.chunks(3)).enumerate();
+        let changed = pixels.filter(|(_, (before, after))| before != after);
+        changed.map(|(at, _)| (at % 40, at / 40)).collect()
+    }
+
+    #[test]
+    fn the_box_lies_around_the_face_and_not_on_it() {
+        let face = FaceBox {
+            x: 10.0,
+            y: 8.0,
+            width: 9.0,
+            height: 5.0,
+        };
+        let marked = marked(face);
+        // The rim of 12 x 8 pixels around 10 x 6.
+        assert_eq!(marked.len(), 12 * 8 - 10 * 6);
+        assert!(marked.contains(&(9, 7)) && marked.contains(&(20, 14)));
+        let on_face = |&(x, y): &(usize, usize)| (10..20).contains(&x) && (8..14).contains(&y);
+        assert!(!marked.iter().any(on_face));
+    }
+
+    #[test]
+    fn a_box_that_leaves_the_picture_is_cut() {
+        let face = FaceBox {
+            x: -20.0,
+            y: -1e9,
+            width: 30.0,
+            height: f32::INFINITY,
+        };
+        assert!(marked(face).iter().all(|&(x, y)| x < 40 && y < 30));
+    }
 }

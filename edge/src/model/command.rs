@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use unmask_shared::bundle::Bundle;
+use unmask_shared::manifest::Manifest;
 
 use super::choice::{ModelArgs, trusted};
 use super::selftest::{SelfTest, self_test};
@@ -126,6 +127,7 @@ impl VerifyArgs {
         let manifest = &bundle.manifest;
         writeln!(out, "{} release {}", manifest.name, manifest.release)?;
         writeln!(out, "signed by {}: {}", signed.key, signed.comment)?;
+        warn(manifest, out)?;
         told(tested, out)
     }
 }
@@ -138,6 +140,7 @@ impl InstallArgs {
         let (name, release) = (&installed.name, installed.release);
         writeln!(out, "installed {name} release {release}")?;
         writeln!(out, "signed by {}", installed.key)?;
+        warn(&Bundle::open(&self.bundle)?.manifest, out)?;
         told(tested, out)
     }
 }
@@ -166,6 +169,14 @@ impl ListArgs {
         }
         Ok(())
     }
+}
+
+/// Says where a network is worth nothing.
+fn warn(manifest: &Manifest, out: &mut dyn Write) -> Result<(), EdgeError> {
+    if let Some(warning) = manifest.warning() {
+        writeln!(out, "warning: {warning}")?;
+    }
+    Ok(())
 }
 
 fn told(tested: SelfTest, out: &mut dyn Write) -> Result<(), EdgeError> {

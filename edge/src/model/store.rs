@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use unmask_shared::bundle::{BUNDLE_FILES, Bundle, BundleError};
 use unmask_shared::signature::TrustedKeys;
+use unmask_shared::without_temporary_name;
 
 use super::error::ModelError;
 use super::selftest::{SelfTest, self_test};
@@ -135,12 +136,15 @@ impl Store {
     ) -> Result<SelfTest, ModelError> {
         let shelf = self.root.join(INSTALLED);
         let staging = tempfile::Builder::new().prefix(STAGED).tempdir_in(&shelf);
-        let staging = staging.map_err(at(&shelf))?;
+        let staging = staging
+            .map_err(without_temporary_name)
+            .map_err(at(&shelf))?;
         let fresh = staging.path().join("bundle");
         make_folder(&fresh)?;
         for file in BUNDLE_FILES {
+            // Its place is a temporary one, whose name nobody knows.
             let to = fresh.join(file);
-            fs::copy(source.join(file), &to).map_err(at(&to))?;
+            fs::copy(source.join(file), &to).map_err(at(&shelf.join(file)))?;
             sync(&to)?;
         }
         sync(&fresh)?;
@@ -227,6 +231,7 @@ impl Store {
         let staging = tempfile::Builder::new()
             .prefix(LINKED)
             .tempdir_in(&self.root)
+            .map_err(without_temporary_name)
             .map_err(at(&self.root))?;
         let fresh = staging.path().join(CURRENT);
         let target = Path::new(INSTALLED).join(name);

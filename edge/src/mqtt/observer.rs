@@ -70,7 +70,12 @@ impl Observer for MqttObserver {
         if self.told.get(seen.stream) == Some(&Some(signal)) {
             return;
         }
-        let score = people().filter_map(Person::score).max_by(f32::total_cmp);
+        // Of those whose verdict gives the state: another one would contradict it.
+        let decide = |person: &&Person| Signal::of_people([person.verdict()]) == signal;
+        let score = people()
+            .filter(decide)
+            .filter_map(Person::score)
+            .max_by(f32::total_cmp);
         self.verdict(seen.stream, signal, people().count(), score);
     }
 

@@ -19,6 +19,7 @@ pub struct EventMaker {
     model: String,
     sequence: u64,
     run: u32,
+    rate_hz: f32,
 }
 
 /// A number for a run of the program, not 0.
@@ -33,8 +34,8 @@ pub fn drawn_run() -> u32 {
 
 impl EventMaker {
     /// Of a source name that is too long for the record, the end is kept. `run` tells the runs of
-    /// the program apart.
-    pub fn new(source: &str, manifest: &Manifest, run: u32) -> Self {
+    /// the program apart; `rate_hz` is that of the source's timecode.
+    pub fn new(source: &str, manifest: &Manifest, run: u32, rate_hz: f64) -> Self {
         let mut start = source.len().saturating_sub(SOURCE_BYTES_MAX);
         while !source.is_char_boundary(start) {
             start += 1;
@@ -44,14 +45,25 @@ impl EventMaker {
             model: format!("{} {}", manifest.name, manifest.release),
             sequence: 0,
             run,
+            rate_hz: if (0.0..=1000.0).contains(&rate_hz) {
+                rate_hz as f32
+            } else {
+                0.0
+            },
         }
     }
 
-    /// The next record of the stream. Its time is that of the stream.
+    /// The next record of the stream, which tells of `frame`; of somebody who came or left, of the
+    /// first or last frame with the face. Its time is that of the stream.
     pub fn event(&mut self, kind: EventKind, person: &Person, frame: &Frame) -> Event {
         let sequence = self.sequence;
         self.sequence += 1;
         let verdict = person.verdict();
+        let (index, stream_us) = match kind {
+            EventKind::TrackStarted => (person.first_frame, person.first_seen_us),
+            EventKind::TrackEnded => (person.last_frame, person.last_seen_us),
+            _ => (frame.index, frame.time_us),
+        };
         Event {
             format: EVENT_FORMAT,
             sequence,
@@ -59,7 +71,7 @@ impl EventMaker {
             source: fitted(&self.source),
             track: person.id,
             first_frame: person.first_frame,
-            frame: frame.index.max(person.first_frame),
+            frame: index.max(person.first_frame),
             kind,
             verdict,
             reason: if verdict == Verdict::Undecided {
@@ -72,6 +84,8 @@ impl EventMaker {
             model: fitted(&self.model),
             run: self.run,
             coverage: Some(person.coverage()),
+            stream_us,
+            rate_hz: self.rate_hz,
         }
     }
 }
@@ -98,6 +112,8 @@ impl EventMaker {
             model: fitted(&self.model),
             run: self.run,
             coverage: None,
+            stream_us: frame.time_us,
+            rate_hz: self.rate_hz,
         }
     }
 }

@@ -7,6 +7,8 @@ use super::style::printable;
 
 const FIRST_AFTER: Duration = Duration::from_millis(700);
 const THEN_EVERY: Duration = Duration::from_millis(200);
+/// Pause between lines where there is no terminal to draw on.
+const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Tells people something on standard error.
 pub fn tell(text: &str) {
@@ -14,10 +16,12 @@ pub fn tell(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A line that is rewritten in place. Silent where standard error is no
-/// terminal. Erases itself when dropped.
+/// A line that is rewritten in place. Where standard error is no terminal it is silent, or an
+/// ordinary line now and then. Erases itself when dropped.
 pub struct StatusLine {
     terminal: bool,
+    /// Between lines where there is no terminal; `None` for none.
+    line_every: Option<Duration>,
     shown: bool,
     next: Instant,
 }
@@ -26,6 +30,7 @@ impl Default for StatusLine {
     fn default() -> Self {
         Self {
             terminal: std::io::stderr().is_terminal(),
+            line_every: None,
             shown: false,
             next: Instant::now() + FIRST_AFTER,
         }
@@ -33,10 +38,30 @@ impl Default for StatusLine {
 }
 
 impl StatusLine {
+    /// One that writes a line every now and then where there is no terminal: for work that ends,
+    /// not for a service, whose journal it would fill.
+    pub fn with_lines() -> Self {
+        let mut line = Self {
+            line_every: Some(LINE_EVERY),
+            ..Self::default()
+        };
+        if !line.terminal {
+            line.next = Instant::now() + LINE_EVERY;
+        }
+        line
+    }
+
     /// Shows what `text` says, if it is time for it.
     pub fn update(&mut self, text: impl FnOnce() -> String) {
         let now = Instant::now();
-        if !self.terminal || now < self.next {
+        if now < self.next {
+            return;
+        }
+        if !self.terminal {
+            if let Some(pause) = self.line_every {
+                self.next = now + pause;
+                tell(&format!("{}\n", printable(&text())));
+            }
             return;
         }
         self.next = now + THEN_EVERY;
@@ -79,7 +104,7 @@ impl Progress {
             name: name.into(),
             total,
             start: Instant::now(),
-            line: StatusLine::default(),
+            line: StatusLine::with_lines(),
         }
     }
 

@@ -100,11 +100,12 @@ pub fn reason_text(reason: Reason) -> &'static str {
 
 /// `1 frame`, `90 frames`.
 pub fn frames_text(frames: u64) -> String {
-    if frames == 1 {
-        "1 frame".into()
-    } else {
-        format!("{frames} frames")
-    }
+    plural(frames, "frame", "frames")
+}
+
+/// A number with the word for what it counts: `1 person`, `2 people`.
+pub fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Minutes and seconds of a stream: `02:07.4`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
-use super::style::{Style, frames_text, printable, reason_text, time_text, verdict_word};
+use super::style::{Style, frames_text, plural, printable, reason_text, time_text, verdict_word};
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
@@ -28,7 +28,14 @@ pub struct Summary {
     pub frames_dropped: u64,
     /// Wall-clock seconds.
     pub seconds: f64,
-    /// People called manipulated at some time.
+    /// Shots: one more than cuts.
+    pub shots: u64,
+    /// Microseconds of the streams that were watched, by their time stamps.
+    pub watched_us: u64,
+    /// Times that somebody was called manipulated.
+    pub spans: u64,
+    /// People called manipulated in the end, or for a while
+    /// ([`crate::person::HELD_S_MIN`]).
     pub manipulated: u64,
     /// People found genuine in the end.
     pub genuine: u64,
@@ -73,20 +80,20 @@ impl EventPrinter {
         write!(out, "{time}  person {:<3} ", event.track)?;
         let score = event
             .score
-            .map_or_else(String::new, |s| format!("score {s:.2}"));
+            .map_or_else(String::new, |s| format!("score {s:.2}, "));
         match event.kind {
             EventKind::TrackStarted => writeln!(out, "{}", self.style.dim("comes into view")),
             EventKind::VerdictChanged => {
                 let after = event.frame - event.first_frame + 1;
                 let word = verdict_word(&self.style, event.verdict);
-                writeln!(out, "{word}  {score}, after {}", frames_text(after))
+                writeln!(out, "{word}  {score}after {}", frames_text(after))
             }
             EventKind::TrackEnded => {
                 let word = event.verdict.to_string();
                 let why = event
                     .reason
                     .map_or_else(String::new, |r| format!(": {}", reason_text(r)));
-                let text = format!("leaves       {score}, {word}{why}");
+                let text = format!("leaves       {score}{word}{why}");
                 writeln!(out, "{}", self.style.dim(&text))
             }
             // Told above.
@@ -103,13 +110,14 @@ impl EventPrinter {
         let rate = summary.frames as f64 / summary.seconds.max(1e-3);
         let who = match people {
             0 => "Nobody was seen".to_owned(),
-            1 => "1 person".to_owned(),
-            n => format!("{n} people"),
+            n => plural(n, "person", "people"),
         };
         write!(
             out,
-            "\n{who} in {} ({:.1} s, {rate:.0} frames a second)",
+            "\n{who} in {} of {} ({} watched in {:.1} s, {rate:.0} frames a second)",
             frames_text(summary.frames),
+            plural(summary.shots, "shot", "shots"),
+            time_text(summary.watched_us),
             summary.seconds
         )?;
         if summary.frames_dropped > 0 {
@@ -130,8 +138,10 @@ impl EventPrinter {
         };
         writeln!(
             out,
-            ": {manipulated}, {} genuine, {} undecided.",
-            summary.genuine, summary.undecided
+            ": {manipulated}, {} genuine, {} undecided; {} flagged.",
+            summary.genuine,
+            summary.undecided,
+            plural(summary.spans, "span", "spans")
         )
     }
 }

@@ -7,18 +7,22 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::csv::write_csv;
-use super::span::{Span, spans};
+use super::edl::write_edl;
+use super::span::{RateChoice, Span, spans};
+use super::timecode::Rate;
 use crate::error::EdgeError;
 use crate::log::{
     Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig, RecordError,
 };
-use crate::report::style::printable;
+use crate::report::style::{plural, printable};
 
 /// What to do with the review queue.
 #[derive(Debug, Subcommand)]
 pub enum ReviewCommand {
     /// List flagged spans with timecode, time, score and what was found
     List(ListArgs),
+    /// Write them for an editing system, a spreadsheet or a program
+    Export(ExportArgs),
     /// Write into the log that a flagged face was manipulated
     Confirm(DecideArgs),
     /// Write into the log that it was a false alarm
@@ -37,24 +41,59 @@ pub enum ListFormat {
     Json,
 }
 
-/// Arguments of `review list`.
+/// What an export is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Editing systems: an edit list (CMX 3600).
+    Edl,
+    /// Spreadsheets.
+    Csv,
+    /// Programs.
+    Json,
+}
+
+/// Which flagged spans.
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub struct SpanArgs {
     /// Folder of the event log
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// text for people, csv for spreadsheets, json for programs
-    #[arg(long, value_enum, default_value_t)]
-    pub format: ListFormat,
-    /// Frames per second, for timecodes; 29.97 and 59.94 are written in drop-frame form
-    #[arg(long, value_name = "N", default_value_t = 30.0)]
-    pub rate: f64,
+    /// Frames per second for timecodes, instead of the source's own; 29.97 and 59.94 are written
+    /// in drop-frame form
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub rate: Option<Rate>,
     /// Only what nobody has looked at yet
     #[arg(long)]
     pub open: bool,
     /// Look through so many of the newest entries
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub entries: u32,
+}
+
+/// Arguments of `review list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    /// Which spans.
+    pub spans: SpanArgs,
+    /// text for people, csv for spreadsheets, json for programs
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ListFormat,
+}
+
+/// Arguments of `review export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    /// Which spans.
+    pub spans: SpanArgs,
+    /// edl for editing systems (CMX 3600), csv for spreadsheets, json for programs; else as the
+    /// name of --output ends
+    #[arg(long, value_enum, required_unless_present = "output")]
+    pub format: Option<ExportFormat>,
+    /// File to write, instead of the terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Arguments of `review confirm` and `review dismiss`.
@@ -74,6 +113,11 @@ pub struct DecideArgs {
     pub log_key: Option<PathBuf>,
 }
 
+fn rate(text: &str) -> Result<Rate, String> {
+    let hz = text.parse().ok().and_then(Rate::new);
+    hz.ok_or_else(|| "frames per second are a number above 0, at most 1000, such as 25".to_owned())
+}
+
 fn note(text: &str) -> Result<String, String> {
     match text.len() <= NOTE_BYTES_MAX {
         true => Ok(text.to_owned()),
@@ -89,47 +133,123 @@ impl ReviewCommand {
     pub fn run(&self, out: &mut dyn Write) -> Result<(), EdgeError> {
         match self {
             Self::List(args) => args.run(out),
+            Self::Export(args) => args.run(out),
             Self::Confirm(args) => args.run(Decision::Confirmed, out),
             Self::Dismiss(args) => args.run(Decision::Dismissed, out),
         }
     }
 }
 
-impl ListArgs {
-    fn run(&self, out: &mut dyn Write) -> Result<(), EdgeError> {
+/// Spans, newest first, and what is wrong with the log that they are from.
+struct Read {
+    spans: Vec<Span>,
+    fault: Option<String>,
+    unread: Option<RecordError>,
+}
+
+impl SpanArgs {
+    fn read(&self) -> Result<Read, EdgeError> {
         let newest = LogReader::open(&self.folder)?.newest(self.entries as usize)?;
-        let mut spans = spans(&newest.entries, self.rate);
+        let rate = RateChoice {
+            wanted: self.rate,
+            otherwise: None,
+        };
+        let mut spans = spans(&newest.entries, rate);
         if self.open {
             spans.retain(|span| span.review.is_none());
         }
+        Ok(Read {
+            spans,
+            fault: newest.fault.map(|fault| fault.to_string()),
+            unread: newest.unread.map(RecordError::from),
+        })
+    }
+}
+
+impl Read {
+    fn end(self, out: &mut dyn Write) -> Result<(), EdgeError> {
+        if let Some(fault) = self.fault {
+            out.flush()?;
+            eprintln!("unmask-edge: the log is NOT INTACT: {fault}");
+        }
+        self.unread.map_or(Ok(()), |unread| Err(unread.into()))
+    }
+}
+
+fn write_json(spans: &[Span], out: &mut dyn Write) -> Result<(), EdgeError> {
+    serde_json::to_writer_pretty(&mut *out, spans)?;
+    Ok(writeln!(out)?)
+}
+
+impl ListArgs {
+    fn run(&self, out: &mut dyn Write) -> Result<(), EdgeError> {
+        let read = self.spans.read()?;
         match self.format {
-            ListFormat::Csv => write_csv(&spans, out)?,
-            ListFormat::Json => {
-                serde_json::to_writer_pretty(&mut *out, &spans)?;
-                writeln!(out)?;
-            }
-            ListFormat::Text if spans.is_empty() && newest.unread.is_none() => {
+            ListFormat::Csv => write_csv(&read.spans, out)?,
+            ListFormat::Json => write_json(&read.spans, out)?,
+            ListFormat::Text if read.spans.is_empty() && read.unread.is_none() => {
                 writeln!(out, "nothing was flagged")?;
             }
             ListFormat::Text => {
-                for span in &spans {
+                for span in &read.spans {
                     writeln!(out, "{}", line(span))?;
                 }
             }
         }
-        if let Some(fault) = newest.fault {
-            out.flush()?;
-            eprintln!("unmask-edge: the log is NOT INTACT: {fault}");
+        read.end(out)
+    }
+}
+
+impl ExportArgs {
+    fn run(&self, out: &mut dyn Write) -> Result<(), EdgeError> {
+        let format = self.format()?;
+        let mut read = self.spans.read()?;
+        // In the order of the programme.
+        read.spans.reverse();
+        let mut bytes = Vec::new();
+        match format {
+            ExportFormat::Csv => write_csv(&read.spans, &mut bytes)?,
+            ExportFormat::Json => write_json(&read.spans, &mut bytes)?,
+            ExportFormat::Edl => write_edl(read.spans.iter(), &mut bytes)?
+                .map_err(|error| EdgeError::Config(error.to_string()))?,
         }
-        match newest.unread {
-            Some(unread) => Err(RecordError::from(unread).into()),
-            None => Ok(()),
+        match &self.output {
+            None => out.write_all(&bytes)?,
+            Some(path) => {
+                std::fs::write(path, &bytes).map_err(|error| {
+                    EdgeError::Config(format!("cannot write {}: {error}", path.display()))
+                })?;
+                let count = plural(read.spans.len() as u64, "span", "spans");
+                writeln!(out, "{count} written to {}", path.display())?;
+            }
         }
+        read.end(out)
+    }
+
+    fn format(&self) -> Result<ExportFormat, EdgeError> {
+        let of_name = || {
+            let ending = self.output.as_ref()?.extension()?.to_str()?;
+            ExportFormat::from_str(ending, true).ok()
+        };
+        self.format.or_else(of_name).ok_or_else(|| {
+            EdgeError::Config(
+                "what is the export for? give --format, or an output that ends with .edl, .csv or .json"
+                    .into(),
+            )
+        })
     }
 }
 
 fn line(span: &Span) -> String {
-    let until = span.timecode_out.as_deref().unwrap_or("...");
+    let from = match &span.timecode_in {
+        Some(timecode) => timecode.clone(),
+        None => format!("frame {}", span.first_frame),
+    };
+    let until = match (&span.timecode_out, span.last_frame) {
+        (Some(timecode), _) => timecode.clone(),
+        (None, Some(last)) => format!("frame {last}"),
+        (None, None) => "...".to_owned(),
+    };
     let score = span.score.map_or("-".into(), |score| format!("{score:.2}"));
     let utc = span.utc_in.as_deref().unwrap_or("?");
     let found = match &span.review {
@@ -139,9 +259,8 @@ fn line(span: &Span) -> String {
         }
     };
     format!(
-        "{:>8}  {} to {until}  {utc:<27}  {}  track {}  score {score}  {found}",
+        "{:>8}  {from} to {until}  {utc:<27}  {}  track {}  score {score}  {found}",
         span.entry,
-        span.timecode_in,
         printable(&span.source),
         span.track
     )
@@ -150,7 +269,7 @@ fn line(span: &Span) -> String {
 impl DecideArgs {
     fn run(&self, decision: Decision, out: &mut dyn Write) -> Result<(), EdgeError> {
         let newest = LogReader::open(&self.folder)?.newest(usize::MAX)?;
-        let spans = spans(&newest.entries, 30.0);
+        let spans = spans(&newest.entries, RateChoice::default());
         if !spans.iter().any(|span| span.entry == self.entry) {
             let entry = self.entry;
             return Err(EdgeError::Config(format!(

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use super::span::Span;
 use crate::log::Decision;
 
-const HEADER: &str = "entry,source,track,timecode_in,timecode_out,utc_in,utc_out,\
-     score,still_sha256,decision,note,reviewed_utc";
+const HEADER: &str = "entry,source,track,first_frame,flagged_frame,last_frame,rate_hz,\
+     timecode_in,timecode_out,utc_in,utc_out,score,still_sha256,decision,note,reviewed_utc";
 
 /// One line per span, after a line with the names of the columns.
 ///
@@ -25,7 +25,11 @@ pub fn write_csv(spans: &[Span], out: &mut dyn Write) -> io::Result<()> {
             span.entry.to_string(),
             span.source.clone(),
             span.track.to_string(),
-            span.timecode_in.clone(),
+            span.first_frame.to_string(),
+            span.flagged_frame.to_string(),
+            span.last_frame.map_or(String::new(), |n| n.to_string()),
+            span.rate_hz.map_or(String::new(), |hz| format!("{hz:.5}")),
+            text(&span.timecode_in),
             text(&span.timecode_out),
             text(&span.utc_in),
             text(&span.utc_out),

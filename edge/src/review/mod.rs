@@ -6,10 +6,12 @@
 
 mod command;
 mod csv;
+mod edl;
 mod span;
 mod timecode;
 
 pub use command::ReviewCommand;
 pub use csv::write_csv;
-pub use span::{Found, Span, spans};
-pub use timecode::timecode;
+pub use edl::{EVENTS_MAX, EdlError, write_edl};
+pub use span::{Found, RateChoice, Span, spans};
+pub use timecode::Rate;

@@ -9,9 +9,8 @@ use unmask_shared::verdict::{Verdict, VerdictConfig};
 use crate::capture::FaultSet;
 use crate::error::EdgeError;
 use crate::person::Person;
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineError, Rhythm};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::events::{EventMaker, drawn_run};
-use crate::report::terminal::Summary;
 use crate::source::Frame;
 
 use super::MakePipeline;
@@ -26,8 +25,19 @@ pub(super) struct Lane {
     pub(super) frame: Frame,
     pub(super) health: Health,
     maker: EventMaker,
-    /// People in view who were called manipulated at some time.
-    flagged: Vec<u32>,
+    /// What became of people.
+    pub(super) found: Found,
+    /// Time stamps of the first and the newest frame; `None` before the first.
+    pub(super) watched_us: Option<(u64, u64)>,
+}
+
+/// What a source has.
+#[derive(Clone, Copy)]
+pub(super) struct Streams<'a> {
+    /// Names of its streams.
+    pub(super) names: &'a [String],
+    /// Frames per second of their timecode.
+    pub(super) rate_hz: f64,
 }
 
 /// A lane for each stream.
@@ -36,27 +46,23 @@ pub(super) fn lanes(
     make: &MakePipeline<'_>,
     every: u32,
     rules: VerdictConfig,
-    streams: &[String],
+    streams: &Streams<'_>,
 ) -> Result<Vec<Lane>, EdgeError> {
-    let config = || PipelineConfig {
-        detect_every: every.max(1),
-        rhythm: Rhythm::unpredictable(),
-        ..Default::default()
-    };
     let run = drawn_run();
     let lane = |stream: &String| {
-        let mut pipeline = make(config())?;
+        let mut pipeline = make(PipelineConfig::watching(every))?;
         pipeline.set_verdict(rules)?;
         Ok(Lane {
             name: stream.clone(),
             pipeline,
             frame: Frame::default(),
             health: Health::default(),
-            maker: EventMaker::new(stream, &bundle.manifest, run),
-            flagged: Vec::new(),
+            maker: EventMaker::new(stream, &bundle.manifest, run, streams.rate_hz),
+            found: Found::default(),
+            watched_us: None,
         })
     };
-    streams.iter().map(lane).collect()
+    streams.names.iter().map(lane).collect()
 }
 
 impl Lane {
@@ -70,7 +76,13 @@ impl Lane {
             events.push(self.maker.camera(kind, &self.frame));
         }
         let (maker, frame) = (&mut self.maker, &self.frame);
-        let mut note = |kind, person: &Person| events.push(maker.event(kind, person, frame));
+        let first_us = self.watched_us.map_or(frame.time_us, |(first, _)| first);
+        self.watched_us = Some((first_us, frame.time_us.max(first_us)));
+        let found = &mut self.found;
+        let mut note = |kind, person: &Person| {
+            found.note(kind, person);
+            events.push(maker.event(kind, person, frame));
+        };
         self.pipeline.push(frame, &mut note)
     }
 
@@ -86,7 +98,9 @@ impl Lane {
             events.push(self.maker.camera(kind, &self.frame));
             if kind == EventKind::CameraLost {
                 let (maker, frame) = (&mut self.maker, &self.frame);
+                let found = &mut self.found;
                 let note = &mut |kind, person: &Person| {
+                    found.note(kind, person);
                     events.push(maker.event(kind, person, frame));
                 };
                 self.pipeline.lose_sight(note)?;
@@ -98,7 +112,11 @@ impl Lane {
     /// Ends the stream.
     pub(super) fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), PipelineError> {
         let (maker, frame) = (&mut self.maker, &self.frame);
-        let mut note = |kind, person: &Person| events.push(maker.event(kind, person, frame));
+        let found = &mut self.found;
+        let mut note = |kind, person: &Person| {
+            found.note(kind, person);
+            events.push(maker.event(kind, person, frame));
+        };
         self.pipeline.finish(&mut note)
     }
 
@@ -107,23 +125,30 @@ impl Lane {
         let people = self.pipeline.people().iter();
         people.filter(|person| person.id != 0).map(Person::verdict)
     }
+}
 
-    /// Counts what became of a person.
-    pub(super) fn count(&mut self, event: &Event, summary: &mut Summary) {
-        let is_flagged = self.flagged.contains(&event.track);
-        match (event.kind, event.verdict) {
-            (EventKind::VerdictChanged, Verdict::Manipulated) if !is_flagged => {
-                self.flagged.push(event.track);
+/// What became of the people of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// People who left, by the verdict on their whole track.
+    pub(super) manipulated: u64,
+    pub(super) genuine: u64,
+    pub(super) undecided: u64,
+    /// Times that somebody was called manipulated.
+    pub(super) spans: u64,
+}
+
+impl Found {
+    fn note(&mut self, kind: EventKind, person: &Person) {
+        match kind {
+            EventKind::VerdictChanged if person.verdict() == Verdict::Manipulated => {
+                self.spans += 1;
             }
-            (EventKind::TrackEnded, verdict) => {
-                self.flagged.retain(|&track| track != event.track);
-                match verdict {
-                    _ if is_flagged => summary.manipulated += 1,
-                    Verdict::Manipulated => summary.manipulated += 1,
-                    Verdict::Genuine => summary.genuine += 1,
-                    Verdict::Undecided => summary.undecided += 1,
-                }
-            }
+            EventKind::TrackEnded => match person.overall_verdict() {
+                Verdict::Manipulated => self.manipulated += 1,
+                Verdict::Genuine => self.genuine += 1,
+                Verdict::Undecided => self.undecided += 1,
+            },
             _ => {}
         }
     }

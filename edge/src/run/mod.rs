@@ -20,8 +20,9 @@ use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::ExitStatus;
 use crate::report::style::printable;
 use crate::service::{Onlookers, Service, ServiceConfig};
-use crate::source::{Frame, Polled, SourceSpec, WatchedSource, open};
+use crate::source::{Frame, MediaKind, Polled, SourceSpec, WatchedSource, open, sniff};
 
+use lane::Streams;
 use watch::Watch;
 
 /// Longest wait for a frame before other things get their turn.
@@ -99,13 +100,18 @@ pub fn run_pipelines(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, EdgeError> {
     let clock = service.outputs.clock();
-    let mut watch = Watch::open(bundle, make, &options.config, &source.streams(), clock)?;
+    let streams = Streams {
+        names: &source.streams(),
+        rate_hz: source.timecode_hz(),
+    };
+    let mut watch = Watch::open(bundle, make, &options.config, streams, clock)?;
     let mut run = Run {
         bundle,
         options,
         service,
     };
     let result = run.frames(&mut watch, source, out);
+    hint_at_analyze(&options.source, &watch);
     watch.summary.frames_dropped += source.frames_dropped();
     let ended = watch.end(service, out);
     service.outputs.end();
@@ -122,6 +128,22 @@ pub fn run_pipelines(
         Err(error) => Err(error),
         Ok(()) if found => Ok(ExitStatus::Manipulated),
         Ok(()) => Ok(ExitStatus::Nothing),
+    }
+}
+
+/// Pictures of a folder are taken for a video, which unrelated photographs are not: where each is a
+/// shot of its own, says so.
+fn hint_at_analyze(source: &SourceSpec, watch: &Watch) {
+    let SourceSpec::Path(path) = source else {
+        return;
+    };
+    let is_picture = path.is_file() && sniff(path).is_ok_and(|kind| kind == MediaKind::Image);
+    if is_picture || (path.is_dir() && watch.is_of_unrelated_pictures()) {
+        let told = format!(
+            "note: run takes pictures for frames of one video; to judge each by itself: unmask-edge analyze {}\n",
+            printable(&path.display().to_string())
+        );
+        crate::report::progress::tell(&told);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::service::{LogKeeper, Service, ServiceConfig};
 use crate::source::{Frame, WatchedSource};
 
 use super::MakePipeline;
-use super::lane::{Lane, lanes};
+use super::lane::{Lane, Streams, lanes};
 use super::pace::Pace;
 use super::tell::Ledger;
 
@@ -42,17 +42,17 @@ impl Watch {
         bundle: &Bundle,
         make: &MakePipeline<'_>,
         config: &ServiceConfig,
-        streams: &[String],
+        streams: Streams<'_>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, EdgeError> {
         let rules = config.verdict.over(&bundle.manifest.verdict)?;
-        let lanes = lanes(bundle, make, config.every, rules, streams)?;
+        let lanes = lanes(bundle, make, config.every, rules, &streams)?;
         let pace = Pace::new(clock);
         Ok(Self {
             lanes,
             printer: EventPrinter::new(config.format),
             log: config.log.open(pace.now())?,
-            ledger: Ledger::new(streams),
+            ledger: Ledger::new(streams.names),
             line: StatusLine::default(),
             pending: Vec::new(),
             summary: Summary::default(),
@@ -224,13 +224,34 @@ impl Watch {
             }
             self.tell(stream, service, out)?;
         }
-        self.summary.seconds = self.pace.now().as_secs_f64();
+        self.sum_up();
         if let Some(log) = self.log.take() {
             log.close()?;
         }
         self.printer.end(&self.summary, out)?;
         out.flush()?;
         Ok(ended?)
+    }
+
+    /// Whether there was a cut, or a change of size, after most of the frames.
+    pub(super) fn is_of_unrelated_pictures(&self) -> bool {
+        let shots: u64 = self.lanes.iter().map(|lane| lane.pipeline.shots()).sum();
+        2 * shots > self.summary.frames
+    }
+
+    /// Takes together what became of everybody.
+    fn sum_up(&mut self) {
+        let summary = &mut self.summary;
+        summary.seconds = self.pace.now().as_secs_f64();
+        for lane in &self.lanes {
+            let found = lane.found;
+            summary.manipulated += found.manipulated;
+            summary.genuine += found.genuine;
+            summary.undecided += found.undecided;
+            summary.spans += found.spans;
+            summary.shots += lane.pipeline.shots();
+            summary.watched_us += lane.watched_us.map_or(0, |(first, last)| last - first);
+        }
     }
 
     /// Logs and prints the events of a stream.
@@ -247,10 +268,12 @@ impl Watch {
             self.line.clear();
         }
         for event in self.pending.drain(..) {
-            lane.count(&event, &mut self.summary);
             service.outputs.event(&event);
+            let mut people = lane.pipeline.people().iter();
+            let whose = people.find(|person| person.id == event.track);
+            let face = whose.map(|person| &person.bbox);
             let recorded = match &mut self.log {
-                Some(log) => log.record(&event, &lane.frame, self.pace.now())?,
+                Some(log) => log.record(&event, &lane.frame, face, self.pace.now())?,
                 None => None,
             };
             if !service.observers.is_empty() {
@@ -271,8 +294,8 @@ impl Watch {
 fn status_text(frame: &Frame, rate: f64, people: &[Person]) -> String {
     let mut text = format!("{}  {rate:.0} frames a second", time_text(frame.time_us));
     for person in people.iter().filter(|person| person.id != 0) {
-        let score = person.score().unwrap_or(0.5);
-        text += &format!("  {}: {} {score:.2}", person.id, person.verdict());
+        let score = person.score().map_or("-".into(), |s| format!("{s:.2}"));
+        text += &format!("  {}: {} {score}", person.id, person.verdict());
     }
     text
 }

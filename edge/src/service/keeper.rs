@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use unmask_shared::event::Event;
+use unmask_shared::geometry::FaceBox;
 
 use super::config::LogTable;
 use crate::log::{Decision, EventRecorder, RecordConfig, RecordError, Recorded};
@@ -53,11 +54,12 @@ impl LogKeeper {
         &mut self,
         event: &Event,
         frame: &Frame,
+        face: Option<&FaceBox>,
         now: Duration,
     ) -> Result<Option<Recorded>, RecordError> {
         self.reopen(now)?;
         let written = match &mut self.log {
-            Some(log) => log.record(event, frame, now).map(Some),
+            Some(log) => log.record(event, frame, face, now).map(Some),
             None => Ok(None),
         };
         let written = written.or_else(|error| self.fail(error, now).map(|()| None))?;

@@ -79,7 +79,7 @@ impl Refusal {
         }
     }
 
-    fn response(self, wants_page: bool) -> Response {
+    fn response(self, login: Option<&'static str>) -> Response {
         match self {
             Self::Rate => (StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response(),
             Self::Host => (
@@ -88,15 +88,15 @@ impl Refusal {
             )
                 .into_response(),
             Self::Origin => (StatusCode::FORBIDDEN, "only for this page itself\n").into_response(),
-            Self::Token if wants_page => {
-                (StatusCode::SEE_OTHER, [(LOCATION, "/login")]).into_response()
-            }
-            Self::Token => (
-                StatusCode::UNAUTHORIZED,
-                [(WWW_AUTHENTICATE, "Bearer")],
-                "a token is needed: log in, or send Authorization: Bearer TOKEN\n",
-            )
-                .into_response(),
+            Self::Token => match login {
+                Some(login) => (StatusCode::SEE_OTHER, [(LOCATION, login)]).into_response(),
+                None => (
+                    StatusCode::UNAUTHORIZED,
+                    [(WWW_AUTHENTICATE, "Bearer")],
+                    "a token is needed: log in, or send Authorization: Bearer TOKEN\n",
+                )
+                    .into_response(),
+            },
         }
     }
 }
@@ -111,6 +111,7 @@ pub(super) async fn guard(
     let wants_page = is_page(request.uri().path());
     let visitor = visitor(peer, request.headers(), &site.proxies);
     request.extensions_mut().insert(Visitor(visitor));
+    let login = login_of(request.uri().path());
     let checked = check(
         &site,
         visitor,
@@ -122,15 +123,24 @@ pub(super) async fn guard(
         Ok(()) => next.run(request).await,
         Err(refusal) => {
             site.metrics.device.refused(refusal.name());
-            refusal.response(wants_page)
+            refusal.response(login)
         }
     };
     dress(response.headers_mut());
     response
 }
 
+/// Where a page sends whoever is not known yet; who logs in there comes back.
+fn login_of(path: &str) -> Option<&'static str> {
+    match path {
+        "/" => Some("/login"),
+        "/kiosk" => Some("/login?next=kiosk"),
+        _ => None,
+    }
+}
+
 fn is_page(path: &str) -> bool {
-    matches!(path, "/" | "/kiosk")
+    login_of(path).is_some()
 }
 
 fn check(

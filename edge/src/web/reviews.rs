@@ -15,7 +15,7 @@ use super::Site;
 use super::routes::asked;
 use crate::log::{Decision, LogReader, RecordError};
 use crate::observe::Request;
-use crate::review::{Span, spans, write_csv};
+use crate::review::{Rate, RateChoice, Span, spans, write_csv};
 
 /// So many of the newest entries of the log are looked through.
 const ENTRIES_MAX: usize = 4000;
@@ -80,7 +80,10 @@ async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
     {
         return Ok(queue);
     }
-    let rate_hz = site.rate_hz;
+    let rate = RateChoice {
+        wanted: None,
+        otherwise: Rate::new(site.rate_hz),
+    };
     let found = read(site, move |folder| {
         let log = LogReader::open(&folder)?;
         let newest = log.newest(ENTRIES_MAX)?;
@@ -88,7 +91,7 @@ async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
             .fault
             .map(|fault| format!("the log is NOT INTACT: {fault}"));
         Ok(Queue {
-            spans: spans(&newest.entries, rate_hz),
+            spans: spans(&newest.entries, rate),
             problem: fault.or(newest.unread.map(|unread| unread.to_string())),
         })
     });

@@ -1,7 +1,7 @@
 //! People in view, judged by a made-up network.
 
 use unmask_shared::{
-    Calibration, Event, EventKind, Quality, SequentialTest, Verdict, VerdictConfig,
+    Calibration, Event, EventKind, Quality, Score, SequentialTest, Verdict, VerdictConfig,
 };
 
 use crate::chance::Chance;
@@ -98,10 +98,12 @@ fn event(kind: EventKind, visitor: &Visitor, frame: u64) -> Event {
         kind,
         verdict,
         reason: visitor.test.reason(),
-        score: Some(visitor.test.score().value()),
+        score: visitor.test.score().map(Score::value),
         llr: visitor.test.llr(),
         model: "made up".try_into().expect("fits"),
         run: 7,
         coverage: Some(visitor.test.coverage()),
+        stream_us: 0,
+        rate_hz: 30.0,
     }
 }

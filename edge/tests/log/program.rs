@@ -64,9 +64,11 @@ fn record(config: &RecordConfig, count: u64) {
             model: "test 1".try_into().unwrap(),
             run: 7,
             coverage: Some(1.0),
+            stream_us: index * 40_000,
+            rate_hz: 25.0,
         };
         let now = Duration::from_millis(index);
-        recorder.record(&event, &frame, now).unwrap();
+        recorder.record(&event, &frame, None, now).unwrap();
         recorder.poll(now).unwrap();
     }
     recorder.close().unwrap();
@@ -198,7 +200,7 @@ fn entries_of_a_later_release_are_reported() {
     let key = SigningKey::parse(&key).unwrap();
     let (mut written, _) = EventLog::open(storage, key, config.log).unwrap();
     written
-        .append(&[0, 3, 1, 2, 3], Duration::from_secs(1))
+        .append(&[0, EVENT_FORMAT + 1, 1, 2, 3], Duration::from_secs(1))
         .unwrap();
     written.append(&[9, 9], Duration::from_secs(2)).unwrap();
     written.close().unwrap();
@@ -213,7 +215,7 @@ fn entries_of_a_later_release_are_reported() {
     assert_eq!(exported.code, 2, "{}", exported.stderr);
     assert!(
         exported.stderr.contains(
-            "2 entries of the log cannot be read, the first is 3: event record of format 3"
+            "2 entries of the log cannot be read, the first is 3: event record of format 4"
         ),
         "{}",
         exported.stderr
@@ -222,7 +224,7 @@ fn entries_of_a_later_release_are_reported() {
     assert_eq!(lines.len(), 5);
     assert_eq!(
         (&lines[3]["entry"], &lines[3]["bytes"]),
-        (&3.into(), &"0003010203".into())
+        (&3.into(), &"0004010203".into())
     );
     assert!(lines[4]["unread"].is_string(), "{}", lines[4]);
     let listed = unmask(&["review", "list", folder.path().to_str().unwrap()]);

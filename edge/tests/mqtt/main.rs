@@ -117,6 +117,8 @@ impl Device {
             model: std::iter::repeat_n('m', 4).collect(),
             run: 7,
             coverage: Some(0.5),
+            stream_us: 0,
+            rate_hz: 30.0,
         };
         self.events += 1;
         self.observer.event(&EventTold {

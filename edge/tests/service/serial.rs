@@ -37,6 +37,8 @@ pub fn event(sequence: u64) -> Event {
         model: "m 1".try_into().unwrap(),
         run: 7,
         coverage: Some(1.0),
+        stream_us: 0,
+        rate_hz: 30.0,
     }
 }
 

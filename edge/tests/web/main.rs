@@ -6,6 +6,7 @@ mod common;
 mod abuse;
 mod browser;
 mod http;
+mod kiosk;
 mod latency;
 mod page;
 mod review;

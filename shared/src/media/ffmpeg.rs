@@ -301,6 +301,10 @@ impl FrameSource for FfmpegSource {
     fn rate_hz(&self) -> f64 {
         self.probe.rate_hz
     }
+
+    fn timecode_hz(&self) -> f64 {
+        self.probe.timecode_hz
+    }
 }
 
 impl Drop for FfmpegSource {

@@ -60,6 +60,12 @@ pub trait FrameSource {
     /// Frames per second.
     fn rate_hz(&self) -> f64;
 
+    /// Frames per second at which timecodes count: of variable rates the one whose frames all
+    /// frames fall on, else [`Self::rate_hz`].
+    fn timecode_hz(&self) -> f64 {
+        self.rate_hz()
+    }
+
     /// Like [`FrameSource::next_frame`], but a live source waits no longer than
     /// `wait`, so that its reader can do other things in between.
     fn poll_frame(&mut self, frame: &mut Frame, wait: Duration) -> Result<Polled, SourceError> {

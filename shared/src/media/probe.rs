@@ -14,13 +14,18 @@ use super::{SourceError, child, stderr};
 /// Processor time for an answer, and longest time without doing anything for it.
 const ANSWER: Duration = Duration::from_secs(8);
 
+/// Highest rate that anybody counts timecodes at.
+const TIMECODE_HZ_MAX: f64 = 120.0;
+
 /// What the container says about one of its tracks of pictures.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Probe {
     /// Number of the track among all of the file.
     pub index: u32,
-    /// Frames per second.
+    /// Frames per second, on average.
     pub rate_hz: f64,
+    /// Frames per second at which timecodes count.
+    pub timecode_hz: f64,
     /// Number of frames, where the container tells.
     pub frames: Option<u64>,
     /// Length in seconds, where the container tells.
@@ -150,10 +155,12 @@ fn parse(json: &[u8]) -> Vec<Probe> {
     let pictures = answer.streams.iter();
     let pictures = pictures.filter(|stream| stream.disposition.attached_pic == 0);
     let track = |stream: &Stream| {
-        let rate = ratio(&stream.avg_frame_rate).or_else(|| ratio(&stream.r_frame_rate));
+        let (average, base) = (ratio(&stream.avg_frame_rate), ratio(&stream.r_frame_rate));
+        let rate_hz = average.or(base).unwrap_or(25.0);
         Probe {
             index: stream.index,
-            rate_hz: rate.unwrap_or(25.0),
+            rate_hz,
+            timecode_hz: base.map_or(rate_hz, |base| timecode_hz(rate_hz, base)),
             frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
             duration_s: seconds(&stream.duration).or(whole),
             is_default: stream.disposition.default != 0,
@@ -163,6 +170,17 @@ fn parse(json: &[u8]) -> Vec<Probe> {
     let mut tracks: Vec<Probe> = pictures.map(track).collect();
     tracks.sort_by_key(|track| !track.is_default);
     tracks
+}
+
+/// The rate of a stream's timecode. ffprobe tells the mean rate, and a base rate on whose frames
+/// all time stamps fall: the one that was meant, where frames are left out; that of fields where
+/// frames are interlaced; and anything where stamps are of a clock.
+fn timecode_hz(average: f64, base: f64) -> f64 {
+    let is_fields = (base / average - 2.0).abs() < 0.01;
+    match is_fields || base > TIMECODE_HZ_MAX || base < average * 0.99 {
+        true => average,
+        false => base,
+    }
 }
 
 /// `30000/1001` as a number, if it is a plausible frame rate.
@@ -219,6 +237,29 @@ mod tests {
         assert!((probe.rate_hz - 29.97).abs() < 0.001);
         assert_eq!(probe.frames, Some(90));
         assert!(probe.fps_mode);
+    }
+
+    #[test]
+    fn timecodes_count_at_the_rate_that_was_meant() {
+        for (average, base, wanted) in [
+            ("25/1", "25/1", 25.0),
+            ("30000/1001", "30000/1001", 30_000.0 / 1001.0),
+            // Fields of interlaced frames.
+            ("25/1", "50/1", 25.0),
+            // Most frames left out.
+            ("70/22", "25/1", 25.0),
+            // Stamps of a clock.
+            ("1200/41", "90000/1", 1200.0 / 41.0),
+        ] {
+            let json = format!(
+                r#"{{"streams":[{{"r_frame_rate":"{base}","avg_frame_rate":"{average}"}}]}}"#
+            );
+            let probe = &parse(json.as_bytes())[0];
+            assert!(
+                (probe.timecode_hz - wanted).abs() < 1e-9,
+                "{average} {base}"
+            );
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn a_verdict_needs_the_least_number_of_frames() {
     }
     assert_eq!(test.push(50.0, &SHARP), Verdict::Manipulated);
     assert_eq!(test.reason(), None);
-    assert!(test.score().value() > 0.98);
+    assert!(test.score().is_some_and(|score| score.value() > 0.98));
 }
 
 #[test]
@@ -117,7 +117,46 @@ fn evidence_in_between_is_inconclusive() {
         test.push(-0.5, &SHARP);
     }
     assert_eq!(test.reason(), Some(Reason::Inconclusive));
-    assert_eq!(test.score().value(), 0.5);
+    assert_eq!(test.score().map(Score::value), Some(0.5));
+}
+
+/// Wald's bounds as probabilities: 1 / (1 + .01 / .95) = .989583, 1 / (1 + .99 / .05) = .048077.
+#[test]
+fn the_score_agrees_with_the_verdict_while_the_evidence_recedes() {
+    let mut test = test();
+    let score = |test: &SequentialTest| test.score().map(Score::value);
+    assert_eq!((score(&test), test.mean_score()), (None, None));
+    for _ in 0..3 {
+        test.push(-3.0, &SHARP);
+    }
+    assert_eq!(score(&test), None, "too short");
+    for _ in 0..100 {
+        test.push(-3.0, &SHARP);
+    }
+    assert!((score(&test).unwrap_or(1.0) - 0.048_077).abs() < 1e-5);
+    while test.push(3.0, &SHARP) != Verdict::Manipulated {}
+    assert!((score(&test).unwrap_or(0.0) - 0.989_583).abs() < 1e-5);
+    // The mean of the frames is another quantity: most of them looked genuine.
+    assert!(test.mean_score().is_some_and(|score| score.value() < 0.15));
+    while test.llr() > -2.0 {
+        assert_eq!(test.push(-1.0, &SHARP), Verdict::Manipulated);
+        assert!((score(&test).unwrap_or(0.0) - 0.989_583).abs() < 1e-5);
+    }
+    let blurred = Quality {
+        sharpness: 0.0,
+        ..SHARP
+    };
+    let mut unseen = test.clone();
+    unseen.reset();
+    for _ in 0..20 {
+        unseen.push(-3.0, &SHARP);
+        unseen.push(-3.0, &blurred);
+        unseen.push(-3.0, &blurred);
+    }
+    assert_eq!(
+        (unseen.verdict(), score(&unseen)),
+        (Verdict::Undecided, None)
+    );
 }
 
 #[test]

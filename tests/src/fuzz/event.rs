@@ -23,6 +23,8 @@ pub(super) fn examples() -> Vec<Event> {
         model: "afsl-stream-m release 2".try_into().expect("fits"),
         run: 7,
         coverage: Some(0.75),
+        stream_us: 3_280_000,
+        rate_hz: 25.0,
     };
     let undecided = Event {
         verdict: Verdict::Undecided,

@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
 
+use super::subject::{Subject, is_bundle};
 use crate::bench::Machine;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;
-use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, validate};
-use crate::export::quantise;
-use crate::network::Frozen;
+use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, validate, write_scores};
 use crate::report::{
     Asked, ComparedRun, Conditions, Context, HTML_FILE, JSON_FILE, Level, Measurement, Report,
     assemble, compared, create_folder, data_tested, detector_tested, measure, read_attacks,
 };
-use crate::train::{RunFolder, Trained, Weights};
+use crate::train::{Weights, write_atomic};
 
 /// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame, or per clip for a clip network; fakes are those of the data and
 /// pseudo-fakes of held-out faces, the same for every run. Held-out videos are scored as they are
@@ -25,14 +24,18 @@ use crate::train::{RunFolder, Trained, Weights};
 /// Prints a short table and writes report.json and report.html, a page that needs nothing else.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Run folder
+    /// Run folder, or the folder of a bundle such as models/afsl-stream-m
     run: PathBuf,
     /// Folder of shards
     #[arg(long)]
     data: PathBuf,
-    /// Folder of the report; by default `evaluation` in the run folder
+    /// Folder of the report; by default `evaluation` in the run folder, of a bundle
+    /// runs/NAME-RELEASE/evaluation
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Write the score of every decision into a table, too: path, person, kind, frame, logit and more
+    #[arg(long, value_name = "FILE.csv")]
+    scores: Option<PathBuf>,
     /// Radii of PGD-10, such as 2/255 or 1/255,2/255,4/255; by default that of the run. Figures
     /// that name none are at the run's radius where it is among them, else at the first
     #[arg(long, value_delimiter = ',')]
@@ -62,7 +65,7 @@ pub struct Args {
     /// What `unmask-trainer unseen` wrote of the run's bundle, to put into the report
     #[arg(long, value_name = "FILE")]
     unseen: Option<PathBuf>,
-    /// Other runs to score on the same pairs
+    /// Other runs, or bundles, to score on the same pairs
     #[arg(long, value_name = "RUN", num_args = 1..)]
     compare: Vec<PathBuf>,
     /// Largest share of held-out real faces that the operating point may call manipulated
@@ -82,25 +85,14 @@ pub struct Args {
     device: DeviceKind,
 }
 
-/// A run that is ready to be scored.
-struct Loaded {
-    config: RunConfig,
-    trained: Trained,
-    net: Frozen,
-    parameters: u64,
-}
-
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         self.check()?;
         let device = self.device.open()?;
-        let main = self.load(&self.run, self.weights, &device)?;
+        let main = Subject::open(&self.run, self.weights, self.float, &device)?;
         let unseen = self.unseen.as_deref().map(read_unseen).transpose()?;
         let attacks = self.attacks.as_deref().map(read_attacks).transpose()?;
-        let output = match &self.output {
-            Some(output) => output.clone(),
-            None => self.run.join("evaluation"),
-        };
+        let output = main.output("evaluation", self.output.as_deref());
         create_folder(&output)?;
         let records = read_shards(&self.data)?;
         let others = self.others(&main.config, &records, &device)?;
@@ -112,6 +104,12 @@ impl Args {
         let (net, config) = (&main.net, &main.config);
         let measured = measure(net, &records, &pairs, config, &asked, &device, say)?;
         self.print(&main, &measured);
+        if let Some(path) = &self.scores {
+            let mut table = Vec::new();
+            write_scores(&measured.scores, &measured.stored, &mut table)?;
+            write_atomic(path, &table)?;
+            println!("wrote {}", path.display());
+        }
         let comparison = self.compare(&main, &measured, &others, &pairs, &asked, &device)?;
         let data = data_tested(&self.data, &records, config.data.shares())?;
         let report = assemble(
@@ -120,9 +118,9 @@ impl Args {
                 detector: detector_tested(
                     &self.run,
                     config,
-                    &main.trained,
+                    &main.weights,
                     main.parameters,
-                    !self.float,
+                    !self.float || is_bundle(&self.run),
                 )?,
                 data,
                 conditions: self.conditions(config, &asked, &measured),
@@ -155,44 +153,23 @@ impl Args {
         Ok(())
     }
 
-    fn load(
-        &self,
-        run: &Path,
-        weights: Option<Weights>,
-        device: &Device,
-    ) -> anyhow::Result<Loaded> {
-        let (folder, config) = RunFolder::open(run)?;
-        let trained = folder.trained(&config, weights, device)?;
-        let net = trained.net.fold();
-        let quantised = quantise(&net)?;
-        Ok(Loaded {
-            net: match self.float {
-                true => net,
-                false => quantised.dequantise(device),
-            },
-            parameters: quantised.parameters(),
-            config,
-            trained,
-        })
-    }
-
     /// The runs to compare with. None may have been trained on the faces that are scored.
     fn others(
         &self,
         config: &RunConfig,
         records: &[Record],
         device: &Device,
-    ) -> anyhow::Result<Vec<Loaded>> {
+    ) -> anyhow::Result<Vec<Subject>> {
         let part = reported_part(records, config.data.shares());
         let scored = || {
             let all = records.iter();
             all.filter(|record| record.part(config.data.shares()) == part)
         };
         let load = |path: &PathBuf| {
-            let other = self.load(path, None, device)?;
+            let other = Subject::open(path, None, self.float, device)?;
             let shares = other.config.data.shares();
             ensure!(
-                scored().all(|record| record.part(shares) != Split::Train),
+                is_bundle(path) || scored().all(|record| record.part(shares) != Split::Train),
                 "{} was trained on faces that would be scored: it held out other people. Compare runs of one \
                  data.validation_share and data.held_out_share",
                 path.display(),
@@ -235,9 +212,9 @@ impl Args {
 
     fn compare(
         &self,
-        main: &Loaded,
+        main: &Subject,
         measured: &Measurement,
-        others: &[Loaded],
+        others: &[Subject],
         pairs: &Pairs<'_>,
         asked: &Asked,
         device: &Device,
@@ -292,12 +269,12 @@ impl Args {
         }
     }
 
-    fn print(&self, main: &Loaded, measured: &Measurement) {
+    fn print(&self, main: &Subject, measured: &Measurement) {
         println!(
             "method {}, {} weights (step {}), {} held-out pairs, {}",
             main.config.train.method,
-            main.trained.weights,
-            main.trained.step,
+            main.weights.name,
+            main.weights.step,
             measured.scores.kinds.len(),
             match main.config.network.clip_frames() {
                 None | Some(1) => "single frames".to_string(),

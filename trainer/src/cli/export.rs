@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use unmask_shared::bundle::Bundle;
+
 use crate::config::Epsilon;
 use crate::dataset::read_shards;
 use crate::device::DeviceKind;
@@ -91,6 +93,9 @@ impl Args {
         };
         release.write(&self.output, &folder, &config, &net, &records, &device)?;
         println!("wrote {}", self.output.display());
+        if let Some(warning) = Bundle::open(&self.output)?.manifest.warning() {
+            println!("warning: {warning}");
+        }
         println!("next: unmask-trainer check {}", self.output.display());
         Ok(())
     }

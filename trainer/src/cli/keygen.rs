@@ -33,7 +33,13 @@ impl Args {
         let pair = if self.no_password {
             KeyPair::generate_unencrypted_keypair()
         } else {
-            KeyPair::generate_encrypted_keypair(password())
+            let password = password();
+            ensure!(
+                password.is_some() || has_terminal(),
+                "there is no terminal to ask for a password on: set UNMASK_KEY_PASSWORD, or take --no-password, with \
+                 which whoever can read the file can sign"
+            );
+            KeyPair::generate_encrypted_keypair(password)
         };
         let pair = pair.context("cannot make a key")?;
         let secret = pair.sk.to_box(Some("unmask secret key"))?.into_string();
@@ -55,6 +61,12 @@ pub(super) fn public_path(secret: &Path) -> PathBuf {
     let mut name = secret.as_os_str().to_owned();
     name.push(".pub");
     name.into()
+}
+
+/// Whether somebody can be asked: what asks opens the terminal itself, whatever standard input is.
+pub(super) fn has_terminal() -> bool {
+    let mut options = OpenOptions::new();
+    cfg!(not(unix)) || options.read(true).write(true).open("/dev/tty").is_ok()
 }
 
 /// The password that the environment gives; `None` means to ask for it.

@@ -13,8 +13,10 @@ mod prepare;
 mod preview;
 mod reconstruct;
 mod reproduce;
+mod runs;
 mod sign;
 mod stop;
+mod subject;
 mod train;
 mod unseen;
 mod videos;
@@ -25,7 +27,9 @@ const EXAMPLES: &str = "\
 Examples:
   unmask-trainer prepare --input photos --output shards
   unmask-trainer train --data shards --run runs/first
+  unmask-trainer runs                              # what was trained, side by side
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
+  unmask-trainer evaluate models/afsl-stream-m --data shards     # a bundle as it was released
   unmask-trainer attack runs/first --data shards --epsilon 2/255
   unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
   unmask-trainer keygen --output unmask.key && unmask-trainer sign bundle --key unmask.key
@@ -57,6 +61,8 @@ enum Command {
     Train(train::Args),
     /// Average the weights of runs that began with the same ones
     Average(average::Args),
+    /// List runs and compare them
+    Runs(runs::Args),
     /// Measure AUC on held-out faces, clean and under PGD-10
     Evaluate(evaluate::Args),
     /// List the videos and pictures behind some shards, with the part of each, for `unseen`
@@ -96,6 +102,7 @@ impl Cli {
             Command::Distort(args) => args.run(),
             Command::Train(args) => args.run(),
             Command::Average(args) => args.run(),
+            Command::Runs(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Videos(args) => args.run(),
             Command::Unseen(args) => args.run(),

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::stop;
 use crate::dataset::{Label, PairConfig, Record, Shares, Split, read_shards};
 use crate::device::DeviceArgs;
+use crate::progress::Bar;
 use crate::reconstruct::{Bank, SHAPES, Training, train};
 
 /// Trains a bank of small autoencoders on the real faces of shards.
@@ -74,23 +74,22 @@ impl Args {
         );
         let stop = stop::listen()?;
         for (number, shape) in SHAPES.iter().enumerate().skip(bank.len()) {
-            let bar = ProgressBar::new(self.steps as u64);
-            bar.set_style(ProgressStyle::with_template(
-                "{prefix} {bar:24} {pos}/{len}  {msg}  {elapsed} gone, {eta} left",
-            )?);
-            bar.set_prefix(format!("{}/{}", number + 1, SHAPES.len()));
+            let bar = Bar::new(
+                &format!("network {}/{}", number + 1, SHAPES.len()),
+                self.steps,
+                "steps",
+            )?;
             let training = Training {
                 steps: self.steps,
                 batch: self.batch,
                 rate: self.rate,
                 seed: self.seed.wrapping_add(number as u64),
             };
-            let trained = train(&faces, *shape, &training, &device, |step, error| {
-                bar.set_position(step as u64);
-                bar.set_message(format!("error {error:.4}"));
+            let trained = train(&faces, *shape, &training, &device, |step, _| {
+                bar.reach(step);
                 !stop.load(Ordering::Relaxed)
             })?;
-            bar.finish_and_clear();
+            bar.finish();
             let Some((net, error)) = trained else {
                 println!("stopped: run the same command again to go on");
                 return Ok(());

@@ -8,8 +8,9 @@ use anyhow::{Context, ensure};
 use minisign::{PublicKey, SecretKey, SecretKeyBox};
 use unmask_shared::bundle::{Bundle, SIGNATURE_FILE, SUMS_FILE};
 use unmask_shared::signature::TrustedKeys;
+use unmask_shared::without_temporary_name;
 
-use super::keygen::password;
+use super::keygen::{has_terminal, password};
 
 /// What stands above a signature; it is not covered by it.
 const UNTRUSTED: &str = "signature from unmask-trainer";
@@ -68,7 +69,13 @@ fn read_key(path: &Path) -> anyhow::Result<SecretKey> {
     if let Ok(key) = locked.clone().into_unencrypted_secret_key() {
         return Ok(key);
     }
-    locked.into_secret_key(password()).with_context(|| {
+    let password = password();
+    ensure!(
+        password.is_some() || has_terminal(),
+        "{} is locked, and there is no terminal to ask for its password on: set UNMASK_KEY_PASSWORD",
+        path.display()
+    );
+    locked.into_secret_key(password).with_context(|| {
         format!(
             "{} is no secret key, or the password is wrong; keys are made by `unmask-trainer keygen`",
             path.display()
@@ -80,7 +87,8 @@ fn read_key(path: &Path) -> anyhow::Result<SecretKey> {
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let about = || format!("cannot write {}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(about)?;
+    let file = tempfile::NamedTempFile::new_in(folder);
+    let mut file = file.map_err(without_temporary_name).with_context(about)?;
     file.write_all(text.as_bytes()).with_context(about)?;
     file.as_file().sync_all().with_context(about)?;
     make_readable(file.as_file()).with_context(about)?;

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, bail};
-use burn::tensor::Device;
+use anyhow::{Context, bail, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use unmask_shared::bundle::Bundle;
 use unmask_shared::settings::{Layers, Settings};
 
 use super::stop::listen;
+use super::subject::is_bundle;
 use crate::config::{Epsilon, Method, RunConfig};
-use crate::dataset::{LeaveOut, read_shards};
+use crate::dataset::{LeaveOut, Record, Split, plain_clip, read_shards};
 use crate::device::DeviceArgs;
+use crate::export::read_bundle;
 use crate::network::{Detector, Size, read_weights};
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
@@ -29,12 +32,13 @@ pub struct Args {
     /// Run folder
     #[arg(long, required_unless_present = "print_config")]
     run: Option<PathBuf>,
-    /// Go on with the run in the folder, with its own configuration
-    #[arg(long, conflicts_with_all = ["config", "set", "method", "epochs", "seed", "epsilon", "size"])]
+    /// Go on with the run in the folder, with its own configuration. With --epochs a run that is
+    /// finished is extended to so many
+    #[arg(long, conflicts_with_all = ["config", "set", "method", "seed", "epsilon", "size"])]
     resume: bool,
-    /// Start from the averaged weights of another run of the same architecture, or from a file
-    /// of PyTorch weights (lite only)
-    #[arg(long, value_name = "RUN|FILE", conflicts_with = "resume")]
+    /// Start from the averaged weights of another run of the same architecture, from a bundle such
+    /// as models/afsl-stream-m, or from a file of PyTorch weights (lite only)
+    #[arg(long, value_name = "RUN|BUNDLE|FILE", conflicts_with = "resume")]
     init: Option<PathBuf>,
     /// Configuration in TOML; keys left out take their defaults. May be repeated: later
     /// files win
@@ -73,17 +77,78 @@ pub struct Args {
     print_config: bool,
 }
 
+/// Faces whose statistics normalisations take over, where those of their own training are lost.
+const FACES_OF_STATISTICS: usize = 128;
+
 /// The network that a run starts from.
-fn weights(path: &Path, config: &RunConfig, device: &Device) -> anyhow::Result<Detector> {
+fn weights(
+    path: &Path,
+    config: &RunConfig,
+    records: &[Record],
+    device: &Device,
+) -> anyhow::Result<Detector> {
     if path.is_file() {
         device.seed(config.train.seed);
         return read_weights(path, &config.network, device);
+    }
+    if is_bundle(path) {
+        return of_bundle(path, config, records, device);
     }
     let (folder, other) = RunFolder::open(path)?;
     if let Some(misfit) = config.network.misfit(&other.network) {
         bail!("{} does not fit the network: {misfit}", path.display());
     }
     Ok(folder.trained(config, Some(Weights::Last), device)?.net)
+}
+
+/// The network of a bundle; its normalisations take the statistics of faces that it will be
+/// trained on.
+fn of_bundle(
+    path: &Path,
+    config: &RunConfig,
+    records: &[Record],
+    device: &Device,
+) -> anyhow::Result<Detector> {
+    let (network, net) = read_bundle(&Bundle::open(path)?, device)?;
+    if let Some(misfit) = config.network.misfit(&network) {
+        bail!(
+            "{} does not fit the network: {misfit}. It is of --set network.architecture={} --set network.size={}",
+            path.display(),
+            format!("{:?}", network.architecture).to_lowercase(),
+            format!("{:?}", network.size).to_lowercase()
+        );
+    }
+    let side = network.input;
+    let shares = config.data.shares();
+    let seen: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.part(shares) == Split::Train)
+        .collect();
+    let every = seen.len().div_ceil(FACES_OF_STATISTICS).max(1);
+    let faces = seen.iter().step_by(every);
+    let faces: Vec<Vec<f32>> = faces
+        .map(|record| plain_clip(record, 1, side))
+        .collect::<anyhow::Result<_>>()?;
+    let shape = [faces.len(), 3, side, side];
+    let images = Tensor::from_data(TensorData::new(faces.concat(), shape), device);
+    device.seed(config.train.seed);
+    Detector::of_frozen(&net.dequantise(device), &config.network, &images, device)
+}
+
+/// Makes a run longer than it was meant to be.
+fn extend(folder: &RunFolder, config: &mut RunConfig, epochs: f32) -> anyhow::Result<()> {
+    let before = config.train.epochs;
+    ensure!(
+        epochs > before,
+        "the run has {before} epochs already: extend it with --epochs above that"
+    );
+    config.train.epochs = epochs;
+    config.check()?;
+    folder.write("config.toml", config.to_toml()?.as_bytes())?;
+    println!(
+        "extended from {before} to {epochs} epochs: the schedules of learning rate and attack are stretched with it"
+    );
+    Ok(())
 }
 
 impl Args {
@@ -95,18 +160,21 @@ impl Args {
         let run = self.run.clone().context("--run is missing")?;
         let data = self.data.clone().context("--data is missing")?;
         let (folder, config) = if self.resume {
-            let (folder, config) = RunFolder::open(&run)?;
+            let (folder, mut config) = RunFolder::open(&run)?;
+            if let Some(epochs) = self.epochs {
+                extend(&folder, &mut config, epochs)?;
+            }
             (Some(folder), config)
         } else {
             (None, self.settings()?.value)
         };
         let devices = self.device.open_all()?;
         let device = devices.first().context("no device")?;
+        let records = read_shards(&data)?;
         let init = self.init.as_deref();
         let init = init
-            .map(|path| weights(path, &config, device))
+            .map(|path| weights(path, &config, &records, device))
             .transpose()?;
-        let records = read_shards(&data)?;
         let folder = match folder {
             Some(folder) => folder,
             None => RunFolder::create(&run, &config)?,
@@ -125,6 +193,12 @@ impl Args {
                 }
                 println!("done: curves in {run}/curves.svg");
                 println!("next: unmask-trainer evaluate {run} --data {data}");
+                if outcome == Outcome::Finished {
+                    let further = 2.0 * config.train.epochs;
+                    println!(
+                        "or further: unmask-trainer train --resume --run {run} --data {data} --epochs {further}"
+                    );
+                }
                 Ok(())
             }
             Outcome::Interrupted(step) if self.until.is_some() && !stop.load(Ordering::Relaxed) => {

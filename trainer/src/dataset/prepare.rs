@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use unmask_shared::synthetic::FaceModel;
 
 use super::align::Aligner;
@@ -19,6 +18,7 @@ use super::record::Split;
 use super::shard::{Shard, write_whole};
 use super::skip::{self, Reason, Skip};
 use super::synthetic;
+use crate::progress::Bar;
 
 /// What came out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,12 +131,8 @@ impl Preparation {
                 items.iter().map(|item| (*shard, item))
             })
             .collect();
-        let bar =
-            ProgressBar::new(self.items.len() as u64).with_style(ProgressStyle::with_template(
-                "preparing {bar:30} {pos}/{len} clips, {per_sec}, {eta} left",
-            )?);
-        bar.set_position((self.items.len() - work.len()) as u64);
-        bar.reset_eta();
+        let bar = Bar::new("preparing", self.items.len(), "clips")?;
+        bar.resume(self.items.len() - work.len());
         let people = work.iter().any(|(_, item)| matches!(item, Item::Person(_)));
         let model = people.then(FaceModel::builtin).transpose();
         let model = model.context("the built-in synthetic people are damaged")?;
@@ -151,19 +147,9 @@ impl Preparation {
                 let last = work.get(index + 1).is_none_or(|(next, _)| *next != shard);
                 let open_shard = open.get_or_insert_with(|| Open::new(shard));
                 open_shard.add(outcome, &self.options.output, &self.stem(shard))?;
-                bar.inc(1);
+                bar.advance(1);
                 if last && let Some(open) = open.take() {
-                    let done = open.close()?;
-                    if bar.is_hidden() {
-                        tracing::info!(
-                            "{}: {} faces ({} of {} clips)",
-                            self.stem(shard),
-                            done.records,
-                            bar.position(),
-                            self.items.len()
-                        );
-                    }
-                    journal.finished(done)?;
+                    journal.finished(open.close()?)?;
                 }
                 Ok(())
             },

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use image::{ImageFormat, RgbImage};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use unmask_shared::media::{
     FfmpegSource, Frame, FrameSource, MediaKind, list_media, read_picture, sniff,
@@ -14,6 +13,7 @@ use unmask_shared::media::{
 
 use super::{Distortion, Perturbation, VideoWriter, compress_file};
 use crate::dataset::mix;
+use crate::progress::Bar;
 
 /// What says in an output folder how its files were made.
 const LABEL: &str = "perturbations.txt";
@@ -134,10 +134,7 @@ pub fn perturb_folder(
 ) -> Result<FolderReport> {
     let files = outputs(input, output)?;
     claim(output, chain, seed)?;
-    let bar = ProgressBar::new(files.len() as u64);
-    bar.set_style(ProgressStyle::with_template(
-        "perturbing {bar:30} {pos}/{len} files, {per_sec}, {eta} left",
-    )?);
+    let bar = Bar::new("perturbing", files.len(), "files")?;
     let done: Vec<Result<bool>> = files
         .par_iter()
         .map(|(from, to)| {
@@ -147,11 +144,11 @@ pub fn perturb_folder(
             } else {
                 one_of_folder(input, from, to, chain, seed)
             };
-            bar.inc(1);
+            bar.advance(1);
             result.map(|()| present)
         })
         .collect();
-    bar.finish_and_clear();
+    bar.finish();
     let mut report = FolderReport::default();
     let mut table = String::from("file\treason\n");
     for ((from, _), result) in files.iter().zip(done) {

@@ -4,6 +4,7 @@
 mod distorted;
 mod filtered;
 mod held_out;
+pub(crate) mod scored;
 mod scores;
 mod stored;
 mod unseen;
@@ -13,11 +14,12 @@ mod verdicts;
 pub use distorted::{Distorted, score_distorted};
 pub use filtered::{Filtered, score_filtered};
 pub use held_out::{HeldOut, VALIDATION_SEED};
+pub use scored::write_scores;
 pub use scores::{Origin, ScoreSet, Scores};
 pub use stored::{Stored, StoredRequest, score_stored};
 pub use unseen::{
     Analysis, KindRow, Listed, PartRow, Program, RealRow, Truth, Unseen, analyze, evidence_of,
     read_videos, sum_up,
 };
-pub use validate::{Validation, validate, validate_on};
+pub use validate::{Validation, validate, validate_on, validate_told};
 pub use verdicts::VerdictRates;

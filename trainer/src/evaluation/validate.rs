@@ -54,7 +54,21 @@ pub fn validate(
     request: &Validation,
     device: &Device,
 ) -> Result<Scores> {
-    validate_on(net, net, pairs, request, None, device)
+    validate_told(net, pairs, request, device, |_, _| {})
+}
+
+/// [`validate`] that tells after each batch how many of how many are done.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_told(
+    net: &Frozen,
+    pairs: &Pairs<'_>,
+    request: &Validation,
+    device: &Device,
+    told: impl FnMut(usize, usize),
+) -> Result<Scores> {
+    score_batches(net, net, pairs, request, None, device, told)
 }
 
 /// [`validate`] of a `victim` that `net` is attacked in place of, on pairs whose stored crops are
@@ -69,6 +83,18 @@ pub fn validate_on(
     request: &Validation,
     perturbation: Option<&Perturbation>,
     device: &Device,
+) -> Result<Scores> {
+    score_batches(net, victim, pairs, request, perturbation, device, |_, _| {})
+}
+
+fn score_batches(
+    net: &Frozen,
+    victim: &dyn Victim,
+    pairs: &Pairs<'_>,
+    request: &Validation,
+    perturbation: Option<&Perturbation>,
+    device: &Device,
+    mut told: impl FnMut(usize, usize),
 ) -> Result<Scores> {
     let held_out = HeldOut::new(pairs, request, device);
     let mut scores = Scores {
@@ -87,6 +113,7 @@ pub fn validate_on(
         }
         let faces = held_out.faces(&made);
         score_faces(net, victim, &faces, request.epsilon, &mut scores)?;
+        told(batch + 1, held_out.batches());
     }
     Ok(scores)
 }

@@ -1,5 +1,6 @@
 //! Any of the architectures, as it is trained and as it is attacked and shipped.
 
+use anyhow::{Context, Result};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
@@ -29,6 +30,37 @@ impl Detector {
         match config.blueprint() {
             None => Self::Stream(StreamNet::new(config, device)),
             Some(blueprint) => Self::Layered(LayeredNet::new(blueprint, config, device)),
+        }
+    }
+
+    /// A network for training that computes the same as one with fixed weights, such as those of
+    /// a bundle. Normalisations take the statistics of `images`, faces of the data that it will be
+    /// trained on.
+    ///
+    /// # Shapes
+    /// - `images`: `[n, 3, side, side]`, RGB in [0, 1]
+    ///
+    /// # Errors
+    /// When normalisations that were folded away cannot be had back.
+    pub fn of_frozen(
+        frozen: &Frozen,
+        config: &NetworkConfig,
+        images: &Tensor<4>,
+        device: &Device,
+    ) -> Result<Self> {
+        match frozen {
+            Frozen::Stream(net) => Ok(Self::Stream(StreamNet::of_fused(
+                net, config, images, device,
+            ))),
+            Frozen::Plain(net) => LayeredNet::of_plain(net, config, device)
+                .map(Self::Layered)
+                .with_context(|| {
+                    let name = format!("{:?}", config.architecture).to_lowercase();
+                    format!(
+                        "a bundle of {name} has lost its normalisations: start from the run that it was exported \
+                         from (stream, and lite with network.fold, can be started from a bundle)"
+                    )
+                }),
         }
     }
 
@@ -101,5 +133,55 @@ impl Differentiable for Frozen {
             Self::Stream(net) => net.head.scale(),
             Self::Plain(net) => net.head.scale(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Architecture, Size};
+    use crate::test_numbers::{redrawn, uniform};
+
+    fn config(architecture: Architecture) -> NetworkConfig {
+        NetworkConfig {
+            architecture,
+            size: Size::Tiny,
+            depth: 14,
+            input: 32,
+            cut: 3,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn fixed_weights_become_a_network_that_can_be_trained() {
+        let device = Device::flex();
+        for architecture in [Architecture::Stream, Architecture::Lite] {
+            let config = config(architecture);
+            let frozen = redrawn(Detector::new(&config, &device), 2).fold();
+            let images: Tensor<4> = uniform([12, 3, 32, 32], 9, &device);
+            let net = Detector::of_frozen(&frozen, &config, &images, &device).unwrap();
+            let clips: Tensor<4> = uniform([6, 3, 32, 32], 4, &device);
+            let largest = |a: Tensor<1>, b: Tensor<1>| (a - b).abs().max().into_scalar::<f32>();
+            let wanted = frozen.forward(clips.clone(), 3).logit;
+            let apart = largest(net.fold().forward(clips, 3).logit, wanted);
+            assert!(apart < 1e-3, "{architecture:?}: {apart}");
+            // In training, too, where normalisations take the statistics of the batch.
+            let fresh = Detector::new(&config, &device.clone().autodiff());
+            let training = fresh.load_record(net.into_record());
+            let found = training.forward(images.clone().autodiff(), 1).logit;
+            let apart = largest(found.inner(), frozen.forward(images, 1).logit);
+            assert!(apart < 1e-2, "{architecture:?} in training: {apart}");
+        }
+    }
+
+    #[test]
+    fn normalisations_that_were_folded_away_are_named() {
+        let device = Device::flex();
+        let config = config(Architecture::Meso4);
+        let frozen = Detector::new(&config, &device).fold();
+        let images = Tensor::zeros([2, 3, 32, 32], &device);
+        let error = Detector::of_frozen(&frozen, &config, &images, &device).unwrap_err();
+        assert!(error.to_string().contains("meso4"), "{error}");
     }
 }

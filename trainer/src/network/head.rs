@@ -55,6 +55,14 @@ impl Head {
         }
     }
 
+    /// A head that computes the same as one with fixed weights; its scale stays.
+    pub(super) fn take(&mut self, plain: &PlainHead) {
+        self.weight = Param::from_tensor(plain.weight.clone());
+        if let (Some(own), Some(bias)) = (&mut self.bias, &plain.bias) {
+            *own = Param::from_tensor(bias.clone());
+        }
+    }
+
     /// The same function with the vector brought to its length.
     fn plain(&self) -> PlainHead {
         let weight = self.weight.val();

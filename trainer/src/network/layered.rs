@@ -142,6 +142,25 @@ impl LayeredNet {
         conv.bias = Some(Param::from_tensor(from.beta - from.mean * scale));
     }
 
+    /// A network that computes the same as one with fixed weights, for training it further;
+    /// `None` where it has normalisations, whose statistics are not kept.
+    pub(super) fn of_plain(
+        plain: &PlainNet,
+        config: &NetworkConfig,
+        device: &Device,
+    ) -> Option<Self> {
+        let mut net = Self::new(config.blueprint()?, config, device);
+        if !net.norms.is_empty() || net.convs.len() != plain.kernels.len() {
+            return None;
+        }
+        for (conv, kernel) in net.convs.iter_mut().zip(&plain.kernels) {
+            conv.weight = Param::from_tensor(kernel.weight.clone());
+            conv.bias = Some(Param::from_tensor(kernel.bias.clone()));
+        }
+        net.head.take(&plain.head);
+        Some(net)
+    }
+
     /// Runs a batch of clips; shapes as [`super::Detector::forward`].
     pub fn forward(&self, images: Tensor<4>, frames: usize) -> Features {
         views(&self.blueprint, images, |images| {

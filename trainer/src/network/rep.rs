@@ -1,6 +1,6 @@
 //! A RepVGG block and its fusion into one convolution.
 
-use burn::module::Module;
+use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
@@ -114,6 +114,42 @@ impl RepBlock {
         train_block(block, input, &wide, Some(&point))
     }
 
+    /// Takes weights that compute the same as a fused convolution, and the map behind them. Both
+    /// branches share the centre of the kernel; statistics are those of `input`, so that training
+    /// goes on with the same function.
+    ///
+    /// # Shapes
+    /// - `input`: `[n, input, height, width]`, output: `[n, output, height / stride, ...]`
+    pub(super) fn take(&mut self, fused: &FusedConv, input: Tensor<4>) -> Tensor<4> {
+        let device = input.device();
+        let [out, _, _, _] = fused.weight.dims();
+        let [_, channels, _, _] = input.dims();
+        let at_centre = [0..out, 0..channels, 1..2, 1..2];
+        let mut centre = fused.weight.clone().slice(at_centre.clone());
+        if self.identity {
+            centre = centre - Tensor::<2>::eye(channels, &device).reshape([out, channels, 1, 1]);
+        }
+        let half = centre * 0.5;
+        let wide = fused.weight.clone().slice_assign(at_centre, half.clone());
+        // A single frame has no past.
+        let present = wide.clone().slice([0..out, 0..channels, 0..3, 0..3]);
+        let stride = fused.stride;
+        let conv = |weight, padding| {
+            let options = conv_options(stride, padding);
+            burn::tensor::module::conv2d(input.clone(), weight, None, options)
+        };
+        let (of_wide, of_point) = (conv(present, fused.padding), conv(half.clone(), 0));
+        let zeros = Tensor::<1>::zeros([out], &device);
+        let ones = zeros.clone() + 1.0;
+        take_statistics(&mut self.wide_norm, of_wide.clone(), &ones, &fused.bias);
+        take_statistics(&mut self.point_norm, of_point.clone(), &ones, &zeros);
+        self.wide.weight = Param::from_tensor(wide);
+        self.point.weight = Param::from_tensor(half);
+        let bias = fused.bias.clone().reshape([1, out, 1, 1]);
+        let sum = of_wide + of_point + bias;
+        relu(if self.identity { sum + input } else { sum })
+    }
+
     /// The one convolution with bias that computes the same in evaluation mode.
     pub fn fuse(&self) -> FusedConv {
         let device = self.wide.weight.val().device().inner();
@@ -166,6 +202,30 @@ pub(crate) fn norm_affine(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
     let scale = norm.gamma.val().inner() / (var + norm.epsilon).sqrt();
     let bias = norm.beta.val().inner() - mean * scale.clone();
     (scale, bias)
+}
+
+/// Makes a normalisation compute `scale x + bias` in evaluation mode, and about the same in
+/// training: its statistics are those of `x`.
+///
+/// # Shapes
+/// - `x`: `[n, channels, height, width]`; `scale`, `bias`: `[channels]`
+pub(super) fn take_statistics(
+    norm: &mut BatchNorm,
+    x: Tensor<4>,
+    scale: &Tensor<1>,
+    bias: &Tensor<1>,
+) {
+    let [_, channels, _, _] = x.dims();
+    let rows = x.swap_dims(0, 1).flatten::<2>(1, 3); // [channels, values]
+    let mean = rows.clone().mean_dim(1);
+    let off = rows - mean.clone();
+    let variance = (off.clone() * off).mean_dim(1).reshape([channels]);
+    let mean = mean.reshape([channels]);
+    let deviation = (variance.clone() + norm.epsilon).sqrt();
+    norm.gamma = Param::from_tensor(scale.clone() * deviation);
+    norm.beta = Param::from_tensor(bias.clone() + mean.clone() * scale.clone());
+    norm.running_mean = RunningState::new(mean);
+    norm.running_var = RunningState::new(variance);
 }
 
 /// Multiplies each output channel of a kernel `[out, in, h, w]` by its factor `[out]`.

@@ -1,6 +1,6 @@
 //! The network as it is trained.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
@@ -11,7 +11,7 @@ use super::config::NetworkConfig;
 use super::flex::{shuffled_stem, train_block};
 use super::fused::{FusedConv, FusedNet, mean_of_map};
 use super::head::{Features, Head};
-use super::rep::{RepBlock, norm_affine, scale_rows};
+use super::rep::{RepBlock, conv_options, norm_affine, scale_rows, take_statistics};
 #[cfg(feature = "flex")]
 use unmask_kernel::{Block, Map, SHUFFLED};
 
@@ -50,6 +50,40 @@ impl StreamNet {
             embed_norm: BatchNormConfig::new(config.embedding()).init(device),
             head: Head::new(config.embedding(), config.head, config.scale, device),
         }
+    }
+
+    /// A network that computes the same as one with fixed weights, for training it further.
+    /// Statistics of its normalisations are those of some pictures of single frames.
+    ///
+    /// # Shapes
+    /// - `images`: `[n, 3, side, side]`, RGB in [0, 1]
+    pub(super) fn of_fused(
+        fused: &FusedNet,
+        config: &NetworkConfig,
+        images: &Tensor<4>,
+        device: &Device,
+    ) -> Self {
+        let mut net = Self::new(config, device);
+        let mut x = images.clone() - 0.5;
+        if let Some(stem) = fused.convs.first() {
+            let options = conv_options(stem.stride, stem.padding);
+            let y = burn::tensor::module::conv2d(x, stem.weight.clone(), None, options);
+            let [_, out, _, _] = y.dims();
+            let ones = stem.bias.clone() * 0.0 + 1.0;
+            take_statistics(&mut net.stem_norm, y.clone(), &ones, &stem.bias);
+            net.stem.weight = Param::from_tensor(stem.weight.clone());
+            x = relu(y + stem.bias.clone().reshape([1, out, 1, 1]));
+        }
+        for (block, conv) in net.blocks.iter_mut().zip(fused.convs.iter().skip(1)) {
+            x = block.take(conv, x);
+        }
+        let pooled = mean_of_map(x);
+        let [n, length] = pooled.dims();
+        let map = pooled.reshape([n, length, 1, 1]);
+        let (scale, bias) = (&fused.embed_scale, &fused.embed_bias);
+        take_statistics(&mut net.embed_norm, map, scale, bias);
+        net.head.take(&fused.head);
+        net
     }
 
     /// Runs a batch of clips; the memory of every clip starts empty.
@@ -149,7 +183,7 @@ impl StreamNet {
 mod tests {
     use super::*;
     use crate::network::Size;
-    use burn::module::{ModuleVisitor, Param};
+    use burn::module::ModuleVisitor;
     use burn::optim::GradientsParams;
     use burn::tensor::{Distribution, TensorData};
 

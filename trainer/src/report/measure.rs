@@ -12,9 +12,10 @@ use crate::dataset::{Pairs, Record, reported_part};
 use crate::distortion::{Level, Perturbation};
 use crate::evaluation::{
     Distorted, Filtered, Scores, Stored, StoredRequest, Validation, score_distorted,
-    score_filtered, score_stored, validate,
+    score_filtered, score_stored, validate_told,
 };
 use crate::network::Frozen;
+use crate::progress::Bar;
 
 /// Radii at most.
 const RADII_MAX: usize = 32;
@@ -85,13 +86,13 @@ pub fn measure(
     let request = |epsilon| Validation::of(&config.network, asked.pairs, epsilon);
     let mut sweep = Vec::new();
     for radius in radii {
-        say(&format!("PGD-10 at {:.3}/255", radius * 255.0));
-        sweep.push((radius, validate(net, pairs, &request(radius), device)?));
+        let what = format!("PGD-10 at {:.3}/255", radius * 255.0);
+        sweep.push((radius, scored(net, pairs, &request(radius), &what, device)?));
     }
     let main = sweep.iter().find(|(radius, _)| *radius == asked.epsilon);
     let scores = match main {
         Some((_, scores)) => scores.clone(),
-        None => validate(net, pairs, &request(0.0), device)?,
+        None => scored(net, pairs, &request(0.0), "held-out pairs", device)?,
     };
     let stored = if asked.clips > 0 {
         say("stored videos");
@@ -137,4 +138,20 @@ pub fn measure(
         samples,
         seconds: start.elapsed().as_secs_f64(),
     })
+}
+
+/// Scores pairs, and tells how far that is.
+fn scored(
+    net: &Frozen,
+    pairs: &Pairs<'_>,
+    request: &Validation,
+    what: &str,
+    device: &Device,
+) -> Result<Scores> {
+    let bar = Bar::new(what, 0, "batches")?;
+    let scores = validate_told(net, pairs, request, device, |done, of| {
+        bar.reach_of(done, of);
+    })?;
+    bar.finish();
+    Ok(scores)
 }

@@ -31,7 +31,7 @@ pub use measure::{Asked, Measurement, measure};
 pub use page::write_html;
 pub use samples::sample_faces;
 pub use schema::*;
-pub use tested::{data_tested, detector_tested};
+pub use tested::{WeightsTested, data_tested, detector_tested};
 
 use crate::train::write_atomic;
 

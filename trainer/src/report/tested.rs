@@ -20,14 +20,35 @@ fn name(path: &Path) -> String {
     last.to_string_lossy().into_owned()
 }
 
-/// Describes the weights of a run: so many parameters as they were scored, in int8 or not.
+/// Which weights were scored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightsTested {
+    /// `last` or `best` of a run, `bundle` of a bundle.
+    pub name: String,
+    /// Training step; 0 of a bundle, which does not tell.
+    pub step: usize,
+    /// SHA-256 of their file, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl From<&Trained> for WeightsTested {
+    fn from(trained: &Trained) -> Self {
+        Self {
+            name: trained.weights.to_string(),
+            step: trained.step,
+            sha256: trained.sha256.clone(),
+        }
+    }
+}
+
+/// Describes weights: so many parameters as they were scored, in int8 or not.
 ///
 /// # Errors
 /// When the configuration has no TOML form.
 pub fn detector_tested(
     run: &Path,
     config: &RunConfig,
-    trained: &Trained,
+    weights: &WeightsTested,
     parameters: u64,
     int8: bool,
 ) -> Result<DetectorTested> {
@@ -46,9 +67,9 @@ pub fn detector_tested(
         parameters,
         macs: network.macs(),
         precision: if int8 { "int8" } else { "f32" }.into(),
-        weights: trained.weights.to_string(),
-        step: trained.step,
-        weights_sha256: trained.sha256.clone(),
+        weights: weights.name.clone(),
+        step: weights.step,
+        weights_sha256: weights.sha256.clone(),
         config_sha256: sha256_hex(config.to_toml()?.as_bytes()),
         seed: config.train.seed,
         trained_against: trained_against(config),

@@ -11,6 +11,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 use unmask_shared::bundle::sha256_hex;
+use unmask_shared::without_temporary_name;
 
 use super::best::{Trend, Weights};
 use super::free::FreeNoise;
@@ -340,7 +341,7 @@ fn network(checkpoint: &Path, name: &str, config: &RunConfig, device: &Device) -
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(without_temporary_name)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;

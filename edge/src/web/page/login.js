@@ -1,6 +1,8 @@
 import { loadTexts, t } from "/text.js";
 
 await loadTexts();
+// Only these two: nobody is led elsewhere.
+const next = new URLSearchParams(location.search).get("next") === "kiosk" ? "/kiosk" : "/";
 const form = document.getElementById("login");
 const token = document.getElementById("token");
 const refused = document.getElementById("refused");
@@ -9,9 +11,9 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   refused.textContent = "";
   try {
-    const answer = await fetch("/login", { method: "POST", body: token.value.trim() });
+    const answer = await fetch("/login", { method: "POST", body: token.value.trim(), signal: AbortSignal.timeout(10000) });
     if (answer.ok) {
-      location.replace("/");
+      location.replace(next);
       return;
     }
     refused.textContent = t(answer.status === 429 ? "login_wait" : "login_wrong");

@@ -1,13 +1,18 @@
 // Listens to the device and shows what it says.
 
-import { loadTexts, t, digits, make } from "/text.js";
+import { loadTexts, t, has, digits, make } from "/text.js";
 import * as stage from "/stage.js";
 import * as panels from "/panels.js";
+import * as grid from "/grid.js";
 import { loadReviews, onStill } from "/review.js";
 
 const $ = (id) => document.getElementById(id);
 const isKiosk = location.pathname === "/kiosk";
 const SILENT_MS = 2500;
+/** A connection that is silent for so long is made anew. */
+const DEAD_MS = 15000;
+const FETCH_MS = 5000;
+let source = null;
 let hello = null;
 let status = null;
 let celsius = null;
@@ -19,6 +24,7 @@ let shownDetail = "";
 document.documentElement.dataset.mode = isKiosk ? "kiosk" : "operator";
 document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "";
 await loadTexts();
+if (isKiosk) for (const id of ["acknowledge", "panels", "health", "people-box", "help", "still"]) $(id).inert = true;
 stage.show.mirror = isKiosk;
 stage.show.heat = stage.show.labels = !isKiosk;
 showSignal("offline");
@@ -32,8 +38,10 @@ if (!isKiosk) {
 }
 
 function listen() {
-  const source = new EventSource("/api/live");
-  const on = (name, action) => source.addEventListener(name, (message) => {
+  source?.close();
+  const mine = source = new EventSource("/api/live");
+  const on = (name, action) => mine.addEventListener(name, (message) => {
+    if (mine !== source) return;
     heardAt = performance.now();
     action(JSON.parse(message.data));
   });
@@ -42,11 +50,12 @@ function listen() {
     hello = value;
     panels.clearEvents();
     panels.setBounds(value.bounds);
-    cameras(value.streams);
+    grid.cameras(isKiosk ? value.streams.slice(0, 1) : value.streams, stage.chosen(), choose);
     if (!isKiosk) reviews();
   });
   on("frame", (view) => {
     showSignal(view.signal);
+    if (!isKiosk) grid.seen(view);
     if (view.stream !== stage.chosen()) return;
     stage.seen(view);
     people = view.people;
@@ -57,6 +66,7 @@ function listen() {
   on("status", (value) => {
     status = value;
     panels.updateHealth(hello, status, celsius);
+    if (!isKiosk) grid.faults(value.streams);
     $("acknowledge").hidden = isKiosk || value.acknowledged || value.alarms === 0;
     detail();
   });
@@ -64,21 +74,29 @@ function listen() {
     celsius = tick.celsius;
     showSignal(tick.signal);
   });
-  source.onerror = async () => {
-    if (source.readyState !== EventSource.CLOSED) return;
+  mine.onerror = async () => {
+    if (mine !== source || mine.readyState !== EventSource.CLOSED) return;
     // The server refused: perhaps because of the token.
     try {
-      const answer = await fetch("/metrics", { method: "HEAD" });
-      if (answer.status === 401) return location.replace("/login");
+      const answer = await fetch("/metrics", { method: "HEAD", signal: AbortSignal.timeout(FETCH_MS) });
+      if (answer.status === 401) return location.replace(isKiosk ? "/login?next=kiosk" : "/login");
     } catch { /* it is gone: try again */ }
-    setTimeout(listen, 2000);
+    setTimeout(() => { if (mine === source) listen(); }, 2000);
   };
 }
 
+let listenedAt = performance.now();
 function watchdog() {
-  if (performance.now() - heardAt > SILENT_MS) {
+  const now = performance.now();
+  if (now - heardAt > SILENT_MS) {
     showSignal("offline");
     people = [];
+    // What the last pictures showed is not known to be there any more.
+    stage.blank();
+  }
+  if (now - Math.max(heardAt, listenedAt) > DEAD_MS) {
+    listenedAt = now;
+    listen();
   }
   if (!isKiosk) panels.updatePeople({ people: [] });
 }
@@ -107,8 +125,9 @@ function detail() {
 }
 
 function kioskDetail() {
-  const undecided = people.find((p) => p.reason);
-  if (signal === "undecided" && undecided) return t(`do_${undecided.reason}`);
+  // Whoever is nearest is spoken to.
+  const waiting = people.filter((p) => p.reason).sort((a, b) => b.bbox[2] - a.bbox[2]);
+  if (signal === "undecided" && waiting.length) return t(has(`do_${waiting[0].reason}`) ? `do_${waiting[0].reason}` : "kiosk_undecided_detail");
   return t(`kiosk_${signal}_detail`);
 }
 
@@ -123,22 +142,12 @@ function operatorDetail() {
   return t(`signal_${signal}_detail`);
 }
 
-function cameras(names) {
-  const buttons = names.map((name, at) => {
-    const button = make("button", "", name);
-    button.setAttribute("aria-pressed", String(at === stage.chosen()));
-    button.addEventListener("click", () => choose(at));
-    return button;
-  });
-  $("cameras").replaceChildren(...buttons);
-}
-
 function choose(at) {
-  if (at >= $("cameras").children.length) return;
+  if (at >= grid.count() || at === stage.chosen()) return;
   stage.choose(at);
   people = [];
   panels.clearPeople();
-  [...$("cameras").children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === at)));
+  grid.mark(at);
 }
 
 function openStill(entry, title) {
@@ -157,7 +166,8 @@ function toggle(name) {
 
 async function acknowledge() {
   $("acknowledge").hidden = true;
-  await fetch("/api/acknowledge", { method: "POST" });
+  // The next status shows the button again where this did not arrive.
+  await fetch("/api/acknowledge", { method: "POST", signal: AbortSignal.timeout(FETCH_MS) }).catch(() => {});
 }
 
 function theme() {
@@ -182,13 +192,14 @@ function openTab(name) {
 }
 
 function prepare() {
+  // The public page has nothing to press: no key acknowledges, or leads to the operator's page.
+  if (isKiosk) return;
   for (const name of ["boxes", "heat", "mirror"]) {
     $(name).setAttribute("aria-pressed", String(stage.show[name]));
     $(name).addEventListener("click", () => toggle(name));
   }
   $("legend").hidden = !stage.show.heat;
-  $("mode").href = isKiosk ? "/" : "/kiosk";
-  $("mode").textContent = t(isKiosk ? "operator" : "kiosk");
+  $("mode").href = "/kiosk";
   $("acknowledge").addEventListener("click", acknowledge);
   $("theme").addEventListener("click", theme);
   $("keys").addEventListener("click", () => $("help").showModal());
@@ -199,13 +210,16 @@ function prepare() {
     });
   }
   onStill(openStill);
-  const keys = { b: () => toggle("boxes"), h: () => toggle("heat"), m: () => toggle("mirror"), a: acknowledge, e: () => openTab("events"), r: () => openTab("review"), t: theme, k: () => { location.href = isKiosk ? "/" : "/kiosk"; }, "?": () => $("help").showModal() };
+  const keys = { b: () => toggle("boxes"), h: () => toggle("heat"), m: () => toggle("mirror"), a: acknowledge, e: () => openTab("events"), r: () => openTab("review"), t: theme, k: () => { location.href = "/kiosk"; }, "?": () => $("help").showModal() };
   for (const key of Object.keys(keys)) $("help-keys").append(make("dt", "", key), make("dd", "", t(`key_${key}`)));
   $("help-keys").append(make("dt", "", "1–9"), make("dd", "", t("key_1")));
   addEventListener("keydown", (event) => {
     const inField = event.target.matches("input, textarea, select");
     if (inField || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (/^[1-9]$/.test(event.key)) choose(Number(event.key) - 1);
+    if (/^[1-9]$/.test(event.key)) {
+      grid.choseNow();
+      choose(Number(event.key) - 1);
+    }
     else keys[event.key]?.();
   });
 }

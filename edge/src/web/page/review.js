@@ -16,7 +16,7 @@ export async function loadReviews(hasLog) {
   let spans = [];
   let problem = hasLog ? "" : t("no_log_review");
   if (hasLog) try {
-    const answer = await fetch("/api/reviews");
+    const answer = await fetch("/api/reviews", { signal: AbortSignal.timeout(10000) });
     if (answer.ok) spans = await answer.json();
     if (answer.ok) problem = answer.headers.get("unmask-log-problem") ?? "";
     else problem = await answer.text();
@@ -50,7 +50,7 @@ function row(span) {
   }
   const words = make("div", "words");
   const head = make("p", "head");
-  head.append(icon("manipulated"), make("b", "", `${span.timecode_in} – ${span.timecode_out ?? t("lasts")}`), make("span", "entry", t("entry", { number: span.entry })));
+  head.append(icon("manipulated"), make("b", "", `${span.timecode_in ?? span.first_frame} – ${span.timecode_out ?? span.last_frame ?? t("lasts")}`), make("span", "entry", t("entry", { number: span.entry })));
   const time = span.utc_in ? new Date(span.utc_in).toISOString().replace("T", " ").slice(0, 19) + " UTC" : "";
   words.append(head, make("p", "reason", [`${span.source}, ${t("person", { id: span.track })}`, `${t("score")} ${digits(span.score, 2)}`, time].filter(Boolean).join(" · ")));
   words.append(span.review ? found(span.review) : form(span));
@@ -85,7 +85,7 @@ function form(span) {
     event.preventDefault();
     const body = JSON.stringify({ decision: event.submitter.value, note: note.value });
     const headers = { "content-type": "application/json" };
-    const answer = await fetch(`/api/reviews/${span.entry}`, { method: "POST", headers, body });
+    const answer = await fetch(`/api/reviews/${span.entry}`, { method: "POST", headers, body, signal: AbortSignal.timeout(10000) });
     refused.textContent = answer.ok ? "" : await answer.text();
     document.activeElement?.blur();
     setTimeout(() => loadReviews(true), 900);

@@ -9,6 +9,10 @@ const map = document.createElement("canvas");
 const views = new Map();
 const VIEWS_MAX = 40;
 const SCALE_MIN = 6;
+/** Nobody's face stays longer than this after the last picture. */
+const STALE_MS = 2500;
+/** A picture that does not come within this time does not come. */
+const FETCH_MS = 5000;
 let stream = 0;
 let run = 0;
 let latest = null;
@@ -30,11 +34,25 @@ export function seen(view) {
 /** Shows another camera. */
 export function choose(number) {
   stream = number;
-  views.clear();
-  latest = null;
-  image = null;
+  blank();
   watch();
 }
+
+/** Takes the picture, and whoever is in it, off the screen. */
+export function blank() {
+  views.clear();
+  latest = null;
+  drawn = null;
+  image?.close();
+  image = null;
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  canvas.setAttribute("aria-label", t("no_picture"));
+  missing.hidden = false;
+}
+
+setInterval(() => {
+  if (image && performance.now() - pictureAt > STALE_MS) blank();
+}, 250);
 
 export const chosen = () => stream;
 /** The newest picture and what was seen in it. */
@@ -50,7 +68,7 @@ export async function watch() {
       continue;
     }
     try {
-      const answer = await fetch(`/api/picture/${stream}?after=${after}`);
+      const answer = await fetch(`/api/picture/${stream}?after=${after}`, { signal: AbortSignal.timeout(FETCH_MS) });
       if (answer.status === 200) {
         after = answer.headers.get("x-unmask-picture");
         const frame = Number(answer.headers.get("x-unmask-frame"));
@@ -61,13 +79,13 @@ export async function watch() {
         pictureAt = performance.now();
         draw(views.get(frame) ?? latest);
         canvas.dataset.frame = frame;
+        missing.hidden = true;
       } else if (answer.status !== 204) {
         await pause(1000);
       }
     } catch {
       await pause(1000);
     }
-    missing.hidden = performance.now() - pictureAt < 2500;
   }
 }
 

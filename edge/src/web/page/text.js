@@ -2,16 +2,28 @@
 
 let words = {};
 
-/** Loads the table and picks the language of the browser, or English. */
+/** Loads the table and picks the language of the address (?lang=de), of the browser, or English. */
 export async function loadTexts() {
-  const table = await (await fetch("/texts.json")).json();
-  const wanted = (navigator.languages || ["en"]).map((l) => l.toLowerCase());
+  const table = await load();
+  const asked = new URLSearchParams(location.search).get("lang");
+  const wanted = [asked ?? "", ...(navigator.languages || ["en"])].map((l) => l.toLowerCase());
   const codes = wanted.flatMap((l) => [l, l.split("-")[0]]);
   const code = codes.find((c) => table[c]) || "en";
   words = { ...table.en, ...table[code] };
   document.documentElement.lang = code;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
   for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", t(node.dataset.label));
+}
+
+/** The table; asked for until it comes, as the page of a kiosk may be there before the server. */
+async function load() {
+  for (;;) {
+    try {
+      const answer = await fetch("/texts.json", { signal: AbortSignal.timeout(5000) });
+      if (answer.ok) return await answer.json();
+    } catch { /* asked for again */ }
+    await new Promise((done) => setTimeout(done, 2000));
+  }
 }
 
 /** The words for a key; {name} is replaced by the value of that name. */

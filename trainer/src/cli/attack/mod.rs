@@ -4,21 +4,22 @@ mod progress;
 mod table;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use burn::tensor::Device;
 use unmask_shared::bundle::Bundle;
 
 use crate::attack::suite::{Batches, Limits, Member, Pace, State, Suite, SuiteReport, aa_binary};
 use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
+use crate::cli::subject::{Subject, is_bundle};
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards, reported_part};
 use crate::device::DeviceKind;
 use crate::evaluation::{HeldOut, Validation};
-use crate::export::quantise;
 use crate::network::Frozen;
-use crate::train::{RunFolder, Weights, write_atomic};
-use progress::{Progress, duration};
+use crate::progress::time_left;
+use crate::train::{Weights, write_atomic};
+use progress::Progress;
 use table::{print_checks, print_table};
 
 /// Seed of every random choice of the attacks.
@@ -45,7 +46,7 @@ enum TargetName {
 /// is done is saved after every step: the same command goes on where it stopped.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Run folder
+    /// Run folder, or the folder of a bundle
     run: PathBuf,
     /// Folder of shards
     #[arg(long)]
@@ -80,7 +81,8 @@ pub struct Args {
     /// Queries of Square per clip
     #[arg(long, default_value_t = 5000)]
     queries: usize,
-    /// Folder of attacks.json and of the state; by default `attacks` in the run folder
+    /// Folder of attacks.json and of the state; by default `attacks` in the run folder, of a bundle
+    /// runs/NAME-RELEASE/attacks
     #[arg(long)]
     output: Option<PathBuf>,
     /// Weights of the run; left out: the best of a run with early stopping, else the last
@@ -98,7 +100,9 @@ impl Args {
             "--pairs and --queries must be at least 1"
         );
         let device = self.device.open()?;
-        let (config, net) = load(&self.run, self.weights, &device)?;
+        let subject = Subject::open(&self.run, self.weights, false, &device)?;
+        let output = subject.output("attacks", self.output.as_deref());
+        let (config, net) = (subject.config, subject.net);
         let epsilon = self.epsilon.unwrap_or(config.attack.epsilon);
         ensure!(epsilon.value() > 0.0, "--epsilon must be above 0/255");
         ensure!(
@@ -108,7 +112,9 @@ impl Args {
         let deployed = self.bundle.as_deref().map(|path| deployed(path, &config));
         let deployed = deployed.transpose()?;
         let surrogate = self.surrogate.as_deref().map(|path| {
-            let (other, net) = load(path, None, &device)?;
+            let Subject {
+                config: other, net, ..
+            } = Subject::open(path, None, false, &device)?;
             ensure!(
                 other.network.input == config.network.input
                     && other.network.clip_frames() == config.network.clip_frames(),
@@ -143,7 +149,7 @@ impl Args {
             seed: SEED,
             subject: self.subject(batches.clips() / 2, request.frames),
         };
-        let report = self.attack(&suite, &batches, epsilon)?;
+        let report = attack(&output, &suite, &batches, epsilon)?;
         print_table(&report);
         print_checks(&report);
         Ok(())
@@ -187,6 +193,7 @@ impl Args {
     fn subject(&self, pairs: usize, frames: usize) -> String {
         let detector = match &self.bundle {
             Some(bundle) => format!("bundle {} in tract", bundle.display()),
+            None if is_bundle(&self.run) => format!("bundle {}", self.run.display()),
             None => format!("run {}, int8 weights", self.run.display()),
         };
         let clips = match frames {
@@ -198,47 +205,37 @@ impl Args {
             self.data.display()
         )
     }
-
-    /// Says how long it will take, runs, and writes `attacks.json`.
-    fn attack(
-        &self,
-        suite: &Suite<'_>,
-        batches: &HeldOut<'_>,
-        epsilon: Epsilon,
-    ) -> Result<SuiteReport> {
-        let output = match &self.output {
-            Some(output) => output.clone(),
-            None => self.run.join("attacks"),
-        };
-        let state = State::open(&output.join("state"), &suite.identity(batches.count()))?;
-        let pace = Pace::measure(suite.net, suite.victim, &batches.batch(0)?)?;
-        let seconds = pace.total(&suite.members, batches.clips());
-        println!(
-            "{}, epsilon {epsilon}: {} attacks, about {} in all ({:.2} ms a query, {:.2} ms a gradient)",
-            suite.subject,
-            suite.members.len(),
-            duration(seconds),
-            pace.query * 1e3,
-            pace.gradient * 1e3
-        );
-        let progress = Progress::new(seconds)?;
-        let report = suite.run(batches, &state, &mut |done| {
-            let member = suite.members.get(done.member.0);
-            let cost = member.map_or(0.0, |member| pace.clip(member)) * done.clips as f64;
-            progress.advance(done, cost, batches.count());
-        })?;
-        progress.bar.finish_and_clear();
-        let path = output.join("attacks.json");
-        write_atomic(&path, &serde_json::to_vec_pretty(&report)?)?;
-        println!("written {}", path.display());
-        Ok(report)
-    }
 }
 
-fn load(run: &Path, weights: Option<Weights>, device: &Device) -> Result<(RunConfig, Frozen)> {
-    let (folder, config) = RunFolder::open(run)?;
-    let net = folder.trained(&config, weights, device)?.net.fold();
-    Ok((config, quantise(&net)?.dequantise(device)))
+/// Says how long it will take, runs, and writes `attacks.json`.
+fn attack(
+    output: &Path,
+    suite: &Suite<'_>,
+    batches: &HeldOut<'_>,
+    epsilon: Epsilon,
+) -> Result<SuiteReport> {
+    let state = State::open(&output.join("state"), &suite.identity(batches.count()))?;
+    let pace = Pace::measure(suite.net, suite.victim, &batches.batch(0)?)?;
+    let seconds = pace.total(&suite.members, batches.clips());
+    println!(
+        "{}, epsilon {epsilon}: {} attacks, about {} in all ({:.2} ms a query, {:.2} ms a gradient)",
+        suite.subject,
+        suite.members.len(),
+        time_left(Duration::from_secs_f64(seconds.max(0.0))),
+        pace.query * 1e3,
+        pace.gradient * 1e3
+    );
+    let progress = Progress::new(seconds)?;
+    let report = suite.run(batches, &state, &mut |done| {
+        let member = suite.members.get(done.member.0);
+        let cost = member.map_or(0.0, |member| pace.clip(member)) * done.clips as f64;
+        progress.advance(done, cost, batches.count());
+    })?;
+    progress.bar.finish_and_clear();
+    let path = output.join("attacks.json");
+    write_atomic(&path, &serde_json::to_vec_pretty(&report)?)?;
+    println!("written {}", path.display());
+    Ok(report)
 }
 
 fn deployed(path: &Path, config: &RunConfig) -> Result<Deployed> {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::attack::suite::Done;
+use crate::progress::time_left;
 
 /// Pause between lines where there is no terminal to draw on.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -37,17 +38,8 @@ impl Progress {
         self.bar.set_message(text.clone());
         if self.bar.is_hidden() && self.last_line.get().elapsed() > LINE_EVERY {
             self.last_line.set(Instant::now());
-            let left = self.bar.eta().as_secs().div_ceil(60);
-            tracing::info!("{text}  {left} min left");
+            let left = time_left(self.bar.eta());
+            tracing::info!("{text}  {left} left");
         }
-    }
-}
-
-/// Seconds in the unit that suits them.
-pub(super) fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
     }
 }

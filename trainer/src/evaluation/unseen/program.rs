@@ -8,10 +8,11 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unmask_shared::verdict::Verdict;
+
+use crate::progress::Bar;
 
 /// Files given to one run of the program.
 const FILES_PER_RUN: usize = 8;
@@ -74,11 +75,8 @@ pub fn analyze(
     let mut known = remembered(memory)?;
     let missing: BTreeSet<&PathBuf> = files.iter().filter(|f| !known.contains_key(*f)).collect();
     let missing: Vec<&PathBuf> = missing.into_iter().collect();
-    let bar = ProgressBar::new(files.len() as u64).with_style(ProgressStyle::with_template(
-        "analysing {bar:30} {pos}/{len} files, {eta} left",
-    )?);
-    bar.set_position((files.len() - missing.len()) as u64);
-    bar.reset_eta();
+    let bar = Bar::new("analysing", files.len(), "files")?;
+    bar.resume(files.len() - missing.len());
     let file = OpenOptions::new().create(true).append(true).open(memory);
     let file = Mutex::new(file.with_context(|| format!("cannot write {}", memory.display()))?);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
@@ -88,12 +86,12 @@ pub fn analyze(
             .map(|files| {
                 let found = program.run(files)?;
                 remember(&file, &found)?;
-                bar.inc(files.len() as u64);
+                bar.advance(files.len());
                 Ok(found)
             })
             .collect::<Result<_>>()
     })?;
-    bar.finish_and_clear();
+    bar.finish();
     let found = found.into_iter().flatten();
     known.extend(found.map(|analysis| (PathBuf::from(&analysis.path), analysis)));
     Ok(known)
