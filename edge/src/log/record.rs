@@ -13,7 +13,6 @@ use unmask_shared::event::{Event, EventKind};
 use unmask_shared::geometry::FaceBox;
 use unmask_shared::review::{Decision, REVIEW_FORMAT, Review};
 use unmask_shared::verdict::Verdict;
-use unmask_shared::without_temporary_name;
 
 use super::config::{LogConfig, LogError, Recovery};
 use super::counter::Counter;

@@ -108,7 +108,6 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let wants_page = is_page(request.uri().path());
     let visitor = visitor(peer, request.headers(), &site.proxies);
     request.extensions_mut().insert(Visitor(visitor));
     let login = login_of(request.uri().path());

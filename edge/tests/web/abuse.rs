@@ -139,7 +139,7 @@ fn metrics_say_that_the_pipeline_hangs() {
     let server = alone(|_| {});
     let has = |wanted: &str| get(&server.url, "/metrics").body.contains(wanted);
     let start = Instant::now();
-    while !has("unmask_pipeline_hung 1") {
+    while !has("\nunmask_pipeline_hung 1") {
         assert!(start.elapsed() < Duration::from_secs(5));
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -217,11 +217,11 @@ fn paths_lead_nowhere_else() {
 fn without_the_token_nothing_is_told() {
     let server = alone(|config| config.token_file = Some("token".into()));
     let with = |path: &str, fields: &[&str]| ask(&server.url, "GET", path, fields, "");
-    for path in ["/", "/kiosk"] {
+    for (path, login) in [("/", "/login"), ("/kiosk", "/login?next=kiosk")] {
         let answer = with(path, &[]);
         assert_eq!(
             (answer.status, answer.field("location")),
-            (303, Some("/login"))
+            (303, Some(login))
         );
     }
     let bearer = format!("Authorization: Bearer {TOKEN}");
@@ -324,6 +324,9 @@ fn pour(stream: &mut TcpStream, chunk: &[u8], most: usize) -> usize {
 
 #[test]
 fn a_header_and_a_body_without_end_are_cut_off() {
+    if !has_own_process("abuse::a_header_and_a_body_without_end_are_cut_off") {
+        return;
+    }
     const GIGABYTE: usize = 1 << 30;
     let server = alone(|_| {});
     let before = resident_bytes().unwrap();
@@ -400,8 +403,33 @@ fn slow_visitors_are_given_up() {
     assert!(start.elapsed() < Duration::from_secs(25), "{answer}");
 }
 
+/// Memory is that of a process, and the other tests of this one use some: runs the test once more,
+/// in a process of its own. True there.
+fn has_own_process(test: &str) -> bool {
+    const OWN: &str = "UNMASK_TEST_OWN_PROCESS";
+    if std::env::var_os(OWN).is_some() {
+        return true;
+    }
+    let program = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new(program);
+    let output = command
+        .args(["--exact", test])
+        .env(OWN, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    false
+}
+
 #[test]
 fn a_thousand_connections_are_bounded_and_others_are_served_again() {
+    if !has_own_process("abuse::a_thousand_connections_are_bounded_and_others_are_served_again") {
+        return;
+    }
     let server = alone(|config| config.connections_max = 32);
     let before = resident_bytes().unwrap();
     let mut all: Vec<TcpStream> = (0..1000)

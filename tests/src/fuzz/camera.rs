@@ -166,6 +166,7 @@ impl Parser for RawBuffer {
             bytes,
             used: u32::from_be_bytes([u3, u2, u1, u0]) as usize,
             has_error: false,
+            size: None,
             time: Duration::ZERO,
         };
         let payload = buffer.payload();
