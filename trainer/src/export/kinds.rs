@@ -208,7 +208,7 @@ fn pseudo_fakes(scores: &Scores) -> Vec<KindScores> {
             .unwrap_or_default()
     };
     let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for pair in 0..scores.kinds.len() {
+    for pair in (0..scores.kinds.len()).filter(|pair| of_data(scores, *pair).is_none()) {
         members
             .entry(name(scores, pair))
             .or_default()
