@@ -49,7 +49,7 @@ impl Picture {
     /// Vertical bars over half of it.
     fn barred(mut self) -> Self {
         for (at, pixel) in self.rgb.chunks_exact_mut(3).enumerate() {
-            if at % self.width / 12 % 2 == 0 {
+            if (at % self.width / 12).is_multiple_of(2) {
                 pixel.fill(20);
             }
         }

@@ -361,9 +361,8 @@ impl Manifest {
         )?;
         let share = |value: &f32| (0.0..=1.0).contains(value);
         require(
-            (self.kinds.iter()).all(|kind| {
-                share(&kind.auc) && kind.bounds.iter().flatten().all(|bound| share(bound))
-            }),
+            (self.kinds.iter())
+                .all(|kind| share(&kind.auc) && kind.bounds.iter().flatten().all(share)),
             "kinds",
             "must have areas from 0 to 1",
         )

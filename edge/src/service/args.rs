@@ -162,7 +162,7 @@ impl RunArgs {
         let settings = self.settings()?;
         if self.print_config {
             let source = settings.value.source.as_deref().unwrap_or_default();
-            out.write_all(without_secrets(&settings.print(), source).as_bytes())?;
+            out.write_all(without_secrets(settings.print(), source).as_bytes())?;
             return Ok(ExitStatus::Nothing);
         }
         hide_memory();
