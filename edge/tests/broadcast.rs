@@ -3,11 +3,9 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use common::{Ran, have_ffmpeg, unmask_in};
+use common::{Ran, encode_rgb, have_ffmpeg, unmask_in};
 use serde_json::Value;
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
@@ -43,29 +41,8 @@ fn pictures() -> Vec<Vec<u8>> {
 
 /// Encodes without loss at a rate; `filter` may take frames out.
 fn encode(path: &Path, rate: &str, filter: &[&str]) {
-    let mut child = Command::new("ffmpeg")
-        .args([
-            "-y",
-            "-loglevel",
-            "error",
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            "rgb24",
-        ])
-        .args(["-s", "320x240", "-r", rate, "-i", "pipe:0"])
-        .args(filter)
-        .args(["-c:v", "ffv1", "-pix_fmt", "bgr0"])
-        .arg(path)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut pipe = child.stdin.take().unwrap();
-    for picture in pictures() {
-        pipe.write_all(&picture).unwrap();
-    }
-    drop(pipe);
-    assert!(child.wait().unwrap().success());
+    let output = [filter, &["-c:v", "ffv1", "-pix_fmt", "bgr0"]].concat();
+    encode_rgb(pictures().iter(), [320, 240], rate, path, &output);
 }
 
 fn watch(folder: &Path, feed: &str) -> Ran {

@@ -18,7 +18,7 @@ pub const CLIP_FRAMES_MAX: u16 = 64;
 /// Longest time between two decisions on one face, milliseconds.
 pub const PERIOD_MS_MAX: u16 = 200;
 /// Most kinds of fakes that a bundle speaks of.
-pub const KINDS_MAX: usize = 16;
+pub const KINDS_MAX: usize = 32;
 /// Most bytes in the name of a kind.
 pub const KIND_NAME_MAX: usize = 32;
 /// Most values of one state tensor.

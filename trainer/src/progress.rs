@@ -70,11 +70,7 @@ impl Bar {
 
     /// Tells something beside the bar.
     pub fn say(&self, text: &str) {
-        if self.bar.is_hidden() {
-            tracing::info!("{text}");
-        } else {
-            self.bar.println(text);
-        }
+        say_beside(&self.bar, text);
     }
 
     /// Takes the bar away.
@@ -86,6 +82,15 @@ impl Bar {
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
         let left = time_left(self.bar.eta());
         format!("{}: {done} of {all} {}, {left} left", self.what, self.unit)
+    }
+}
+
+/// Tells something above a bar, or as a line where there is none.
+pub(crate) fn say_beside(bar: &ProgressBar, text: &str) {
+    if bar.is_hidden() {
+        tracing::info!("{text}");
+    } else {
+        bar.println(text);
     }
 }
 

@@ -126,21 +126,37 @@ pub fn two_people(seed: u64, first: u64, frames: usize) -> Vec<Frame> {
     all
 }
 
-/// Encodes frames with ffmpeg, with arguments for the output.
+/// Encodes frames with ffmpeg at 30 a second, with arguments for the output.
 pub fn encode(frames: &[Frame], path: &Path, arguments: &[&str]) {
-    let size = format!("{}x{}", frames[0].width, frames[0].height);
+    let size = [frames[0].width, frames[0].height];
+    let output = [&["-c:v", "mpeg4", "-q:v", "3"], arguments].concat();
+    encode_rgb(
+        frames.iter().map(|frame| &frame.rgb),
+        size,
+        "30",
+        path,
+        &output,
+    );
+}
+
+/// Encodes pictures of RGB bytes with ffmpeg, with arguments for the output.
+pub fn encode_rgb<P: AsRef<[u8]>>(
+    pictures: impl Iterator<Item = P>,
+    [width, height]: [usize; 2],
+    rate: &str,
+    path: &Path,
+    arguments: &[&str],
+) {
     let mut child = Command::new("ffmpeg")
+        .args(["-y", "-loglevel", "error"])
+        .args(["-f", "rawvideo", "-pix_fmt", "rgb24"])
         .args([
-            "-y",
-            "-loglevel",
-            "error",
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            "rgb24",
-        ])
-        .args([
-            "-s", &size, "-r", "30", "-i", "pipe:0", "-c:v", "mpeg4", "-q:v", "3",
+            "-s",
+            &format!("{width}x{height}"),
+            "-r",
+            rate,
+            "-i",
+            "pipe:0",
         ])
         .args(arguments)
         .arg(path)
@@ -148,8 +164,8 @@ pub fn encode(frames: &[Frame], path: &Path, arguments: &[&str]) {
         .spawn()
         .unwrap();
     let mut pipe = child.stdin.take().unwrap();
-    for frame in frames {
-        pipe.write_all(&frame.rgb).unwrap();
+    for picture in pictures {
+        pipe.write_all(picture.as_ref()).unwrap();
     }
     drop(pipe);
     assert!(child.wait().unwrap().success());

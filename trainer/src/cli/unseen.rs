@@ -125,8 +125,11 @@ impl Args {
             .collect();
         let (bundle, said) = self.analyze(&listed)?;
         let mut manifest = bundle.manifest;
-        let evidence = evidence_of("calibration", &listed, &said, &manifest.calibration);
-        let tracks = fit_tracks(&evidence, manifest.period_ms)?;
+        let mut evidence = evidence_of("calibration", &listed, &said, &manifest.calibration);
+        evidence.retain(|video| !video.fake || is_found(&manifest.kinds, &video.kind));
+        let tracks = fit_tracks(&evidence, manifest.period_ms).context(
+            "there is not enough to fit on; without --calibrate the verdicts stay as `export` fitted them",
+        )?;
         manifest.verdict = VerdictConfig {
             tracks: Some(tracks),
             ..manifest.verdict
@@ -158,17 +161,16 @@ fn beside() -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// Whether verdicts are about a kind; a bundle that does not say is about all of them.
+fn is_found(kinds: &[KindFigure], name: &str) -> bool {
+    let listed = kinds.iter().find(|kind| kind.name == name);
+    listed.map_or(kinds.is_empty(), |kind| kind.found)
+}
+
 /// What the manifest states: verdicts on videos of people that training did not see, and AUC
 /// by kind.
 fn figures(unseen: &Unseen, kinds: &[KindFigure]) -> Vec<FigureText> {
-    // A bundle that does not say is about all of them.
-    let is_found = |name: &str| {
-        kinds
-            .iter()
-            .find(|kind| kind.name == name)
-            .map_or(kinds.is_empty(), |kind| kind.found)
-    };
-    let mut figures = verdict_figures(&unseen.videos("test", is_found));
+    let mut figures = verdict_figures(&unseen.videos("test", |kind| is_found(kinds, kind)));
     let videos = unseen.kinds.iter().filter(|row| row.medium == "video");
     for (row, part) in videos.flat_map(|row| row.parts.iter().map(move |part| (row, part))) {
         let (Some(auc), true) = (part.auc, ["test", "unseen"].contains(&part.part.as_str())) else {
@@ -255,4 +257,24 @@ fn verdicts(rates: &VerdictRates) -> String {
         percent(rates, rates.undecided()),
         percent(rates, rates.genuine)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_are_about_the_kinds_that_are_found_or_about_all() {
+        let kind = |name: &str, found| KindFigure {
+            name: name.try_into().unwrap(),
+            found,
+            auc: 0.9,
+            bounds: None,
+            people: 9,
+        };
+        let kinds = [kind("swap", true), kind("lip-sync", false)];
+        let found = ["swap", "lip-sync", "whole face"].map(|name| is_found(&kinds, name));
+        assert_eq!(found, [true, false, false]);
+        assert!(is_found(&[], "swap"));
+    }
 }

@@ -47,15 +47,22 @@ impl FoundKinds {
         Self(found)
     }
 
+    /// Of a kind as [`all_kinds`] names it: that in pictures and that in videos are two.
     fn has(&self, name: &str) -> bool {
-        self.0.contains(name) || self.0.contains(&format!("{name}{PICTURE}"))
+        self.0.contains(name)
+    }
+
+    /// Of the fake of a pair, which may be a picture or a frame of a video.
+    fn has_pair(&self, scores: &Scores, pair: usize) -> bool {
+        let name = name(scores, pair);
+        self.has(&name) || self.has(&format!("{name}{PICTURE}"))
     }
 
     /// All real faces, and the fakes of these kinds; without their pairing.
     pub(super) fn only(&self, scores: &Scores) -> Scores {
         let mut kept = Scores::default();
         for (index, (logit, fake)) in scores.clean.iter().zip(&scores.fake).enumerate() {
-            if !*fake || self.has(&name(scores, index / 2)) {
+            if !*fake || self.has_pair(scores, index / 2) {
                 kept.clean.push(*logit);
                 kept.fake.push(*fake);
             }
@@ -115,6 +122,12 @@ impl FoundKinds {
         let mut figures = all_kinds(scores, stored);
         figures.retain(|kind| kind.people >= PEOPLE_MIN);
         figures.sort_by(|a, b| b.auc.total_cmp(&a.auc));
+        if figures.len() > KINDS_MAX {
+            tracing::warn!(
+                "a manifest has room for {KINDS_MAX} kinds of fakes: of {} the worst are left out",
+                figures.len()
+            );
+        }
         let packed = figures.into_iter().take(KINDS_MAX).map(|kind| {
             let short = &kind.name[..kind.name.floor_char_boundary(KIND_NAME_MAX)];
             let name = Text::try_from(short)
@@ -334,6 +347,14 @@ mod tests {
         assert_eq!(kept[1].blocks, [[calibration.llr(3.0)]]);
         let [reals, own, others] = found.divided(videos);
         assert_eq!([reals.len(), own.len(), others.len()], [1, 0, 1]);
+    }
+
+    #[test]
+    fn a_kind_that_is_found_in_pictures_is_not_thereby_found_in_videos() {
+        let found = FoundKinds::of(&scores(3.0, -1.0), &stored(-1.0));
+        let videos = vec![VideoEvidence::of_run(true, "a", "whole face", &[5.0; 40])];
+        let [_, own, others] = found.divided(videos);
+        assert_eq!([own.len(), others.len()], [0, 1]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::validate::Measured;
+use crate::progress::{say_beside, time_left};
 
 /// Pause between lines where there is no terminal to draw on.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -71,8 +72,8 @@ impl Progress {
         if self.bar.is_hidden() && self.last_line.elapsed() > LINE_EVERY {
             self.last_line = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            let left = self.bar.eta().as_secs().div_ceil(60);
-            tracing::info!("step {done}/{all}  {}  {left} min left", self.describe());
+            let left = time_left(self.bar.eta());
+            tracing::info!("step {done}/{all}  {}  {left} left", self.describe());
         }
     }
 
@@ -91,11 +92,7 @@ impl Progress {
             measured.false_faces,
             100.0 * measured.landmarks,
         );
-        if self.bar.is_hidden() {
-            tracing::info!("{line}");
-        } else {
-            self.bar.println(&line);
-        }
+        say_beside(&self.bar, &line);
         let means: serde_json::Map<_, _> = (self.means().into_iter())
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();

@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use crate::progress::{say_beside, time_left};
+
 /// Steps over which the shown loss and speed are averaged.
 const WINDOW_STEPS: usize = 50;
 /// Pause between lines where there is no terminal to draw on.
@@ -95,8 +97,8 @@ impl Progress {
         if self.bar.is_hidden() && self.last_line.elapsed() > LINE_EVERY {
             self.last_line = Instant::now();
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            let left = self.bar.eta().as_secs();
-            tracing::info!("step {done}/{all}  {text}  {} min left", left.div_ceil(60));
+            let left = time_left(self.bar.eta());
+            tracing::info!("step {done}/{all}  {text}  {left} left");
         }
     }
 
@@ -126,11 +128,7 @@ impl Progress {
 
     /// Prints a line above the bar.
     pub fn say(&self, text: &str) {
-        if self.bar.is_hidden() {
-            tracing::info!("{text}");
-        } else {
-            self.bar.println(text);
-        }
+        say_beside(&self.bar, text);
     }
 
     /// Leaves the bar where it is.

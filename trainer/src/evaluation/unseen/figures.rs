@@ -96,6 +96,10 @@ impl Unseen {
             reals.find(|row| row.source == ALL && row.medium == "video" && row.part == part);
         let kinds = self.kinds.iter().filter(|row| row.medium == "video");
         let (mut found, mut others) = (VerdictRates::default(), VerdictRates::default());
+        // Somebody may be in fakes of several kinds, and is one person all the same.
+        let all = kinds.clone().filter(|row| row.kind == ALL);
+        let all = all.flat_map(|row| &row.parts).find(|of| of.part == part);
+        let people = all.map_or(0, |of| of.fakes.people);
         for row in kinds.filter(|row| row.kind != ALL) {
             let sum = if is_found(&row.kind) {
                 &mut found
@@ -104,7 +108,7 @@ impl Unseen {
             };
             for of in row.parts.iter().filter(|of| of.part == part) {
                 sum.files += of.fakes.files;
-                sum.people += of.fakes.people;
+                sum.people = (sum.people + of.fakes.people).min(people);
                 sum.genuine += of.fakes.genuine;
                 sum.manipulated += of.fakes.manipulated;
             }
@@ -400,6 +404,10 @@ mod tests {
         let [reals, fakes, none] = unseen.videos("test", |_| true);
         assert_eq!((reals.files, reals.manipulated), (2, 1));
         assert_eq!((fakes.files, fakes.genuine, none.files), (3, 1, 0));
+        assert_eq!(
+            fakes.people, all[1].fakes.people,
+            "who is in two kinds counts once"
+        );
         let [_, none, fakes] = unseen.videos("test", |_| false);
         assert_eq!((fakes.files, fakes.genuine, none.files), (3, 1, 0));
         assert_eq!(unseen.noface, [2, 1]);
