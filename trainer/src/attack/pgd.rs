@@ -210,7 +210,7 @@ impl WhiteBox for Pgd {
 mod tests {
     use super::*;
     use crate::network::{Detector, Frozen, NetworkConfig, Size};
-    use crate::test_numbers::redrawn;
+    use crate::test_numbers::{redrawn, uniform};
     use burn::tensor::Device;
 
     const EPSILON: f32 = 4.0 / 255.0;
@@ -223,7 +223,7 @@ mod tests {
             ..Default::default()
         };
         let net = redrawn(Detector::new(&config, &device), 5).fold();
-        let images = Tensor::random([6, 3, 32, 32], Distribution::Uniform(0.0, 1.0), &device);
+        let images = uniform([6, 3, 32, 32], 6, &device);
         let label = Tensor::from_floats([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], &device);
         let faces = Faces {
             images,

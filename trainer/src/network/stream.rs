@@ -183,9 +183,10 @@ impl StreamNet {
 mod tests {
     use super::*;
     use crate::network::Size;
+    use crate::test_numbers::{redrawn, uniform};
     use burn::module::ModuleVisitor;
     use burn::optim::GradientsParams;
-    use burn::tensor::{Distribution, TensorData};
+    use burn::tensor::TensorData;
 
     struct Collect<'a> {
         gradients: &'a GradientsParams,
@@ -213,12 +214,11 @@ mod tests {
             input: 48,
             ..Default::default()
         };
-        let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(0.0, 1.0), &device);
         let length = config.embedding();
         (
-            StreamNet::new(&config, &device),
-            random([12, 3, 48, 48]),
-            random([1, 1, 12, length]).reshape([12, length]),
+            redrawn(StreamNet::new(&config, &device), 31),
+            uniform([12, 3, 48, 48], 32, &device),
+            uniform([12, length], 33, &device),
         )
     }
 
@@ -260,6 +260,15 @@ mod tests {
         (embedding.try_to_vec().unwrap(), collect.found)
     }
 
+    /// A ReLU that rounding switches on one side alone changes the gradient of few pixels.
+    fn assert_near(got: &[f32], want: &[f32], what: &str) {
+        let norm =
+            |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|v| v * v).sum::<f32>().sqrt();
+        let size = norm(&mut want.iter().copied());
+        let off = norm(&mut got.iter().zip(want).map(|(a, b)| a - b));
+        assert!(off <= 2e-3 * size, "{what}: {off} of {size}");
+    }
+
     fn assert_close(got: &[f32], want: &[f32], what: &str) {
         let size = want.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
         for (got, want) in got.iter().zip(want) {
@@ -285,7 +294,12 @@ mod tests {
             assert_eq!(got.1.len(), want.1.len());
             for (place, (got, want)) in got.1.iter().zip(&want.1).enumerate() {
                 assert_eq!(got.len(), want.len());
-                assert_close(got, want, &format!("{what}, tensor {place}"));
+                let what = format!("{what}, tensor {place}");
+                if got.len() == case.1.shape().num_elements() {
+                    assert_near(got, want, &what);
+                } else {
+                    assert_close(got, want, &what);
+                }
             }
         }
     }
@@ -300,7 +314,7 @@ mod tests {
             ..Default::default()
         };
         let fresh = || StreamNet::new(&config, &device.clone().autodiff());
-        let weights = fresh();
+        let weights = redrawn(fresh(), 34);
         let folded = |by_operations: bool| {
             let net = fresh().load_record(weights.clone().into_record());
             let picture = |frame: usize| {

@@ -103,8 +103,9 @@ pub(super) fn frames_left(frames: usize, spec: &ConvSpec) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_numbers::uniform;
+    use burn::tensor::Device;
     use burn::tensor::module::conv3d;
-    use burn::tensor::{Device, Distribution};
 
     /// The backend's own convolution in three dimensions.
     fn reference(
@@ -149,10 +150,9 @@ mod tests {
                     stride: [time, spec.stride[1]],
                     ..spec
                 };
-                let random = Distribution::Uniform(-1.0, 1.0);
-                let x = Tensor::random([2 * frames, 4, 7, 7], random, &device);
-                let weight = Tensor::<5>::random(spec.shape(), random, &device);
-                let bias = Tensor::random([spec.output], random, &device);
+                let x = uniform([2 * frames, 4, 7, 7], 1, &device) * 2.0 - 1.0;
+                let weight = uniform(spec.shape(), 2, &device) * 2.0 - 1.0;
+                let bias = uniform([spec.output], 3, &device) * 2.0 - 1.0;
                 let want = reference(x.clone(), frames, weight.clone(), bias.clone(), &spec);
                 let got = convolve(x, frames, weight, Some(bias), &spec);
                 assert_eq!(got.dims()[0], 2 * frames_left(frames, &spec), "{spec:?}");

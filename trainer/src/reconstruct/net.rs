@@ -217,6 +217,7 @@ fn quantise(code: Tensor<4>, book: Tensor<2>) -> (Tensor<4>, Tensor<1>) {
 mod tests {
     use super::*;
     use crate::reconstruct::SHAPES;
+    use crate::test_numbers::uniform;
     use burn::tensor::TensorData;
 
     fn tensor(values: &[f32], shape: [usize; 4]) -> Tensor<4> {
@@ -234,7 +235,7 @@ mod tests {
         for shape in SHAPES {
             let side = 3 * shape.stride();
             let net = Autoencoder::new(shape, &Device::flex());
-            let images = Tensor::random([2, 3, side, side], Distribution::Default, &Device::flex());
+            let images = uniform([2, 3, side, side], 3, &Device::flex());
             let made = net.forward(images);
             assert_eq!(made.images.dims(), [2, 3, side, side], "{shape:?}");
             assert_eq!(made.commitment.is_some(), shape.book > 0, "{shape:?}");
