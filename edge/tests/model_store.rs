@@ -190,7 +190,8 @@ fn a_damaged_copy_is_seen_and_can_be_installed_again() {
 #[test]
 fn the_program_verifies_installs_lists_and_uses_models() {
     let shop = Workshop::new();
-    let dir = shop.bundle("bundle", release(4));
+    let next = built_in_release() + 1;
+    let dir = shop.bundle("bundle", release(next));
     let public = shop.path("maker.pub");
     fs::write(&public, shop.pair.pk.to_box().unwrap().into_string()).unwrap();
     let text = |path: &Path| path.to_str().unwrap().to_owned();
@@ -213,7 +214,7 @@ fn the_program_verifies_installs_lists_and_uses_models() {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(ran.stdout.contains(wanted), "{wanted}: {}", ran.stdout);
     };
-    let built_in = format!("afsl-stream-m release {}  built in", built_in_release());
+    let built_in = format!("afsl-lite release {}  built in", built_in_release());
     list(&format!("* {built_in}"));
     let arguments = [
         "model",
@@ -226,7 +227,7 @@ fn the_program_verifies_installs_lists_and_uses_models() {
     ];
     let installed = unmask(&arguments);
     assert_eq!(installed.code, 0, "{}", installed.stderr);
-    list("* afsl-stream-m release 4  ");
+    list(&format!("* afsl-lite release {next}  "));
     list(&format!("  {built_in}"));
 
     let picture = shop.path("face.png");
@@ -251,7 +252,8 @@ fn the_program_verifies_installs_lists_and_uses_models() {
         "--trusted-key",
         &public,
     ]);
-    assert!(show.stdout.contains("release 4"), "{}", show.stdout);
+    let wanted = format!("release {next}");
+    assert!(show.stdout.contains(&wanted), "{}", show.stdout);
 }
 
 /// A folder of models in which something is wrong is no reason to use another model silently.

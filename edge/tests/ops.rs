@@ -100,7 +100,7 @@ fn what_was_told_is_in_the_text() {
         "unmask_log_write_failures_total 2",
         "unmask_queue_dropped_total{name=\"serial\"} 6",
         "unmask_web_refused_total{reason=\"host\"} 1",
-        "unmask_model_info{name=\"afsl-stream-m\"",
+        "unmask_model_info{name=\"afsl-lite\"",
         "unmask_build_info{version=",
         "unmask_verdict_latency_seconds_bucket{le=\"0.033\"} 0",
         "unmask_resident_memory_bytes ",

@@ -125,25 +125,25 @@ fn what_is_trained_is_what_the_firmware_runs() {
     assert!(ran.stdout.contains("tiny"), "{}{}", ran.stdout, ran.stderr);
 }
 
-/// The released bundle gives the logits written in its own manifest.
+/// The released bundles give the logits written in their own manifests.
 #[test]
-fn the_released_bundle_keeps_its_golden_logits() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/afsl-stream-m");
-    let bundle = Bundle::open(&folder).unwrap();
-    assert!(bundle.model.len() <= 2 << 20, "larger than 2 MB");
-    let report = check_bundle(&folder).unwrap();
-    assert!(
-        report.decisions >= 24,
-        "only {} golden decisions",
-        report.decisions
-    );
-    assert!(report.engine_difference <= 1e-3, "{report:?}");
+fn the_released_bundles_keep_their_golden_logits() {
+    for name in ["afsl-lite", "afsl-stream-m"] {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+        let folder = models.join(name);
+        let bundle = Bundle::open(&folder).unwrap();
+        assert!(bundle.model.len() <= 2 << 20, "{name}: larger than 2 MB");
+        let report = check_bundle(&folder).unwrap();
+        let decisions = report.decisions;
+        assert!(decisions >= 24, "{name}: only {decisions} golden decisions");
+        assert!(report.engine_difference <= 1e-3, "{name}: {report:?}");
+    }
 }
 
 #[test]
 fn one_flipped_byte_of_a_bundle_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/afsl-stream-m");
+    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/afsl-lite");
     for file in ["model.onnx", "manifest.json", "CARD.md", "SHA256SUMS"] {
         std::fs::copy(released.join(file), folder.path().join(file)).unwrap();
     }

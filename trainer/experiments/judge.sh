@@ -9,7 +9,7 @@
 #
 # Runs: `lite`, the judge; `blends`, trained on pseudo-fakes alone; `scratch`, without ImageNet
 # weights; `paired`, with fewer real fakes, `originals`, with those alone that have an original,
-# and the first of these without a kind; and for every kind of fake one that was trained without it and without the people in
+# `release`, the same for longer, `paired` without a kind; and for every kind of fake one that was trained without it and without the people in
 # it. The variable FINDER names a YuNet file to use in place of the face finder that is built in.
 set -euo pipefail
 
@@ -87,8 +87,16 @@ for source in actalker actalker_audio anitalker dreamtalk echomimic edtalk emo e
 done
 trained paired "${init[@]}" "${paired[@]}"
 judged paired
-trained originals "${init[@]}" "${paired[@]}" --set data.sampling.weights.stylegan2=0 --set data.sampling.weights.musev_img2vid=0
+originals=("${paired[@]}" --set data.sampling.weights.stylegan2=0 --set data.sampling.weights.musev_img2vid=0)
+trained originals "${init[@]}" "${originals[@]}"
 judged originals
+# The same for longer: the released one.
+trained release "${init[@]}" "${originals[@]}" --seed 3 --epochs 11
+[[ -d "$out/afsl-lite" ]] || "$trainer" export "$out/release" --data "$out/shards" \
+    --output "$out/afsl-lite" --release 4 --pairs 400 --bpcer 0.01 --miss 0.1 --epsilon 0.25/255 \
+    --data-note "$(<trainer/experiments/judge-data.txt)" --terms-note "$(<trainer/experiments/judge-terms.txt)"
+cp -rn "$out/afsl-lite" "$out/bundle-release"
+judged release
 for kind in swap "talking head"; do
     run="paired-without-${kind// /-}"
     trained "$run" "${init[@]}" "${paired[@]}" --leave-out "kind=$kind"

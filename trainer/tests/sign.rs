@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use unmask_shared::bundle::{Bundle, SIGNATURE_FILE};
 use unmask_shared::signature::TrustedKeys;
 
-const BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/afsl-stream-m");
+const BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/afsl-lite");
 
 fn trainer(folder: &Path, arguments: &[&str], password: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unmask-trainer"));

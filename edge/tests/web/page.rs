@@ -94,7 +94,7 @@ fn a_swapped_person_turns_the_band_and_the_picture_moves() {
     assert!(browser.evaluate("people.children.length").as_u64() > Some(0));
     browser.wait("tiles.innerText.includes('entries')");
     let tiles = browser.text("tiles.innerText");
-    for wanted in ["afsl-stream-m", "a second", "p99", "entries"] {
+    for wanted in ["afsl-lite", "a second", "p99", "entries"] {
         assert!(tiles.contains(wanted), "{wanted} is missing in\n{tiles}");
     }
     assert!(browser.evaluate("!!document.querySelector('#events .thumb')") == true);

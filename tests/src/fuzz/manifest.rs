@@ -6,7 +6,7 @@ use unmask_shared::{Bundle, BundleError, Manifest, ManifestError};
 use super::{Parser, Reached};
 
 /// The manifest of the released model.
-const RELEASED: &[u8] = include_bytes!("../../../models/afsl-stream-m/manifest.json");
+const RELEASED: &[u8] = include_bytes!("../../../models/afsl-lite/manifest.json");
 const POSTCARD_MAX: usize = 8192;
 
 fn released() -> Manifest {

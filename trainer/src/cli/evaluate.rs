@@ -24,7 +24,7 @@ use crate::train::{Weights, write_atomic};
 /// Prints a short table and writes report.json and report.html, a page that needs nothing else.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Run folder, or the folder of a bundle such as models/afsl-stream-m
+    /// Run folder, or the folder of a bundle such as models/afsl-lite
     run: PathBuf,
     /// Folder of shards
     #[arg(long)]

@@ -300,7 +300,7 @@ fn show(names: &[&str], figures: &[Figures]) {
     row("landmarks from the teacher's", &|f| {
         format!("{:.2} %", 100.0 * f.landmarks.0)
     });
-    row("landmarks from the mean of its looks", &|f| {
+    row("landmarks from its mean of eight looks", &|f| {
         format!("{:.2} %", 100.0 * f.landmarks_steady.0)
     });
     row("jitter of a still box, of the side", &|f| {

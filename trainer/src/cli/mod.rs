@@ -29,7 +29,7 @@ Examples:
   unmask-trainer train --data shards --run runs/first
   unmask-trainer runs                              # what was trained, side by side
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
-  unmask-trainer evaluate models/afsl-stream-m --data shards     # a bundle as it was released
+  unmask-trainer evaluate models/afsl-lite --data shards     # a bundle as it was released
   unmask-trainer attack runs/first --data shards --epsilon 2/255
   unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
   unmask-trainer keygen --output unmask.key && unmask-trainer sign bundle --key unmask.key

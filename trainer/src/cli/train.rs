@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["config", "set", "method", "seed", "epsilon", "size"])]
     resume: bool,
     /// Start from the averaged weights of another run of the same architecture, from a bundle such
-    /// as models/afsl-stream-m, or from a file of PyTorch weights (lite only)
+    /// as models/afsl-lite, or from a file of PyTorch weights (lite only)
     #[arg(long, value_name = "RUN|BUNDLE|FILE", conflicts_with = "resume")]
     init: Option<PathBuf>,
     /// Configuration in TOML; keys left out take their defaults. May be repeated: later

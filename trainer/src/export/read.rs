@@ -268,6 +268,8 @@ fn divided(product: &[f32], factor: &[f32]) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use burn::tensor::Tensor;
 
     use super::super::onnx::write_onnx;
@@ -322,12 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn the_released_bundle_is_the_network_that_it_says() {
-        let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/afsl-stream-m");
-        let bundle = Bundle::open(models.as_ref()).unwrap();
-        let (config, net) = read_bundle(&bundle, &Device::flex()).unwrap();
-        assert_eq!(config.input, usize::from(bundle.manifest.crop.size));
-        assert_eq!(net.parameters(), bundle.manifest.graph.parameters);
+    fn the_released_bundles_are_the_networks_that_they_say() {
+        let models = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
+        for name in ["afsl-lite", "afsl-stream-m"] {
+            let bundle = Bundle::open(&models.join(name)).unwrap();
+            let (config, net) = read_bundle(&bundle, &Device::flex()).unwrap();
+            assert_eq!(config.input, usize::from(bundle.manifest.crop.size));
+            assert_eq!(net.parameters(), bundle.manifest.graph.parameters);
+        }
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn landmarks(
     figures: &mut [Figures],
 ) -> Result<()> {
     for set in ["webfaces", "celeba_raw", "deepface"] {
-        for frame in pictures(options, set, usize::MAX)? {
+        for frame in pictures(options, set, options.longest_side)? {
             let once = sure(teacher, &frame)?;
             let means = steady(teacher, &frame)?;
             let told = subjects.iter_mut().zip(figures.iter_mut());

@@ -21,13 +21,13 @@ pub(super) fn sure(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
     Ok(faces)
 }
 
-/// The same, their landmarks the means of several looks.
+/// The same, their landmarks the means of several looks at the picture as it is, not shrunk.
 pub(super) fn steady(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
     let mut faces = sure(teacher, frame)?;
     let mut sums = vec![([Point::default(); 5], 0.0_f32); faces.len()];
     for look in LOOKS {
         for mirrored in [false, true] {
-            let seen = teacher.in_use(&looked(frame, look, mirrored))?;
+            let seen = teacher.everything(&looked(frame, look, mirrored))?;
             let back: Vec<Face> = (seen.into_iter())
                 .map(|face| unlooked(&face, frame.width, look, mirrored))
                 .collect();

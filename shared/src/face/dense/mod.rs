@@ -1,6 +1,7 @@
 //! A face finder of our own: a small network of dense convolutions that the trainer makes.
 
 pub mod graph;
+mod look;
 mod run;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use super::{Face, Finder, FinderConfig, FinderError};
 use crate::engine;
 use crate::sample::RgbView;
 use graph::{OUTPUTS, Weights};
+use look::Look;
 use run::Run;
 
 /// Side of the smallest face that the network finds well in the shrunk copy, pixels.
@@ -27,6 +29,7 @@ pub struct DenseFinder {
     run: Option<Run>,
     /// Where the last shrunk copy lies.
     drawn: Option<Place>,
+    look: Look,
 }
 
 impl DenseFinder {
@@ -42,6 +45,7 @@ impl DenseFinder {
             .ok_or_else(|| damaged("it is not the network of this version".into()))?;
         Ok(Self {
             config,
+            look: Look::new(&weights),
             weights: Arc::new(weights),
             shrink: Shrink::default(),
             run: None,
@@ -91,6 +95,9 @@ impl Finder for DenseFinder {
             face.face_px() >= least
         });
         keep_surest(faces, self.config.faces_max);
+        for face in faces.iter_mut().take(self.config.second_looks) {
+            self.look.refine(view, face);
+        }
         Ok(())
     }
 
