@@ -112,6 +112,8 @@ fn live(seed: u64, pixels: PixelFormat, warm_up: u32, minutes: u32) {
     let asked = Rc::new(Asked::default());
     let mut manifest = bundle.manifest.clone();
     manifest.calibration = Calibration::default();
+    // What takes the network's place judges every frame.
+    manifest.period_ms = 0;
     let make = |config| {
         let network = Box::new(MadeUp(Rc::clone(&asked)));
         let manifest = manifest.clone();

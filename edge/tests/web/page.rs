@@ -91,7 +91,7 @@ fn a_swapped_person_turns_the_band_and_the_picture_moves() {
     ));
     // A picture may have come between the number and the pixels.
     browser.wait(&format!("{pixels} !== {before}"));
-    assert!(browser.evaluate("people.children.length").as_u64() > Some(0));
+    browser.wait("people.children.length > 0");
     browser.wait("tiles.innerText.includes('entries')");
     let tiles = browser.text("tiles.innerText");
     for wanted in ["afsl-lite", "a second", "p99", "entries"] {

@@ -303,6 +303,9 @@ fn show(names: &[&str], figures: &[Figures]) {
     row("landmarks from its mean of eight looks", &|f| {
         format!("{:.2} %", 100.0 * f.landmarks_steady.0)
     });
+    row("the same, found in pictures not shrunk", &|f| {
+        format!("{:.2} %", 100.0 * f.landmarks_fine.0)
+    });
     row("jitter of a still box, of the side", &|f| {
         format!("{:.2} %", 100.0 * f.jitter)
     });

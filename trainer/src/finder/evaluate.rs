@@ -55,6 +55,8 @@ pub struct Figures {
     pub landmarks: (f32, usize),
     /// The same from the means of several looks of the teacher.
     pub landmarks_steady: (f32, usize),
+    /// The same where the pictures are searched as they are, as stills are, and not shrunk.
+    pub landmarks_fine: (f32, usize),
     /// Root mean square change of a box of a still face, relative to its side.
     pub jitter: f32,
     /// Median milliseconds for 320 x 240 pixels, one thread.
@@ -162,6 +164,8 @@ fn landmarks(
                 let found = subject.in_use(&frame)?;
                 add_distances(&once, &found, &mut figures.landmarks);
                 add_distances(&means, &found, &mut figures.landmarks_steady);
+                let found = subject.everything(&frame)?;
+                add_distances(&means, &found, &mut figures.landmarks_fine);
             }
         }
     }

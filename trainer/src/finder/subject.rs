@@ -18,7 +18,7 @@ const EVERYTHING: FinderConfig = FinderConfig {
     longest_side_px: 4096,
     score_min: 0.1,
     faces_max: 1024,
-    second_looks: 0,
+    second_looks: 8,
 };
 /// Least scores of the cascade, unbounded above: in search of everything, and in use.
 const CASCADE_SCORES: (f32, f32) = (0.5, 2.0);
