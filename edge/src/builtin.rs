@@ -8,9 +8,9 @@ pub const BUILTIN_NAME: &str = "built in";
 /// The built-in model.
 pub fn builtin() -> Result<Bundle, BundleError> {
     Bundle::from_bytes(
-        include_bytes!("../../models/afsl-stream-m/SHA256SUMS"),
-        include_bytes!("../../models/afsl-stream-m/manifest.json"),
-        include_bytes!("../../models/afsl-stream-m/model.onnx"),
+        include_bytes!("../models/afsl-stream-m/SHA256SUMS"),
+        include_bytes!("../models/afsl-stream-m/manifest.json"),
+        include_bytes!("../models/afsl-stream-m/model.onnx"),
     )
 }
 

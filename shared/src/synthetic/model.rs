@@ -77,7 +77,7 @@ impl FaceModel {
     /// Only where the crate was built with a damaged asset.
     pub fn builtin() -> Result<Self, FaceModelError> {
         Self::from_bytes(include_bytes!(
-            "../../../models/synthetic-people/people.bin"
+            "../../models/synthetic-people/people.bin"
         ))
     }
 
