@@ -69,11 +69,17 @@ fn packages_hold_what_they_are_built_from_and_nothing_else() {
         let listed = list(name);
         assert!(listed.iter().any(|file| file == wanted), "{name}: {wanted}");
     }
-    let made = [".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig"];
+    let made = [
+        ".cargo_vcs_info.json",
+        "Cargo.lock",
+        "Cargo.toml",
+        "Cargo.toml.orig",
+    ];
     for name in CRATES {
         for file in list(name) {
             let first = file.split('/').next().unwrap();
-            let belongs = made.contains(&first) || ["README.md", "configs", "models", "src"].contains(&first);
+            let belongs =
+                made.contains(&first) || ["README.md", "configs", "models", "src"].contains(&first);
             assert!(belongs, "{name} holds {file}");
         }
     }
@@ -106,7 +112,13 @@ fn no_code_includes_what_lies_outside_of_its_package() {
 
 #[test]
 fn a_registry_is_told_all_that_it_wants_to_know() {
-    let told = cargo(&["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let told = cargo(&[
+        "metadata",
+        "--no-deps",
+        "--offline",
+        "--format-version",
+        "1",
+    ]);
     let told: Value = serde_json::from_str(&told).unwrap();
     for name in CRATES {
         let all = told["packages"].as_array().unwrap();
@@ -116,7 +128,10 @@ fn a_registry_is_told_all_that_it_wants_to_know() {
         assert!(package["readme"].is_string(), "{name}");
         let words = package["description"].as_str().unwrap();
         assert!(words.len() > 20, "{name}: {words}");
-        assert!(!package["keywords"].as_array().unwrap().is_empty(), "{name}");
+        assert!(
+            !package["keywords"].as_array().unwrap().is_empty(),
+            "{name}"
+        );
         for dependency in package["dependencies"].as_array().unwrap() {
             let is_bare = dependency["kind"].is_null() && dependency["req"] == "*";
             assert!(!is_bare, "{name}: {} has no version", dependency["name"]);
@@ -126,6 +141,13 @@ fn a_registry_is_told_all_that_it_wants_to_know() {
 
 /// The files of a package.
 fn list(name: &str) -> Vec<String> {
-    let listed = cargo(&["package", "--list", "--offline", "--allow-dirty", "-p", name]);
+    let listed = cargo(&[
+        "package",
+        "--list",
+        "--offline",
+        "--allow-dirty",
+        "-p",
+        name,
+    ]);
     listed.lines().map(str::to_owned).collect()
 }

@@ -45,7 +45,13 @@ impl Clone {
     pub fn new() -> Option<Self> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let listed = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+            .args([
+                "ls-files",
+                "-z",
+                "--cached",
+                "--others",
+                "--exclude-standard",
+            ])
             .current_dir(&home)
             .output();
         let Some(listed) = listed.ok().filter(|listed| listed.status.success()) else {
@@ -82,7 +88,10 @@ impl Clone {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let target = self.path().join("target");
         vec![
-            ("PATH", format!("{}:{path}", text(&self.folder.path().join("bin")))),
+            (
+                "PATH",
+                format!("{}:{path}", text(&self.folder.path().join("bin"))),
+            ),
             ("CARGO_TARGET_DIR", text(&target)),
             ("WALK_BUILT", text(&built)),
             ("WALK_CARGO", cargo),

@@ -134,7 +134,12 @@ fn what_is_not_walked_says_why_and_does_not_grow() {
 fn a_walk_fails_where_a_command_does() {
     let Some(clone) = Clone::new() else { return };
     let walked = |text: &str| walk(&clone, &blocks(text));
-    assert_eq!(walked("```sh\ntrue\ncargo build --release -p unmask-edge\ntest -x target/release/unmask-edge\n```\n"), Ok(()));
+    assert_eq!(
+        walked(
+            "```sh\ntrue\ncargo build --release -p unmask-edge\ntest -x target/release/unmask-edge\n```\n"
+        ),
+        Ok(())
+    );
     for wrong in [
         "```sh\nfalse\ntrue\n```\n",
         "```sh\nunmask-edge analyze nothing.mp4\n```\n",
@@ -145,5 +150,8 @@ fn a_walk_fails_where_a_command_does() {
     ] {
         assert!(walked(wrong).is_err(), "{wrong}");
     }
-    assert_eq!(walked("<!-- not walked: it fails -->\n```sh\nfalse\n```\n"), Ok(()));
+    assert_eq!(
+        walked("<!-- not walked: it fails -->\n```sh\nfalse\n```\n"),
+        Ok(())
+    );
 }
