@@ -253,13 +253,13 @@ mod tests {
         for hz in [24.0, 25.0, 29.97, 30.0, 50.0, 59.94] {
             let rate = Rate::new(hz).expect("a rate");
             let day = (86_400.0 * rate.hz()) as u64;
-            for frame in (0..day)
+            for number in (0..day)
                 .step_by(907)
                 .chain(1790..1810)
                 .chain(17_970..17_990)
             {
-                let text = rate.timecode(frame);
-                assert_eq!(super::tests::frame(&text, hz), Ok(frame), "{text} at {hz}");
+                let text = rate.timecode(number);
+                assert_eq!(frame(&text, hz), Ok(number), "{text} at {hz}");
             }
         }
     }
