@@ -50,7 +50,12 @@ export function draw(all = spans) {
   marks.find((mark) => mark.dataset.jump === held)?.focus();
 }
 
-const byClock = (span, now) => [Date.parse(span.utc_in), span.utc_out ? Date.parse(span.utc_out) : now];
+function byClock(span, now) {
+  const begun = Date.parse(span.utc_in);
+  if (span.utc_out) return [begun, Date.parse(span.utc_out)];
+  // One without an end lasts, unless the program ended long ago.
+  return [begun, now - begun < RANGES.range_10 ? Math.max(now, begun) : begun];
+}
 
 function byFrame(span) {
   const ms = 1000 / (span.rate_hz || 25);
