@@ -8,9 +8,9 @@ pub const BUILTIN_NAME: &str = "built in";
 /// The built-in model.
 pub fn builtin() -> Result<Bundle, BundleError> {
     Bundle::from_bytes(
-        include_bytes!("../../models/afsl-lite/SHA256SUMS"),
-        include_bytes!("../../models/afsl-lite/manifest.json"),
-        include_bytes!("../../models/afsl-lite/model.onnx"),
+        include_bytes!("../models/afsl-lite/SHA256SUMS"),
+        include_bytes!("../models/afsl-lite/manifest.json"),
+        include_bytes!("../models/afsl-lite/model.onnx"),
     )
 }
 

@@ -211,7 +211,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
         samples: 1,
     };
     let shipped = net.dequantise(&device);
-    let measured = measure(&shipped, people(), &pairs, &config, &asked, &device, |_| {}).unwrap();
+    let measured = measure(&shipped, people(), &pairs, &config, &asked, &device).unwrap();
     let validation = Validation::of(&config.network, 8, 1.0 / 255.0);
     let alone = validate(&shipped, &pairs, &validation, &device).unwrap();
     assert_eq!(measured.scores, alone, "the same scores as by themselves");

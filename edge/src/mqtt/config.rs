@@ -30,7 +30,7 @@ pub struct MqttConfig {
     pub discovery: bool,
     /// Where Home Assistant looks for that.
     pub discovery_topic: String,
-    /// Most events that wait for the broker; then the oldest are dropped.
+    /// Most events that wait for the broker, 1 to 10000; then the oldest are dropped.
     pub queue_events_max: u32,
 }
 

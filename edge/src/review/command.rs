@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::csv::write_csv;
 use super::edl::write_edl;
 use super::span::{RateChoice, Span, spans};
-use super::timecode::Rate;
+use super::timecode::{Rate, Timecode};
 use crate::error::EdgeError;
 use crate::log::{
     Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig, RecordError,
@@ -91,6 +91,9 @@ pub struct ExportArgs {
     /// name of --output ends
     #[arg(long, value_enum, required_unless_present = "output")]
     pub format: Option<ExportFormat>,
+    /// Timecode of the stream's first frame, such as 10:00:00:00; drop-frame at 29.97 and 59.94
+    #[arg(long, value_name = "HH:MM:SS:FF")]
+    pub start_timecode: Option<Timecode>,
     /// File to write, instead of the terminal
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -206,6 +209,12 @@ impl ExportArgs {
         let mut read = self.spans.read()?;
         // In the order of the programme.
         read.spans.reverse();
+        if let Some(start) = self.start_timecode {
+            for span in &mut read.spans {
+                let shifted = span.start_at(start);
+                shifted.map_err(|error| EdgeError::Config(format!("--start-timecode: {error}")))?;
+            }
+        }
         let mut bytes = Vec::new();
         match format {
             ExportFormat::Csv => write_csv(&read.spans, &mut bytes)?,

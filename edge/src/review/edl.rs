@@ -227,6 +227,30 @@ mod tests {
         );
     }
 
+    /// The record side stays at zero: where in the programme the list is used is for who edits.
+    #[test]
+    fn timecodes_of_the_source_count_from_where_the_tape_begins() {
+        let mut spans = [
+            span("/feeds/news.ts", 4, 29.97, (0, Some(1_800))),
+            span("/feeds/news.ts", 9, 29.97, (17_982, None)),
+        ];
+        let start = "01:00:00;00".parse().expect("a timecode");
+        for span in &mut spans {
+            span.start_at(start).expect("a frame");
+        }
+        assert_eq!(spans[0].timecode_in.as_deref(), Some("01:00:00;00"));
+        assert_eq!(spans[0].timecode_out.as_deref(), Some("01:01:00;02"));
+        let text = edl(&spans);
+        for line in [
+            "001  NEWS     V     C        01:00:00;00 01:01:00;02 00:00:00;00 00:01:00;02",
+            "002  NEWS     V     C        01:10:00;00 01:10:00;01 00:01:00;02 00:01:00;03",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        let mut slow = span("a", 3, 25.0, (0, None));
+        assert!(slow.start_at(start).is_err());
+    }
+
     #[test]
     fn what_does_not_fit_is_refused() {
         let refused = |spans: &[Span]| {

@@ -14,4 +14,4 @@ pub use command::ReviewCommand;
 pub use csv::write_csv;
 pub use edl::{EVENTS_MAX, EdlError, write_edl};
 pub use span::{Found, RateChoice, Span, spans};
-pub use timecode::Rate;
+pub use timecode::{Rate, Timecode, TimecodeError};

@@ -4,7 +4,7 @@ use serde::Serialize;
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
-use super::timecode::Rate;
+use super::timecode::{Rate, Timecode, TimecodeError};
 use crate::log::{Decision, LogEntry, hex, utc};
 
 /// Most faces that are followed at once; the oldest one is given up.
@@ -57,6 +57,23 @@ pub(super) struct Counted {
     pub(super) first: u64,
     /// `None` while the span lasts.
     pub(super) after: Option<u64>,
+}
+
+impl Span {
+    /// Counts timecodes from `start`, which the first frame of the stream has, instead of zero.
+    ///
+    /// # Errors
+    /// When at the rate of the span no frame has that timecode.
+    pub fn start_at(&mut self, start: Timecode) -> Result<(), TimecodeError> {
+        if let Some(edges) = &mut self.counted {
+            let before = edges.rate.frame_of(start)?;
+            edges.first += before;
+            edges.after = edges.after.map(|after| after + before);
+            self.timecode_in = Some(edges.rate.timecode(edges.first));
+            self.timecode_out = edges.after.map(|after| edges.rate.timecode(after));
+        }
+        Ok(())
+    }
 }
 
 /// What somebody found.

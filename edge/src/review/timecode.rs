@@ -1,9 +1,72 @@
 //! Frame numbers as broadcasters write them.
 
+use std::str::FromStr;
+
 /// Highest rate, frames per second.
 const HZ_MAX: f64 = 1000.0;
 /// How near a rate must be to an NTSC one to be taken for it, as a part of it.
 const NTSC_WITHIN: f64 = 1e-4;
+
+/// A timecode as somebody wrote it, `HH:MM:SS:FF`; which frame it is depends on the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timecode {
+    hours: u64,
+    minutes: u64,
+    seconds: u64,
+    frames: u64,
+    /// It was written with a semicolon before the frames.
+    says_drop: bool,
+}
+
+impl FromStr for Timecode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split([':', ';']).collect();
+        let number = |at: usize| {
+            let part = parts.get(at).filter(|part| part.len() == 2)?;
+            let is_digits = part.bytes().all(|byte| byte.is_ascii_digit());
+            part.parse::<u64>().ok().filter(|_| is_digits)
+        };
+        let all = (number(0), number(1), number(2), number(3));
+        let semicolons = text.matches(';').count();
+        let says_drop = text.as_bytes().get(8) == Some(&b';');
+        match all {
+            (Some(hours), Some(minutes), Some(seconds), Some(frames))
+                if parts.len() == 4
+                    && hours < 24
+                    && minutes < 60
+                    && seconds < 60
+                    && semicolons == usize::from(says_drop) =>
+            {
+                Ok(Self {
+                    hours,
+                    minutes,
+                    seconds,
+                    frames,
+                    says_drop,
+                })
+            }
+            _ => Err("a timecode is HH:MM:SS:FF, such as 10:00:00:00, or with drop-frame numbers 10:00:00;00".into()),
+        }
+    }
+}
+
+/// Why a timecode names no frame.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum TimecodeError {
+    /// A second has fewer frames.
+    #[error("there is no frame {0} in a second at {1:.2} frames per second")]
+    Frame(u64, f64),
+    /// The number is one of those that are left out.
+    #[error(
+        "with drop-frame numbers there are no frames 0 to {0} in this second: {1} is the first one"
+    )]
+    Dropped(u64, u64),
+    /// It is written as drop-frame, and the rate has none.
+    #[error("numbers are not dropped at {0:.2} frames per second: write : before the frames")]
+    NotDropped(f64),
+}
 
 /// Frames per second, at which timecodes count.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +113,36 @@ impl Rate {
     /// before.
     pub fn frame_at(self, time_us: u64) -> u64 {
         (time_us as f64 * self.hz / 1e6).round() as u64
+    }
+
+    /// The frame that has this timecode: the inverse of [`Self::timecode`] within a day.
+    ///
+    /// # Errors
+    /// When no frame has it.
+    pub fn frame_of(self, timecode: Timecode) -> Result<u64, TimecodeError> {
+        let Timecode {
+            hours,
+            minutes,
+            seconds,
+            frames,
+            says_drop,
+        } = timecode;
+        if frames >= self.nominal {
+            return Err(TimecodeError::Frame(frames, self.hz));
+        }
+        let minute = hours * 60 + minutes;
+        let number = (minute * 60 + seconds) * self.nominal + frames;
+        if !self.is_drop {
+            return match says_drop {
+                true => Err(TimecodeError::NotDropped(self.hz)),
+                false => Ok(number),
+            };
+        }
+        let dropped = self.nominal / 15;
+        if minute % 10 != 0 && seconds == 0 && frames < dropped {
+            return Err(TimecodeError::Dropped(dropped - 1, dropped));
+        }
+        Ok(number - dropped * (minute - minute / 10))
     }
 
     /// `HH:MM:SS:FF` of a frame, as in SMPTE ST 12-1. At 29.97 and 59.94 frames a second frame
@@ -127,6 +220,84 @@ mod tests {
         }
         assert_eq!(timecode(3600, 60000.0 / 1001.0), "00:01:00;04");
         assert_eq!(timecode(35964, 60000.0 / 1001.0), "00:10:00;00");
+    }
+
+    fn frame(text: &str, hz: f64) -> Result<u64, TimecodeError> {
+        let timecode: Timecode = text.parse().expect("a timecode");
+        Rate::new(hz).expect("a rate").frame_of(timecode)
+    }
+
+    /// python -m pip install timecode; Timecode(rate, text).frames - 1, with the rates "29.97",
+    /// "59.94", "25" and "23.976"
+    #[test]
+    fn a_timecode_names_the_frame_that_smpte_says() {
+        for (text, hz, wanted) in [
+            ("00:00:59;29", 29.97, 1799),
+            ("00:01:00;02", 29.97, 1800),
+            ("00:10:00;00", 29.97, 17_982),
+            ("01:00:00;00", 29.97, 107_892),
+            ("10:00:00;00", 29.97, 1_078_920),
+            ("10:00:00:00", 29.97, 1_078_920),
+            ("00:01:00;04", 59.94, 3600),
+            ("01:00:00;00", 59.94, 215_784),
+            ("10:00:00:00", 25.0, 900_000),
+            ("09:59:58:12", 25.0, 899_962),
+            ("10:00:00:00", 23.976, 864_000),
+        ] {
+            assert_eq!(frame(text, hz), Ok(wanted), "{text} at {hz}");
+        }
+    }
+
+    #[test]
+    fn every_frame_of_a_day_has_a_timecode_that_names_it() {
+        for hz in [24.0, 25.0, 29.97, 30.0, 50.0, 59.94] {
+            let rate = Rate::new(hz).expect("a rate");
+            let day = (86_400.0 * rate.hz()) as u64;
+            for number in (0..day)
+                .step_by(907)
+                .chain(1790..1810)
+                .chain(17_970..17_990)
+            {
+                let text = rate.timecode(number);
+                assert_eq!(frame(&text, hz), Ok(number), "{text} at {hz}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_timecode_that_names_no_frame_is_refused() {
+        assert_eq!(
+            frame("00:01:00;00", 29.97),
+            Err(TimecodeError::Dropped(1, 2))
+        );
+        assert_eq!(
+            frame("00:01:00;03", 59.94),
+            Err(TimecodeError::Dropped(3, 4))
+        );
+        assert_eq!(frame("00:10:00;00", 29.97), Ok(17_982));
+        assert_eq!(
+            frame("00:00:00:25", 25.0),
+            Err(TimecodeError::Frame(25, 25.0))
+        );
+        assert_eq!(
+            frame("00:00:00;00", 25.0),
+            Err(TimecodeError::NotDropped(25.0))
+        );
+        for text in [
+            "",
+            "10",
+            "10:00:00",
+            "24:00:00:00",
+            "00:60:00:00",
+            "00:00:60:00",
+            "1:00:00:00",
+            "00;00:00:00",
+            "00:00:00:00:00",
+            "+1:00:00:00",
+            "00:00:00:0x",
+        ] {
+            assert!(text.parse::<Timecode>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct CaptureTable {
     pub required: bool,
     /// Whether a command, or a file, is begun again for ever, however it ends.
     pub restart: bool,
-    /// No frame for so many milliseconds is a fault.
+    /// No frame for so many milliseconds, 100 to 600000, is a fault.
     pub silence_ms: Option<u32>,
     /// The same for the first frame after a camera was opened or a command started.
     pub first_frame_ms: Option<u32>,

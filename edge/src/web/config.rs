@@ -29,13 +29,13 @@ pub struct WebConfig {
     pub hosts: Vec<String>,
     /// Addresses of proxies, which are believed when they say who asks (`X-Forwarded-For`).
     pub proxies: Vec<IpAddr>,
-    /// Most connections at once; further ones are closed.
+    /// Most connections at once, 4 to 1024; further ones are closed.
     pub connections_max: u32,
-    /// Most requests a second of one visitor.
+    /// Most requests a second of one visitor, 5 to 10000.
     pub requests_hz_max: u32,
-    /// Most pictures a second, while somebody watches.
+    /// Most pictures a second, 1 to 30, while somebody watches.
     pub pictures_hz_max: u32,
-    /// Largest width of a picture, pixels.
+    /// Largest width of a picture, 160 to 3840 pixels.
     pub picture_px_max: u32,
 }
 

@@ -12,3 +12,4 @@ mod page;
 mod review;
 mod served;
 mod settings;
+mod timeline;

@@ -22,7 +22,7 @@ pub use nms::keep_surest;
 pub use yunet::{FINDER_BYTES_MAX, Yunet, YunetFinder};
 
 /// The released finder; `models/face-finder/CARD.md` tells about it.
-const MODEL: &[u8] = include_bytes!("../../../models/face-finder/model.onnx");
+const MODEL: &[u8] = include_bytes!("../../models/face-finder/model.onnx");
 
 /// Most faces that one search gives by default.
 pub const FACES_MAX: usize = 64;

@@ -76,9 +76,7 @@ impl FaceModel {
     /// # Errors
     /// Only where the crate was built with a damaged asset.
     pub fn builtin() -> Result<Self, FaceModelError> {
-        Self::from_bytes(include_bytes!(
-            "../../../models/synthetic-people/people.bin"
-        ))
+        Self::from_bytes(include_bytes!("../../models/synthetic-people/people.bin"))
     }
 
     /// Quantises a fitted model to eight bits.

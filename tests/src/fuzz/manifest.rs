@@ -17,6 +17,7 @@ fn released() -> Manifest {
 fn small() -> Manifest {
     let mut manifest = released();
     manifest.kind = unmask_shared::manifest::ModelKind::Clip { frames: 3 };
+    manifest.period_ms = 0;
     manifest.graph.states.clear();
     manifest.golden.clear();
     manifest.figures.clear();

@@ -3,7 +3,7 @@
 //! A [`Parser`] hands bytes to one parser of the program and holds what comes back to
 //! its promises. Two things drive it: [`drive`], which damages valid inputs in an order
 //! that never changes, within the time of the tests; and the targets of cargo-fuzz in
-//! the folder `fuzz`, which search for hours. `docs/fuzzing.md` tells how.
+//! the folder `fuzz`, which search for hours. `fuzz/README.md` tells how.
 
 mod mutate;
 mod sections;

@@ -1,6 +1,6 @@
 //! Every parser of outside bytes under a million damaged inputs, the same at every run:
 //! no panic, no hang, no more memory than the input may ask for, and whatever is read
-//! can be written and read again. `docs/fuzzing.md` tells what each of them covers, and
+//! can be written and read again. `fuzz/README.md` tells what each of them covers, and
 //! how to search for longer.
 
 mod bombs;

@@ -10,10 +10,10 @@ use crate::bench::Machine;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;
-use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, validate, write_scores};
+use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, write_scores};
 use crate::report::{
     Asked, ComparedRun, Conditions, Context, HTML_FILE, JSON_FILE, Level, Measurement, Report,
-    assemble, compared, create_folder, data_tested, detector_tested, measure, read_attacks,
+    assemble, compared, create_folder, data_tested, detector_tested, measure, read_attacks, scored,
 };
 use crate::train::{Weights, write_atomic};
 
@@ -100,9 +100,8 @@ impl Args {
         let part = reported_part(&records, data.shares());
         let pairs = Pairs::of(&records, data, part)?;
         let asked = self.asked(&main.config);
-        let say = |what: &str| tracing::info!("{what}");
         let (net, config) = (&main.net, &main.config);
-        let measured = measure(net, &records, &pairs, config, &asked, &device, say)?;
+        let measured = measure(net, &records, &pairs, config, &asked, &device)?;
         self.print(&main, &measured);
         if let Some(path) = &self.scores {
             let mut table = Vec::new();
@@ -224,9 +223,9 @@ impl Args {
         }
         let mut scores = Vec::new();
         for (path, other) in self.compare.iter().zip(others) {
-            tracing::info!("comparing with {}", path.display());
             let request = Validation::of(&other.config.network, asked.pairs, asked.epsilon);
-            scores.push(validate(&other.net, pairs, &request, device)?);
+            let what = format!("comparing with {}", path.display());
+            scores.push(scored(&other.net, pairs, &request, &what, device)?);
         }
         let name = |path: &Path| -> String {
             let last = path.file_name().unwrap_or(path.as_os_str());

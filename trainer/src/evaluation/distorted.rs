@@ -20,7 +20,7 @@ pub struct Distorted {
 
 /// Scores the pairs of `request` under every perturbation at every level, without attack.
 /// Stored crops are perturbed, not the frames that they were cut from: an approximation,
-/// see [`Perturbation::apply_to_crops`]. `done` is told of each.
+/// see [`Perturbation::apply_to_crops`]. `told` hears how many of how many are done.
 ///
 /// A perturbation that has no effect on crops, or needs a program that is not there, is
 /// kept with the reason.
@@ -32,15 +32,16 @@ pub fn score_distorted(
     pairs: &Pairs<'_>,
     request: &Validation,
     device: &Device,
-    mut done: impl FnMut(&Perturbation),
+    mut told: impl FnMut(usize, usize),
 ) -> Result<Vec<Distorted>> {
     let clean = Validation {
         epsilon: None,
         ..*request
     };
+    let perturbations: Vec<Perturbation> = Perturbation::all().collect();
     let mut all = Vec::new();
-    for perturbation in Perturbation::all() {
-        let scores = match validate_on(net, net, pairs, &clean, Some(&perturbation), device) {
+    for perturbation in &perturbations {
+        let scores = match validate_on(net, net, pairs, &clean, Some(perturbation), device) {
             Ok(scores) => Ok(scores),
             Err(error) => match error.downcast_ref::<DistortionError>() {
                 Some(reason) => Err(reason.to_string()),
@@ -48,10 +49,10 @@ pub fn score_distorted(
             },
         };
         all.push(Distorted {
-            perturbation,
+            perturbation: *perturbation,
             scores,
         });
-        done(&perturbation);
+        told(all.len(), perturbations.len());
     }
     Ok(all)
 }

@@ -25,7 +25,7 @@ pub struct Filtered {
 
 /// Scores the pairs of `request` under each of [`EVERYDAY`] at each strength. Both faces of a
 /// pair are filtered as the network sees them: after everything else that happened to them.
-/// `done` is told of each batch.
+/// `told` hears how many batches of how many are done.
 ///
 /// # Errors
 /// When a stored face is damaged.
@@ -34,7 +34,7 @@ pub fn score_filtered(
     pairs: &Pairs<'_>,
     request: &Validation,
     device: &Device,
-    mut done: impl FnMut(usize, usize),
+    mut told: impl FnMut(usize, usize),
 ) -> Result<Vec<Filtered>> {
     let held_out = HeldOut::new(pairs, request, device);
     let mut all: Vec<(Filter, Filtered)> = EVERYDAY
@@ -78,7 +78,7 @@ pub fn score_filtered(
                 .extend(made.iter().map(|pair| pair.kind.to_string()));
             scores.origins.extend(origins.iter().cloned());
         }
-        done(batch + 1, held_out.batches());
+        told(batch + 1, held_out.batches());
     }
     Ok(all.into_iter().map(|(_, filtered)| filtered).collect())
 }

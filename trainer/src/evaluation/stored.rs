@@ -67,7 +67,8 @@ pub struct Stored {
 
 /// Scores the records of one part that have more than one frame, or all of them. A video is what was cut from one
 /// file of one class; its score is the mean of its clips' mean logits. Clips do not overlap,
-/// so that an attack on each clip is the strongest on the video's mean.
+/// so that an attack on each clip is the strongest on the video's mean. `told` hears how many clips of
+/// how many are done.
 ///
 /// # Errors
 /// When a stored face is damaged, or an attack changed nothing.
@@ -78,10 +79,12 @@ pub fn score_stored(
     part: Split,
     request: &StoredRequest,
     device: &Device,
+    mut told: impl FnMut(usize, usize),
 ) -> Result<Stored> {
     let mut stored = Stored::default();
     let clips = choose(records, config, part, request, &mut stored)?;
     device.seed(VALIDATION_SEED);
+    let (mut done, of) = (0, clips.len());
     let mut by_length: BTreeMap<usize, Vec<&Record>> = BTreeMap::new();
     for record in clips {
         let frames = request.frames.unwrap_or(record.frames.len());
@@ -90,6 +93,8 @@ pub fn score_stored(
     for (frames, records) in by_length {
         for batch in records.chunks((BATCH_FRAMES / frames.max(1)).max(1)) {
             score(net, batch, frames, request, device, &mut stored)?;
+            done += batch.len();
+            told(done, of);
         }
     }
     stored.videos = average(&stored.clips);

@@ -102,7 +102,15 @@ impl Halves {
         };
         let of = |half: usize| -> Result<Vec<VideoEvidence>> {
             let part = self.parts[half];
-            let stored = score_stored(net, records, &config.data, part, &request, device)?;
+            let stored = score_stored(
+                net,
+                records,
+                &config.data,
+                part,
+                &request,
+                device,
+                |_, _| {},
+            )?;
             let mut videos = evidence(&stored);
             videos.retain(|video| self.belongs(half, &video.person));
             Ok(videos)

@@ -9,7 +9,6 @@ use super::samples::sample_faces;
 use super::schema::Sample;
 use crate::config::RunConfig;
 use crate::dataset::{Pairs, Record, reported_part};
-use crate::distortion::{Level, Perturbation};
 use crate::evaluation::{
     Distorted, Filtered, Scores, Stored, StoredRequest, Validation, score_distorted,
     score_filtered, score_stored, validate_told,
@@ -58,8 +57,7 @@ pub struct Measurement {
     pub seconds: f64,
 }
 
-/// Measures a detector on the held-out part of some records. `say` is told what is done
-/// next.
+/// Measures a detector on the held-out part of some records, and tells how far that is.
 ///
 /// # Errors
 /// When too many radii are asked for, a stored face is damaged, or an attack changed nothing.
@@ -70,7 +68,6 @@ pub fn measure(
     config: &RunConfig,
     asked: &Asked,
     device: &Device,
-    mut say: impl FnMut(&str),
 ) -> Result<Measurement> {
     let start = Instant::now();
     let mut radii: Vec<f32> = asked.radii.clone();
@@ -95,36 +92,31 @@ pub fn measure(
         None => scored(net, pairs, &request(0.0), "held-out pairs", device)?,
     };
     let stored = if asked.clips > 0 {
-        say("stored videos");
         let request = StoredRequest::of(&config.network, asked.clips, asked.epsilon);
         let part = reported_part(records, config.data.shares());
-        score_stored(net, records, &config.data, part, &request, device)?
+        with_bar("stored videos", "clips", |told| {
+            score_stored(net, records, &config.data, part, &request, device, told)
+        })?
     } else {
         Stored::default()
     };
+    let few = |pairs: usize| Validation {
+        pairs: asked.pairs.min(pairs),
+        ..request(0.0)
+    };
     let distorted = if asked.distortion_pairs > 0 {
-        let few = Validation {
-            pairs: asked.pairs.min(asked.distortion_pairs),
-            ..request(0.0)
-        };
-        say("distortions");
-        let done = |done: &Perturbation| {
-            if Some(done.level) == Level::ALL.last().copied() {
-                say(&format!("{} done", done.distortion));
-            }
-        };
-        score_distorted(net, pairs, &few, device, done)?
+        let request = few(asked.distortion_pairs);
+        with_bar("distortions", "levels", |told| {
+            score_distorted(net, pairs, &request, device, told)
+        })?
     } else {
         Vec::new()
     };
     let filtered = if asked.filter_pairs > 0 {
-        let few = Validation {
-            pairs: asked.pairs.min(asked.filter_pairs),
-            ..request(0.0)
-        };
-        say("filters");
-        let done = |batch, of| say(&format!("filters: {batch} of {of} batches"));
-        score_filtered(net, pairs, &few, device, done)?
+        let request = few(asked.filter_pairs);
+        with_bar("filters", "batches", |told| {
+            score_filtered(net, pairs, &request, device, told)
+        })?
     } else {
         Vec::new()
     };
@@ -141,17 +133,29 @@ pub fn measure(
 }
 
 /// Scores pairs, and tells how far that is.
-fn scored(
+///
+/// # Errors
+/// As [`validate_told`].
+pub(crate) fn scored(
     net: &Frozen,
     pairs: &Pairs<'_>,
     request: &Validation,
     what: &str,
     device: &Device,
 ) -> Result<Scores> {
-    let bar = Bar::new(what, 0, "batches")?;
-    let scores = validate_told(net, pairs, request, device, |done, of| {
-        bar.reach_of(done, of);
-    })?;
+    with_bar(what, "batches", |told| {
+        validate_told(net, pairs, request, device, told)
+    })
+}
+
+/// Does something that tells how many of how many are done, with the time left.
+fn with_bar<T>(
+    what: &str,
+    unit: &'static str,
+    work: impl FnOnce(&mut dyn FnMut(usize, usize)) -> Result<T>,
+) -> Result<T> {
+    let bar = Bar::new(what, 0, unit)?;
+    let done = work(&mut |done, of| bar.reach_of(done, of))?;
     bar.finish();
-    Ok(scores)
+    Ok(done)
 }

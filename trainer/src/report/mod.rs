@@ -27,6 +27,7 @@ pub use figures::{
     LevelAsked, compared, distortion_figures, filter_figures, level_figures, manipulations,
     operating_point, radius_figures, roc_points,
 };
+pub(crate) use measure::scored;
 pub use measure::{Asked, Measurement, measure};
 pub use page::write_html;
 pub use samples::sample_faces;

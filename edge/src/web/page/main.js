@@ -4,7 +4,8 @@ import { loadTexts, t, has, digits, make } from "/text.js";
 import * as stage from "/stage.js";
 import * as panels from "/panels.js";
 import * as grid from "/grid.js";
-import { loadReviews, onStill } from "/review.js";
+import * as queue from "/review.js";
+import { prepareRanges } from "/timeline.js";
 
 const $ = (id) => document.getElementById(id);
 const isKiosk = location.pathname === "/kiosk";
@@ -178,7 +179,7 @@ function theme() {
   localStorage.setItem("theme", next);
 }
 
-const reviews = () => { if (hello) loadReviews(hello.has_log); };
+const reviews = () => { if (hello) queue.loadReviews(hello.has_log); };
 
 function openTab(name) {
   for (const tab of ["events", "review"]) {
@@ -209,8 +210,10 @@ function prepare() {
       if (["ArrowLeft", "ArrowRight"].includes(event.key)) openTab(tab === "events" ? "review" : "events");
     });
   }
-  onStill(openStill);
-  const keys = { b: () => toggle("boxes"), h: () => toggle("heat"), m: () => toggle("mirror"), a: acknowledge, e: () => openTab("events"), r: () => openTab("review"), t: theme, k: () => { location.href = "/kiosk"; }, "?": () => $("help").showModal() };
+  queue.onStill(openStill);
+  queue.onShow(() => { if ($("review-panel").hidden) openTab("review"); });
+  prepareRanges();
+  const keys = { b: () => toggle("boxes"), h: () => toggle("heat"), m: () => toggle("mirror"), a: acknowledge, e: () => openTab("events"), r: () => openTab("review"), n: () => queue.move(1), p: () => queue.move(-1), c: () => queue.decide("confirmed"), d: () => queue.decide("dismissed"), w: queue.write, t: theme, k: () => { location.href = "/kiosk"; }, "?": () => $("help").showModal() };
   for (const key of Object.keys(keys)) $("help-keys").append(make("dt", "", key), make("dd", "", t(`key_${key}`)));
   $("help-keys").append(make("dt", "", "1–9"), make("dd", "", t("key_1")));
   addEventListener("keydown", (event) => {
@@ -220,6 +223,10 @@ function prepare() {
       grid.choseNow();
       choose(Number(event.key) - 1);
     }
-    else keys[event.key]?.();
+    else if (keys[event.key]) {
+      // What opens a field is not typed into it.
+      event.preventDefault();
+      keys[event.key]();
+    }
   });
 }

@@ -1,15 +1,27 @@
-// The review queue.
+// The review queue, worked through with the mouse or with keys.
 
 import { t, digits, make, icon } from "/text.js";
+import * as timeline from "/timeline.js";
+
+/** Newest spans that are shown; the exports hold all. */
+const SHOWN_MAX = 500;
 
 const list = document.getElementById("reviews");
 const empty = document.getElementById("no-reviews");
 const count = document.getElementById("open-count");
 let shown = "";
 let openStill = () => {};
+let openPanel = () => {};
+/** Entry of the span that is looked at. */
+let current = null;
 
 /** What to do when somebody wants to see a still. */
 export const onStill = (open) => { openStill = open; };
+
+/** What to do so that the queue is seen. */
+export const onShow = (open) => { openPanel = open; };
+
+timeline.onJump(select);
 
 /** Reads the queue anew. */
 export async function loadReviews(hasLog) {
@@ -30,14 +42,21 @@ export async function loadReviews(hasLog) {
   empty.hidden = spans.length > 0 && !problem;
   const text = JSON.stringify(spans);
   // Nobody who types a note is disturbed.
-  if (text === shown || list.contains(document.activeElement)) return;
+  if (text === shown || list.contains(document.activeElement) && document.activeElement.matches("input")) return;
   shown = text;
-  list.replaceChildren(...spans.slice(0, 100).map(row));
+  const hadFocus = list.contains(document.activeElement);
+  const newest = spans.slice(0, SHOWN_MAX);
+  list.replaceChildren(...newest.map(row));
+  timeline.draw(newest);
+  if (current != null) mark(hadFocus);
 }
 
 function row(span) {
   const node = make("li", "span");
   node.dataset.review = span.review?.decision ?? "open";
+  node.dataset.entry = span.entry;
+  node.tabIndex = -1;
+  node.addEventListener("focusin", () => { if (current !== span.entry) { current = span.entry; mark(false); } });
   if (span.still) {
     const button = make("button", "shot");
     const picture = make("img");
@@ -72,6 +91,8 @@ function form(span) {
   note.maxLength = 200;
   note.placeholder = t("note");
   note.setAttribute("aria-label", t("note"));
+  // Then keys decide again.
+  note.addEventListener("keydown", (event) => { if (event.key === "Escape") note.closest("li").focus(); });
   const refused = make("span", "refused");
   refused.setAttribute("role", "alert");
   node.append(note);
@@ -85,10 +106,63 @@ function form(span) {
     event.preventDefault();
     const body = JSON.stringify({ decision: event.submitter.value, note: note.value });
     const headers = { "content-type": "application/json" };
-    const answer = await fetch(`/api/reviews/${span.entry}`, { method: "POST", headers, body, signal: AbortSignal.timeout(10000) });
-    refused.textContent = answer.ok ? "" : await answer.text();
-    document.activeElement?.blur();
+    try {
+      const answer = await fetch(`/api/reviews/${span.entry}`, { method: "POST", headers, body, signal: AbortSignal.timeout(10000) });
+      refused.textContent = answer.ok ? "" : await answer.text();
+    } catch {
+      refused.textContent = t("offline");
+    }
+    if (refused.textContent) return;
+    // The queue goes on with what nobody has looked at.
+    if (list.contains(document.activeElement)) next(span.entry);
     setTimeout(() => loadReviews(true), 900);
   });
   return node;
 }
+
+/** Goes to a span, and shows it. */
+function select(entry) {
+  current = Number(entry);
+  openPanel();
+  mark(true);
+}
+
+/** Shows which span is looked at. */
+function mark(focus) {
+  for (const node of list.children) {
+    if (node.dataset.entry === String(current)) node.setAttribute("aria-current", "true");
+    else node.removeAttribute("aria-current");
+  }
+  timeline.mark(current);
+  const node = list.querySelector("[aria-current]");
+  if (!focus || !node) return;
+  node.focus({ preventScroll: true });
+  node.scrollIntoView({ block: "nearest" });
+}
+
+/** The next open span below one, else the first of all. */
+function next(entry) {
+  const all = [...list.children];
+  const at = all.findIndex((node) => node.dataset.entry === String(entry));
+  const open = (node) => node.dataset.review === "open" && node.dataset.entry !== String(entry);
+  const found = all.slice(at + 1).find(open) ?? all.find(open);
+  if (found) select(found.dataset.entry);
+  else document.activeElement.blur();
+}
+
+/** Goes so many spans down the queue; the first time to the newest. */
+export function move(step) {
+  openPanel();
+  const all = [...list.children];
+  const at = all.findIndex((node) => node.dataset.entry === String(current));
+  const node = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
+  if (node) select(node.dataset.entry);
+}
+
+/** Confirms or dismisses the span that is looked at. */
+export const decide = (decision) => currentForm()?.querySelector(`button.${decision}`).click();
+
+/** Lets somebody write a note on it. */
+export const write = () => currentForm()?.querySelector("input").focus();
+
+const currentForm = () => list.querySelector(`[data-entry="${current}"] form`);
