@@ -61,7 +61,7 @@ fn packages_hold_what_they_are_built_from_and_nothing_else() {
     for (name, wanted) in [
         ("unmask-shared", "models/face-finder/model.onnx"),
         ("unmask-shared", "models/synthetic-people/people.bin"),
-        ("unmask-edge", "models/afsl-stream-m/model.onnx"),
+        ("unmask-edge", "models/afsl-lite/model.onnx"),
         ("unmask-edge", "src/web/page/index.html"),
         ("unmask-trainer", "configs/methods.toml"),
         ("unmask-pixels", "README.md"),
