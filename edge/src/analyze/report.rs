@@ -193,6 +193,21 @@ impl MediaReport {
         }
     }
 
+    /// Of two ways to see a file the one that speaks more against it; this one where they say the
+    /// same. Where no face is seen, nothing is said.
+    pub(super) fn or_worse(self, other: Option<Self>) -> Self {
+        let rank = |report: &Self| match report.verdict {
+            Verdict::Manipulated => 3,
+            Verdict::Undecided if report.faces > 0 => 2,
+            Verdict::Genuine => 1,
+            Verdict::Undecided => 0,
+        };
+        match other {
+            Some(other) if rank(&other) > rank(&self) => other,
+            _ => self,
+        }
+    }
+
     /// The report on a file with some damage. What was not read does not speak for genuine.
     pub(super) fn but(mut self, damage: Damage) -> Self {
         if damage.is_mostly_missing && self.verdict == Verdict::Genuine {
