@@ -394,11 +394,11 @@ fn animated(still: &Picture, frames: &[Picture]) -> Vec<u8> {
 fn an_animation_behind_a_still_is_judged_too() {
     let studio = Studio::open();
     let path = studio.folder.path().join("still.png");
-    let bytes = animated(&studio.genuine[0], &studio.swapped[..50]);
+    let bytes = animated(&studio.genuine[0], &studio.swapped);
     std::fs::write(&path, bytes).expect("a file");
     let report = judge(&path);
     assert_eq!(verdict(&report), "manipulated", "{report}");
-    assert_eq!(report["frames"], 50, "{report}");
+    assert_eq!(report["frames"], FRAMES, "{report}");
 }
 
 /// What is seen of a transparent picture is not its colours.
@@ -422,4 +422,16 @@ fn a_face_made_of_transparency_is_seen() {
         hidden["tracks"][0]["mean_score"],
         seen["tracks"][0]["mean_score"]
     );
+}
+
+/// Videos in which nothing hides what is behind it, too.
+#[test]
+fn a_transparent_video_is_seen_before_white() {
+    let studio = Studio::open();
+    let path = studio.folder.path().join("clear.mov");
+    let clear = "format=argb,colorchannelmixer=aa=0";
+    film(&studio.swapped, &path, &["-vf", clear, "-c:v", "qtrle"]);
+    let report = judge(&path);
+    assert_eq!(report["frames"], FRAMES, "{report}");
+    assert_eq!(report["faces"], 0, "nothing can be seen: {report}");
 }

@@ -141,7 +141,11 @@ impl PictureJudge {
         let to_crop = self.manifest.crop.of_face(&face.landmarks);
         let to_crop = to_crop.ok_or(ImageError::Transform)?;
         crop_planar(&frame.view()?, &to_crop, side, &mut self.crop)?;
-        Ok(Quality::of_crop(&self.crop, side, &face.landmarks))
+        Ok(Quality::of_crop(
+            &self.crop,
+            &self.manifest.crop,
+            &face.landmarks,
+        ))
     }
 }
 
@@ -199,6 +203,7 @@ mod tests {
             face_px,
             turn_deg: 0.0,
             pitch_deg: 0.0,
+            contrast: 0.2,
         };
         let limits = QualityLimits::default();
         let why = |score, face_px| {

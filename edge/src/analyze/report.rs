@@ -85,7 +85,7 @@ pub(super) struct Damage {
     pub(super) notes: Vec<String>,
     /// Whether a part could not be read.
     pub(super) is_cut: bool,
-    /// Whether that is more than half of it.
+    /// Whether that is more than half of it, or what is seen is not what was judged.
     pub(super) is_mostly_missing: bool,
 }
 
@@ -211,7 +211,11 @@ impl MediaReport {
     /// The report on a file with some damage. What was not read does not speak for genuine.
     pub(super) fn but(mut self, damage: Damage) -> Self {
         if damage.is_mostly_missing && self.verdict == Verdict::Genuine {
-            (self.verdict, self.reason) = (Verdict::Undecided, Some(Reason::TooShort));
+            let reason = match damage.is_cut {
+                true => Reason::TooShort,
+                false => Reason::Inconclusive,
+            };
+            (self.verdict, self.reason) = (Verdict::Undecided, Some(reason));
         }
         self.damage = (!damage.notes.is_empty()).then(|| damage.notes.join("; "));
         self.is_cut = damage.is_cut;

@@ -84,7 +84,7 @@ impl MqttConfig {
         let of_machine = || {
             let name = fs::read_to_string(MACHINE_NAME).unwrap_or_default();
             let name: String = name.trim().chars().take(NAME_BYTES_MAX).collect();
-            name.replace(|c| !is_plain(c), "-")
+            name.replace(|c: char| !is_plain(c), "-")
         };
         let name = self.device.clone().unwrap_or_else(of_machine);
         match name.is_empty() {

@@ -1,7 +1,7 @@
 //! An encrypted connection to the broker: TLS 1.2 or 1.3.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rumqttc::{ConnectionError, StateError, TlsError};
@@ -61,10 +61,7 @@ fn file_error(key: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MqttE
     move |cause| MqttError::File { key, path, cause }
 }
 
-fn certificates(
-    key: &'static str,
-    path: &PathBuf,
-) -> Result<Vec<CertificateDer<'static>>, MqttError> {
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, MqttError> {
     let text = read_small(path, FILE_BYTES_MAX).map_err(file_error(key, path))?;
     let found: Result<Vec<_>, pem::Error> =
         CertificateDer::pem_slice_iter(text.as_bytes()).collect();
@@ -78,7 +75,7 @@ fn certificates(
     }
 }
 
-fn private_key(path: &PathBuf) -> Result<PrivateKeyDer<'static>, MqttError> {
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, MqttError> {
     let key = "mqtt.key_file";
     let text = Secret::read(path, FILE_BYTES_MAX).map_err(file_error(key, path))?;
     let text = text.expose();

@@ -159,7 +159,8 @@ impl RunArgs {
     /// # Errors
     /// See [`EdgeError`].
     pub fn run(&self, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
-        // First of all: the rest of the start may hang.
+        hide_memory();
+        // Before all that may hang.
         let notifier = match self.print_config {
             true => Notifier::default(),
             false => Notifier::from_env().map_err(EdgeError::Notify)?,
@@ -173,7 +174,6 @@ impl RunArgs {
             out.write_all(without_secrets(settings.print(), source, command).as_bytes())?;
             return Ok(ExitStatus::Nothing);
         }
-        hide_memory();
         let config = settings.value;
         let source = config
             .capture

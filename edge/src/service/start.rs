@@ -52,17 +52,21 @@ impl Drop for StartWatch {
 fn watch(sign: &AtomicU8) {
     let mut alive_at = Instant::now();
     let mut used = cpu_seconds();
+    let mut is_first = true;
     while alive_at.elapsed() < HUNG {
         std::thread::sleep(LOOK_EVERY);
         let before = used;
         used = cpu_seconds();
         let grown = used.zip(before).map_or(0.0, |(now, before)| now - before);
-        let is_working = grown >= WORK * LOOK_EVERY.as_secs_f64() || is_busy();
+        // Before the first sign of life, whoever asks `ffprobe` sees to the time itself.
+        let is_asking = is_first && has_children();
+        let is_working = grown >= WORK * LOOK_EVERY.as_secs_f64() || is_busy() || is_asking;
         match sign.load(Ordering::Relaxed) {
             OVER => return,
             ALIVE => {
                 let _ = sign.compare_exchange(ALIVE, WAITING, Ordering::Relaxed, Ordering::Relaxed);
                 alive_at = Instant::now();
+                is_first = false;
             }
             _ if is_working => alive_at = Instant::now(),
             _ => {}
@@ -78,4 +82,12 @@ fn is_busy() -> bool {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim());
     state.starts_with(['R', 'D'])
+}
+
+fn has_children() -> bool {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let children = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
+    tasks
+        .filter_map(|task| children(task.ok()?).ok())
+        .any(|children| !children.trim().is_empty())
 }

@@ -324,7 +324,7 @@ fn preset_setup(preset: &Preset, spec: &LiveSpec) -> Result<CameraSetup, SourceE
         return Err(SourceError::Camera { camera, reason });
     }
     let bus = ProcessBus {
-        command: preset.command(&spec.wanted),
+        command: preset.command(&spec.wanted, ffmpeg_major()),
         hidden: preset.hidden(),
         input: preset.input(ffmpeg_major()),
         format: frame_format(&label, preset.pixels(), spec)?,

@@ -101,24 +101,35 @@ impl Preset {
         let Self::Rtsp(url) = self else {
             return None;
         };
-        let url = url.expose().replace(['\r', '\n'], "");
-        let (url, options) = match is_old(ffmpeg_major) {
-            // Lists have no options there, but ffmpeg takes this one out of the address.
-            true => (
-                format!("{url}{}tcp", if url.contains('?') { '&' } else { '?' }),
-                "",
-            ),
-            false => (url, LIST_OPTIONS),
+        // Lists have no options there: the camera may send by UDP. Where nothing is to be hidden,
+        // arguments serve better.
+        let options = match is_old(ffmpeg_major) {
+            true if self.hidden().is_empty() => return None,
+            true => "",
+            false => LIST_OPTIONS,
         };
-        let quoted = url.replace('\'', "'\\''");
+        let quoted = url
+            .expose()
+            .replace('\'', "'\\''")
+            .replace(['\r', '\n'], "");
         Some(format!("{LIST}file '{quoted}'\n{options}").into())
     }
 
-    /// The command. No shell looks at what it is asked for.
-    pub fn command(&self, wanted: &Wanted) -> CommandLine {
+    /// The command, for this release of ffmpeg (`None`: not known, taken for a new one). No shell
+    /// looks at what it is asked for.
+    pub fn command(&self, wanted: &Wanted, ffmpeg_major: Option<u32>) -> CommandLine {
         let (width, height, rate) = (wanted.width, wanted.height, wanted.rate_hz);
         CommandLine::Program(match self {
             Self::File(path) => ffmpeg(&["-re", "-i", &format!("file:{path}")], wanted),
+            Self::Rtsp(_) if self.input(ffmpeg_major).is_none() => {
+                // There, -timeout means to listen. Nobody is told a secret.
+                let before = words(
+                    "-rtsp_transport tcp -stimeout 5000000 -fflags nobuffer -flags low_delay -i",
+                );
+                let address = self.label();
+                let before = before.iter().map(String::as_str).chain([address.as_str()]);
+                ffmpeg(&before.collect::<Vec<_>>(), wanted)
+            }
             Self::Rtsp(_) => {
                 let protocols = "pipe,rtsp,rtsps,rtp,tcp,udp,tls,crypto";
                 let before = words(&format!(
@@ -154,7 +165,7 @@ const LIST: &str = "ffconcat version 1.0\n";
 const LIST_OPTIONS: &str =
     "option rtsp_transport tcp\noption timeout 5000000\noption fflags nobuffer\n";
 
-/// Whether this release knows no options of inputs in a list.
+/// Whether this release knows neither `-timeout` nor options of inputs in a list.
 fn is_old(ffmpeg_major: Option<u32>) -> bool {
     ffmpeg_major.is_some_and(|major| major < 5)
 }
@@ -273,7 +284,7 @@ mod tests {
 
     #[test]
     fn each_release_of_ffmpeg_gets_the_option_that_it_knows() {
-        let camera = |url: &str| Preset::Rtsp(url.into());
+        let (plain, telling) = ("rtsp://c/live", "rtsp://me:secret@c/live");
         for (version, is_old) in [
             ("ffmpeg version 4.2.7-0ubuntu0.1 Copyright", true),
             ("ffmpeg version n4.4 Copyright", true),
@@ -281,24 +292,50 @@ mod tests {
             ("ffmpeg version 7.1 Copyright", false),
             ("ffmpeg version N-109540-gaa Copyright", false),
         ] {
-            let read = |url| camera(url).input(major_of(version)).unwrap();
-            let (plain, asked) = (read("rtsp://c/live"), read("rtsp://c/live?a=b"));
-            match is_old {
-                true => {
-                    assert_eq!(plain.expose(), format!("{LIST}file 'rtsp://c/live?tcp'\n"));
-                    assert!(asked.expose().contains("live?a=b&tcp'"), "{version}");
+            let major = major_of(version);
+            for url in [plain, telling] {
+                let camera = Preset::Rtsp(url.into());
+                let CommandLine::Program(words) = camera.command(&Wanted::default(), major) else {
+                    panic!("a shell would see it");
+                };
+                let timeouts: Vec<_> = words.iter().filter(|w| w.ends_with("timeout")).collect();
+                let input = camera.input(major);
+                match (is_old, &input) {
+                    (true, None) => {
+                        assert_eq!(
+                            (url, timeouts[0].as_str()),
+                            (plain, "-stimeout"),
+                            "{version}"
+                        );
+                        assert!(
+                            words.iter().any(|word| word == plain),
+                            "{version}: {words:?}"
+                        );
+                    }
+                    (true, Some(input)) => {
+                        assert_eq!(input.expose(), format!("{LIST}file '{telling}'\n"));
+                    }
+                    (false, None) => panic!("{version}: nothing is read"),
+                    (false, Some(input)) => {
+                        assert!(
+                            input.expose().contains("option timeout 5000000"),
+                            "{version}"
+                        );
+                    }
                 }
-                false => assert!(
-                    plain.expose().contains("option timeout 5000000"),
-                    "{version}"
-                ),
+                assert!(
+                    !words.iter().any(|word| word.contains("secret")),
+                    "{words:?}"
+                );
+                assert!(is_old || timeouts.is_empty(), "{version}: {timeouts:?}");
             }
         }
     }
 
     #[test]
     fn the_plugin_of_a_board_does_not_talk_among_frames() {
-        let CommandLine::Program(words) = Preset::JetsonCsi(1).command(&Wanted::default()) else {
+        let CommandLine::Program(words) = Preset::JetsonCsi(1).command(&Wanted::default(), Some(6))
+        else {
             panic!("a shell would see it");
         };
         assert!(words[2].starts_with("exec 3>&1 1>&2;"), "{words:?}");
@@ -310,7 +347,7 @@ mod tests {
     #[test]
     fn a_password_is_no_argument() {
         let camera = Preset::Rtsp("rtsp://me:it's@host/live".into());
-        let CommandLine::Program(words) = camera.command(&Wanted::default()) else {
+        let CommandLine::Program(words) = camera.command(&Wanted::default(), Some(6)) else {
             panic!("a shell would see it");
         };
         assert!(!words.iter().any(|word| word.contains("host")), "{words:?}");
@@ -325,7 +362,7 @@ mod tests {
     #[test]
     fn a_name_stays_one_argument_whatever_it_holds() {
         let (path, url) = ("a b;rm -rf ~", "rtsp://host/a b;rm -rf ~");
-        let command = Preset::File(path.into()).command(&Wanted::default());
+        let command = Preset::File(path.into()).command(&Wanted::default(), Some(6));
         let CommandLine::Program(words) = command else {
             panic!("a shell would see it");
         };

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio_rustls::rustls::crypto::ring;
@@ -52,7 +52,7 @@ impl TlsBroker {
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (tell, told) = channel();
+        let (tell, told) = sync_channel(4096);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let session = ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -81,12 +81,12 @@ impl TlsBroker {
 
 fn serve(
     mut stream: StreamOwned<ServerConnection, TcpStream>,
-    tell: &Sender<String>,
+    tell: &SyncSender<String>,
 ) -> io::Result<()> {
     loop {
         let (kind, body) = packet(&mut stream)?;
-        let mut say = |what: &str| {
-            let _ = tell.send(format!("{what} {}", String::from_utf8_lossy(&body)));
+        let say = |what: &str| {
+            let _ = tell.try_send(format!("{what} {}", String::from_utf8_lossy(&body)));
         };
         let answer = match kind >> 4 {
             1 => {

@@ -217,9 +217,8 @@ fn stamp(line: &str) -> Option<Stamp> {
     })
 }
 
-/// Before white where it is transparent, as most viewers show it.
-const BEFORE_WHITE: &str = "format=rgba,split[whole][copy];\
-     [copy]drawbox=color=white:thickness=fill:replace=1[white];[white][whole]overlay=format=rgb,";
+/// Before white where it is transparent, as most viewers show it: black behind the negative.
+const BEFORE_WHITE: &str = "format=gbrap,negate,premultiply=inplace=1,negate,format=gbrp,";
 
 /// Frames as they are shown, with square pixels and their time stamps in microseconds.
 fn filters(has_alpha: bool) -> String {
