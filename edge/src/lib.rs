@@ -38,6 +38,7 @@ pub mod review;
 pub mod run;
 pub mod scene;
 pub mod search;
+pub mod secret;
 pub mod serial;
 pub mod service;
 pub mod source;

@@ -277,6 +277,7 @@ struct QualityMean {
     face_px: f32,
     turn_deg: f32,
     pitch_deg: f32,
+    contrast: f32,
 }
 
 impl QualityMean {
@@ -288,6 +289,7 @@ impl QualityMean {
         self.face_px += share * (quality.face_px - self.face_px);
         self.turn_deg += share * (quality.turn_deg - self.turn_deg);
         self.pitch_deg += share * (quality.pitch_deg - self.pitch_deg);
+        self.contrast += share * (quality.contrast - self.contrast);
     }
 
     /// `None` without a frame.
@@ -298,6 +300,7 @@ impl QualityMean {
             face_px: self.face_px,
             turn_deg: self.turn_deg,
             pitch_deg: self.pitch_deg,
+            contrast: self.contrast,
         })
     }
 }

@@ -400,7 +400,7 @@ impl Pipeline {
             watch.note(Stage::Network, start.elapsed().as_secs_f32() * 1e3);
         }
         watch.time(Stage::Verdict, || {
-            let quality = Quality::of_crop(crop, side, &person.landmarks);
+            let quality = Quality::of_crop(crop, &self.manifest.crop, &person.landmarks);
             person.judge(&quality, &self.manifest);
         });
         Ok(())

@@ -20,6 +20,7 @@ const GOOD: Quality = Quality {
     face_px: 200.0,
     turn_deg: 0.0,
     pitch_deg: 0.0,
+    contrast: 0.2,
 };
 /// So often is a golden clip watched: once alone is too short for a verdict.
 const ROUNDS: usize = 10;

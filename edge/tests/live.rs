@@ -7,13 +7,16 @@ use serde_json::Value;
 use std::io;
 use std::time::{Duration, Instant};
 
-use common::{person, save, unmask, unmask_in};
+use common::{log_until, person, save, unmask, unmask_in};
 use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
 use unmask_edge::capture::process::{CommandLine, ProcessBus};
 use unmask_edge::capture::{
     Attached, CameraConfig, CameraSetup, Cameras, FaultKind, Format, Limits, PixelFormat, Taken,
 };
 use unmask_edge::source::Frame;
+
+/// Long enough for what a program would say again.
+const THREE_SECONDS: Duration = Duration::from_secs(3);
 
 fn run_command<'a>(line: &'a str, more: &[&'a str]) -> common::Ran {
     let mut arguments = vec!["run", "--command", line];
@@ -172,30 +175,6 @@ fn setup(label: &str, bus: Box<dyn Bus>, limits: Limits) -> CameraSetup {
     }
 }
 
-/// What a command logs until it has said something, was watched for some seconds more, and was
-/// ended.
-fn log_until(command: &mut std::process::Command, wanted: &str) -> String {
-    let mut child = command
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stderr = io::BufReader::new(child.stderr.take().unwrap());
-    let mut log = String::new();
-    while !log.contains(wanted) {
-        let read = io::BufRead::read_line(&mut stderr, &mut log).unwrap();
-        assert!(read > 0, "it ended without `{wanted}`: {log}");
-    }
-    std::thread::sleep(Duration::from_secs(3));
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    io::Read::read_to_string(&mut stderr, &mut log).unwrap();
-    child.wait().unwrap();
-    log
-}
-
 #[test]
 fn passwords_of_network_cameras_are_not_told() {
     if !common::have_ffmpeg("passwords_of_network_cameras_are_not_told") {
@@ -205,7 +184,7 @@ fn passwords_of_network_cameras_are_not_told() {
     command
         .args(["run", "--source", "rtsp://me:secret@127.0.0.1:1/live"])
         .env("RUST_LOG", "unmask_edge=debug");
-    let log = log_until(&mut command, "rtsp://127.0.0.1:1/live");
+    let log = log_until(&mut command, THREE_SECONDS, "rtsp://127.0.0.1:1/live");
     assert!(!log.contains("secret"), "{log}");
 }
 
@@ -228,7 +207,7 @@ fn a_wrong_password_is_not_tried_for_ever() {
         .args(["run", "--source", "rtsp://me:secret@camera/live"])
         .env("PATH", format!("{}:/usr/bin:/bin", place.display()))
         .env("RUST_LOG", "error");
-    let log = log_until(&mut command, "not tried again");
+    let log = log_until(&mut command, THREE_SECONDS, "not tried again");
     let tries = std::fs::read_to_string(&tries).unwrap();
     assert_eq!(tries.lines().count(), 3, "{log}");
     assert!(

@@ -54,6 +54,8 @@ pub enum Reason {
     Inconclusive,
     /// The finder took it for a face, but was never sure of it: a pattern, an animal.
     NotAFace,
+    /// An eye or the mouth is behind something plain, as dark glasses.
+    Covered,
     /// A reason of a later release, by its number in records.
     Other(u8),
 }
@@ -67,6 +69,7 @@ coded!(Reason {
     Turned = 5 "turned",
     Inconclusive = 6 "inconclusive",
     NotAFace = 7 "not_a_face",
+    Covered = 8 "covered",
 });
 
 impl fmt::Display for Reason {
@@ -80,6 +83,7 @@ impl fmt::Display for Reason {
             Self::Turned => "turned away",
             Self::Inconclusive => "inconclusive",
             Self::NotAFace => "not a face",
+            Self::Covered => "covered",
             Self::Other(_) => "of a later release",
         })
     }

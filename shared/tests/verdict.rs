@@ -9,6 +9,7 @@ const SHARP: Quality = Quality {
     face_px: 120.0,
     turn_deg: 0.0,
     pitch_deg: 0.0,
+    contrast: 0.2,
 };
 
 /// Normal deviates from a counter: reproducible, and no crate is needed.

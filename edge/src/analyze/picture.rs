@@ -12,17 +12,42 @@ use unmask_shared::verdict::{Reason, Verdict};
 use crate::error::EdgeError;
 use crate::pipeline::PipelineError;
 use crate::search::{FaceDetector, FaceSearch};
-use crate::source::read_picture;
-use crate::source::{Frame, MediaKind};
+use crate::source::{Animation, Frame, MediaKind, animation, read_picture_before};
 use crate::track::FACE_SCORE_MIN;
 
+use super::report::Damage;
 use super::{Analyzer, MediaReport, TrackReport};
 
+/// What viewers show behind what is transparent, most first.
+const BEHIND: [u8; 2] = [255, 0];
+
 impl Analyzer {
-    /// Reads a picture and judges each face in it.
+    /// Reads a picture and judges each face in it: all that a viewer may be shown of it. Where it is
+    /// transparent, what is behind it makes another picture of it; where it moves, its first frame
+    /// is not all.
     pub fn picture(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
-        read_picture(path, &mut self.frame)?;
-        self.still(path)
+        let mut report = None;
+        for behind in BEHIND {
+            let is_transparent = read_picture_before(path, behind, &mut self.frame)?;
+            let seen = self.still(path)?;
+            report = Some(seen.or_worse(report));
+            if !is_transparent {
+                break;
+            }
+        }
+        let report = match report {
+            Some(report) => report,
+            None => self.still(path)?,
+        };
+        match animation(path) {
+            None => Ok(report),
+            Some(Animation::Png) => Ok(self.video(path)?.or_worse(Some(report))),
+            Some(Animation::WebP) => Ok(report.but(Damage {
+                notes: vec!["it moves, and only its first picture was judged".into()],
+                is_mostly_missing: true,
+                ..Damage::default()
+            })),
+        }
     }
 
     /// Judges each face of the frame that was read last, as a picture.
@@ -116,7 +141,11 @@ impl PictureJudge {
         let to_crop = self.manifest.crop.of_face(&face.landmarks);
         let to_crop = to_crop.ok_or(ImageError::Transform)?;
         crop_planar(&frame.view()?, &to_crop, side, &mut self.crop)?;
-        Ok(Quality::of_crop(&self.crop, side, &face.landmarks))
+        Ok(Quality::of_crop(
+            &self.crop,
+            &self.manifest.crop,
+            &face.landmarks,
+        ))
     }
 }
 
@@ -174,6 +203,7 @@ mod tests {
             face_px,
             turn_deg: 0.0,
             pitch_deg: 0.0,
+            contrast: 0.2,
         };
         let limits = QualityLimits::default();
         let why = |score, face_px| {

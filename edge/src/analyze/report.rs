@@ -85,7 +85,7 @@ pub(super) struct Damage {
     pub(super) notes: Vec<String>,
     /// Whether a part could not be read.
     pub(super) is_cut: bool,
-    /// Whether that is more than half of it.
+    /// Whether that is more than half of it, or what is seen is not what was judged.
     pub(super) is_mostly_missing: bool,
 }
 
@@ -193,10 +193,29 @@ impl MediaReport {
         }
     }
 
+    /// Of two ways to see a file the one that speaks more against it; this one where they say the
+    /// same. Where no face is seen, nothing is said.
+    pub(super) fn or_worse(self, other: Option<Self>) -> Self {
+        let rank = |report: &Self| match report.verdict {
+            Verdict::Manipulated => 3,
+            Verdict::Undecided if report.faces > 0 => 2,
+            Verdict::Genuine => 1,
+            Verdict::Undecided => 0,
+        };
+        match other {
+            Some(other) if rank(&other) > rank(&self) => other,
+            _ => self,
+        }
+    }
+
     /// The report on a file with some damage. What was not read does not speak for genuine.
     pub(super) fn but(mut self, damage: Damage) -> Self {
         if damage.is_mostly_missing && self.verdict == Verdict::Genuine {
-            (self.verdict, self.reason) = (Verdict::Undecided, Some(Reason::TooShort));
+            let reason = match damage.is_cut {
+                true => Reason::TooShort,
+                false => Reason::Inconclusive,
+            };
+            (self.verdict, self.reason) = (Verdict::Undecided, Some(reason));
         }
         self.damage = (!damage.notes.is_empty()).then(|| damage.notes.join("; "));
         self.is_cut = damage.is_cut;

@@ -74,6 +74,11 @@ impl Analyzer {
         {
             seen.damage.notes.push(format!("ffmpeg says: {said}"));
         }
+        if source.hides_alpha() {
+            let note = "it is transparent in places, and was judged as if it were not";
+            seen.damage.notes.push(note.into());
+            seen.damage.is_mostly_missing = true;
+        }
         if let (0, left_out @ 1..) = source.other_tracks() {
             let note = format!("{left_out} more tracks of pictures were not judged");
             seen.damage.notes.push(note);

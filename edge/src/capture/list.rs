@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::identity::{Attached, Enrolment};
+use crate::report::style::printable;
 
 /// What a machine without cameras is told.
 const NONE: &str = "\
@@ -20,12 +21,13 @@ pub fn write_list(cameras: &[Attached], out: &mut dyn Write) -> io::Result<()> {
         if at > 0 {
             writeln!(out)?;
         }
-        writeln!(out, "{}", camera.id())?;
-        writeln!(out, "  name    {}", camera.card)?;
+        // A device may call itself anything.
+        writeln!(out, "{}", printable(camera.id()))?;
+        writeln!(out, "  name    {}", printable(&camera.card))?;
         writeln!(out, "  node    {}", camera.path.display())?;
-        writeln!(out, "  bus     {}", camera.bus)?;
+        writeln!(out, "  bus     {}", printable(&camera.bus))?;
         if !camera.driver.is_empty() {
-            writeln!(out, "  driver  {}", camera.driver)?;
+            writeln!(out, "  driver  {}", printable(&camera.driver))?;
         }
         if Enrolment::default().doubts(camera) {
             let why = if camera.is_software() {
@@ -89,7 +91,7 @@ mod tests {
             path: "/dev/video-missing".into(),
             bus: "platform:vivid.0".into(),
             serial: None,
-            card: "vivid".into(),
+            card: "vivid\u{1b}[2J".into(),
             driver: "vivid".into(),
             is_virtual: false,
         };
@@ -98,5 +100,6 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("platform:vivid.0\n"), "{text}");
         assert!(text.contains("possible injection"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
     }
 }

@@ -12,6 +12,7 @@ use unmask_shared::media::{Frame, StderrTail, end, read_ppm};
 
 use super::device::{Buffer, Bus, Device, Wanted};
 use super::identity::Attached;
+use crate::secret::Secret;
 
 /// How long a child may take to end by itself, or when it is asked to.
 const GRACE: Duration = Duration::from_millis(500);
@@ -23,11 +24,17 @@ const END: Duration = Duration::from_millis(500);
 /// What a command says whose camera does not let it in.
 const REFUSED: [&str; 2] = ["401 Unauthorized", "403 Forbidden"];
 
+/// Where the shell finds its line ...
+const LINE: &str = "UNMASK_COMMAND_LINE";
+/// ... and what it does with it.
+const FROM_ENVIRONMENT: &str =
+    "line=$UNMASK_COMMAND_LINE; unset UNMASK_COMMAND_LINE; eval \"$line\"";
+
 /// What to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandLine {
-    /// A line for the shell.
-    Shell(String),
+    /// A line for the shell, which may hold a password.
+    Shell(Secret),
     /// A program and its arguments, which no shell looks at.
     Program(Vec<String>),
 }
@@ -37,7 +44,9 @@ impl CommandLine {
         match self {
             Self::Shell(line) => {
                 let mut command = Command::new("/bin/sh");
-                command.args(["-c", line]);
+                // Everybody on the machine can read arguments, but not the environment.
+                command.args(["-c", FROM_ENVIRONMENT]);
+                command.env(LINE, line.expose());
                 command
             }
             Self::Program(words) => {
@@ -58,9 +67,9 @@ pub struct ProcessBus {
     /// What to run.
     pub command: CommandLine,
     /// What nobody may read in the log, as a password.
-    pub hidden: Vec<String>,
+    pub hidden: Vec<Secret>,
     /// What it reads from its standard input, some lines at most.
-    pub input: Option<String>,
+    pub input: Option<Secret>,
     /// How the frames are laid out that it writes; not MJPG, which has no fixed
     /// size.
     pub format: Format,
@@ -104,7 +113,7 @@ impl Bus for ProcessBus {
         })?;
         if let (Some(mut pipe), Some(input)) = (child.stdin.take(), &self.input) {
             // Less than a pipe holds; a child that has ended already says why.
-            let _ = pipe.write_all(input.as_bytes());
+            let _ = pipe.write_all(input.expose().as_bytes());
         }
         let stdout = child.stdout.take();
         let stderr = StderrTail::follow(child.stderr.take());
@@ -206,7 +215,7 @@ struct Process {
     child: Option<Child>,
     format: Format,
     may_end: bool,
-    hidden: Vec<String>,
+    hidden: Vec<Secret>,
     interval: Duration,
     frames: Receiver<FromPipe>,
     empty: SyncSender<Vec<u8>>,
@@ -246,8 +255,8 @@ impl Process {
             std::thread::sleep(Duration::from_millis(5));
             said = self.stderr.words_so_far(Path::new(""));
         }
-        let hidden = self.hidden.iter().filter(|hidden| !hidden.is_empty());
-        let said = hidden.fold(said, |said, hidden| said.replace(hidden, "***"));
+        let hidden = self.hidden.iter();
+        let said = hidden.fold(said, |said, hidden| hidden.hide_in(&said));
         let is_refused = REFUSED.iter().any(|words| said.contains(words));
         if !said.is_empty() {
             what += &format!("; it said: {said}");

@@ -174,7 +174,7 @@ fn source(text: &str) -> Check {
                     (false, _) => {
                         Check::problem(name, format!("{program} is not installed"), remedy)
                     }
-                    (true, Preset::Rtsp(url)) => rtsp(name, url, &preset.label()),
+                    (true, Preset::Rtsp(url)) => rtsp(name, url.expose(), &preset.label()),
                     (true, Preset::File(path)) if !Path::new(path).exists() => {
                         Check::problem(name, format!("{path} is not there"), "name a file that is")
                     }

@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use super::Check;
 use super::reach::reach;
 use crate::alarm;
-use crate::mqtt::MqttConfig;
+use crate::mqtt::{self, MqttConfig};
 use crate::service::ServiceConfig;
 use crate::web::{Token, WebConfig};
 
@@ -100,8 +100,16 @@ fn token(path: &Path) -> Check {
 fn broker(host: &str, config: &MqttConfig) -> Check {
     let name = "broker";
     let found = format!("{host}:{}", config.port);
+    if let Err(error) = mqtt::check_files(config) {
+        return Check::problem(name, error.to_string(), "put the file right");
+    }
     let remedy = "the service bears with that and tries again; check mqtt.host and mqtt.port";
     match reach(host, config.port) {
+        Ok(_) if config.is_readable_by_others() => Check::warning(
+            name,
+            format!("{found} answers, but name and password go there in the clear"),
+            "encrypt the connection: mqtt.ca_file",
+        ),
         Ok(_) => Check::ok(name, format!("{found} answers")),
         Err(problem) => Check::warning(name, format!("{found}: {problem}"), remedy),
     }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::{Check, Level};
 use crate::error::EdgeError;
-use crate::report::style::{Style, plural};
+use crate::report::style::{Style, plural, printable};
 
 /// How checks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -39,9 +39,14 @@ pub fn write_report(
             Level::Warning => style.yellow("warning"),
             Level::Problem => style.red("problem"),
         };
-        write!(out, "{level}  {:<14}{}", check.name, check.found)?;
+        let found = check.found.lines().map(printable).collect::<Vec<_>>();
+        write!(out, "{level}  {:<14}{}", check.name, found.join("\n"))?;
         if !check.remedy.is_empty() {
-            write!(out, "\n                         -> {}", check.remedy)?;
+            write!(
+                out,
+                "\n                         -> {}",
+                printable(&check.remedy)
+            )?;
         }
         writeln!(out)?;
     }

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_compact::{KeyPair, PublicKey, Seed, Signature};
 use sha2::{Digest, Sha256};
 
+use crate::secret::Secret;
+
 /// Bytes of a signature.
 pub const SIGNATURE_BYTES: usize = 64;
 /// Most bytes of a key's name.
@@ -112,7 +114,7 @@ impl VerifyingKey {
 /// `NAME+HEX+BASE64`, as [`VerifyingKey::parse`] reads it.
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_parts(f, &self.name, self.id, &self.key[..])
+        f.write_str(&joined(&self.name, self.id, &self.key[..]))
     }
 }
 
@@ -173,9 +175,10 @@ impl SigningKey {
     }
 
     /// `PRIVATE+KEY+NAME+HEX+BASE64`, for a file that nobody else may read.
-    pub fn to_secret_text(&self) -> String {
-        let secret = Secret(self);
-        format!("{secret}\n")
+    pub fn to_secret_text(&self) -> Secret {
+        let VerifyingKey { name, id, .. } = &self.public;
+        let parts = joined(name, *id, &self.pair.sk.seed()[..]);
+        [SECRET_PREFIX, &parts, "\n"].concat().into()
     }
 }
 
@@ -205,20 +208,10 @@ impl Witness for SigningKey {
     }
 }
 
-struct Secret<'a>(&'a SigningKey);
-
-impl fmt::Display for Secret<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(SECRET_PREFIX)?;
-        let VerifyingKey { name, id, .. } = &self.0.public;
-        write_parts(f, name, *id, &self.0.pair.sk.seed()[..])
-    }
-}
-
-fn write_parts(f: &mut fmt::Formatter<'_>, name: &str, id: [u8; 4], key: &[u8]) -> fmt::Result {
+fn joined(name: &str, id: [u8; 4], key: &[u8]) -> String {
     let bytes = [&[ED25519], key].concat();
     let id = u32::from_be_bytes(id);
-    write!(f, "{name}+{id:08x}+{}", STANDARD.encode(bytes))
+    format!("{name}+{id:08x}+{}", STANDARD.encode(bytes))
 }
 
 /// Name, id and key bytes of `NAME+HEX+BASE64`.
@@ -244,7 +237,8 @@ mod tests {
     fn keys_survive_their_text() {
         let key = SigningKey::generate(None).unwrap();
         let text = key.to_secret_text();
-        let again = SigningKey::parse(&text).unwrap();
+        let text = text.expose();
+        let again = SigningKey::parse(text).unwrap();
         assert_eq!(again.verifying_key(), key.verifying_key());
         let public = key.verifying_key().to_string();
         assert_eq!(&VerifyingKey::parse(&public).unwrap(), key.verifying_key());

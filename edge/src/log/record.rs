@@ -2,7 +2,7 @@
 //! to it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use super::steady::Steady;
 use super::stills::{Stills, StillsConfig};
 use super::storage::FolderStorage;
 use super::writer::{CHECKPOINT_FILE, EventLog};
+use crate::secret::{Secret, read_small};
 use crate::source::Frame;
 
 /// The secret key, unless it is kept elsewhere.
@@ -307,11 +308,7 @@ fn key(config: &RecordConfig) -> Result<(SigningKey, PathBuf), RecordError> {
 }
 
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(KEY_BYTES_MAX)
-        .read_to_string(&mut text)?;
-    Ok(text)
+    read_small(path, KEY_BYTES_MAX)
 }
 
 /// Writes a file that appears complete or not at all.
@@ -333,15 +330,15 @@ pub(super) fn write_text(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 
 /// The same for a new file that its owner alone may read. It has no name before it is whole, so
 /// that nothing of it stays behind whenever the program is killed.
-fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+fn write_secret(path: &Path, text: &Secret) -> io::Result<()> {
     let (folder, _) = fresh_beside(path);
     let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
     let Ok(file) = rustix::fs::open(folder, flags, Mode::from_raw_mode(0o600)) else {
         // Some file systems have no files without a name.
-        return write_text(path, text, 0o600);
+        return write_text(path, text.expose(), 0o600);
     };
     let mut file = File::from(file);
-    file.write_all(text.as_bytes())?;
+    file.write_all(text.expose().as_bytes())?;
     file.sync_all()?;
     let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
     rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?;

@@ -1,7 +1,5 @@
 //! Which model a command uses.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,6 +9,7 @@ use unmask_shared::signature::{SIGNATURE_BYTES_MAX, SignatureError, TrustedKeys}
 use super::error::ModelError;
 use super::store::Store;
 use crate::builtin::{BUILTIN_NAME, builtin};
+use crate::secret::read_small;
 
 /// Which model to use.
 #[derive(Debug, Clone, Default, Args)]
@@ -74,11 +73,8 @@ pub(super) fn trusted(texts: &[String]) -> Result<TrustedKeys, ModelError> {
 }
 
 fn read_key(path: &str) -> Result<String, ModelError> {
-    let mut text = String::new();
-    let read =
-        File::open(path).and_then(|file| file.take(SIGNATURE_BYTES_MAX).read_to_string(&mut text));
-    match read {
-        Ok(_) => Ok(text),
+    match read_small(Path::new(path), SIGNATURE_BYTES_MAX) {
+        Ok(text) => Ok(text),
         Err(_) if !Path::new(path).exists() => {
             Err(SignatureError::Key { text: path.into() }.into())
         }

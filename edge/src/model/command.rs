@@ -13,6 +13,7 @@ use super::show::show;
 use super::store::Store;
 use crate::builtin::{BUILTIN_NAME, builtin};
 use crate::error::EdgeError;
+use crate::report::style::printable;
 use crate::service::RunArgs;
 
 /// What to do with a model.
@@ -126,7 +127,12 @@ impl VerifyArgs {
         let tested = self_test(&bundle).map_err(super::ModelError::from)?;
         let manifest = &bundle.manifest;
         writeln!(out, "{} release {}", manifest.name, manifest.release)?;
-        writeln!(out, "signed by {}: {}", signed.key, signed.comment)?;
+        writeln!(
+            out,
+            "signed by {}: {}",
+            signed.key,
+            printable(&signed.comment)
+        )?;
         warn(manifest, out)?;
         told(tested, out)
     }
@@ -164,7 +170,13 @@ impl ListArgs {
                     let (used, name, release) = (mark(model.is_current), model.name, model.release);
                     writeln!(out, "{used} {name} release {release}  {folder}")?;
                 }
-                Err(error) => writeln!(out, "! {folder}: {error}")?,
+                Err(error) => {
+                    let (folder, error) = (
+                        printable(&folder.to_string()),
+                        printable(&error.to_string()),
+                    );
+                    writeln!(out, "! {folder}: {error}")?;
+                }
             }
         }
         Ok(())

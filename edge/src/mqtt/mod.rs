@@ -11,10 +11,10 @@ mod config;
 mod observer;
 mod outbox;
 mod session;
+mod tls;
 mod topics;
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -32,6 +32,7 @@ pub use topics::{Held, OFFLINE, ONLINE, Topics};
 use crate::alarm::Beacon;
 use crate::metrics::Metrics;
 use crate::observe::Requester;
+use crate::secret::Secret;
 use session::Link;
 
 /// The thread is waited for so long at the end.
@@ -45,9 +46,11 @@ pub enum MqttError {
     /// The configuration contradicts itself.
     #[error("{0}")]
     Config(String),
-    /// The password cannot be read.
-    #[error("mqtt.password_file {path}: {cause}")]
-    Password {
+    /// A password, certificate or key cannot be used.
+    #[error("{key} {path}: {cause}")]
+    File {
+        /// The setting that names it.
+        key: &'static str,
         /// The file.
         path: String,
         /// What the system says.
@@ -85,6 +88,12 @@ impl MqttLink {
         let Some(host) = config.broker() else {
             return Ok(None);
         };
+        if config.is_readable_by_others() {
+            tracing::warn!(
+                host,
+                "name and password go over the network in the clear: encrypt it with mqtt.ca_file"
+            );
+        }
         let topics = Topics::new(config);
         let outbox = Arc::new(Outbox::new(config.queue_events_max as usize));
         if config.discovery {
@@ -95,14 +104,15 @@ impl MqttLink {
             Arc::clone(&outbox),
             topics.clone(),
             Arc::clone(&metrics),
-            config.device.clone(),
+            config.device(),
             cameras.len(),
         );
         let link = Link {
             host: host.to_owned(),
             port: config.port,
-            client: format!("unmask-{}", config.device),
+            client: format!("unmask-{}", config.device()),
             login: login(config)?,
+            tls: tls::client(config)?,
             topics,
             outbox: Arc::clone(&outbox),
             metrics,
@@ -139,21 +149,28 @@ impl MqttLink {
     }
 }
 
-fn login(config: &MqttConfig) -> Result<Option<(String, String)>, MqttError> {
+/// Reads what the configuration names for the connection, as the service will.
+///
+/// # Errors
+/// When a file cannot be used.
+pub fn check_files(config: &MqttConfig) -> Result<(), MqttError> {
+    login(config)?;
+    tls::client(config).map(|_| ())
+}
+
+fn login(config: &MqttConfig) -> Result<Option<(String, Secret)>, MqttError> {
     let Some(name) = &config.username else {
         return Ok(None);
     };
-    let mut password = String::new();
-    if let Some(path) = &config.password_file {
-        let read = File::open(path)
-            .and_then(|file| file.take(PASSWORD_BYTES_MAX).read_to_string(&mut password));
-        read.map_err(|cause| MqttError::Password {
-            path: path.display().to_string(),
-            cause,
-        })?;
-    }
-    let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    Ok(Some((name.clone(), password)))
+    let Some(path) = &config.password_file else {
+        return Ok(Some((name.clone(), Secret::default())));
+    };
+    let password = Secret::read(path, PASSWORD_BYTES_MAX).map_err(|cause| MqttError::File {
+        key: "mqtt.password_file",
+        path: path.display().to_string(),
+        cause,
+    })?;
+    Ok(Some((name.clone(), password.without_line_end())))
 }
 
 impl Drop for MqttLink {

@@ -6,17 +6,20 @@ use std::time::{Duration, Instant};
 
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, LastWill, MqttOptions, NetworkOptions,
-    Outgoing, Packet, QoS, StateError, mqttbytes,
+    Outgoing, Packet, QoS, StateError, TlsConfiguration, Transport, mqttbytes,
 };
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::rustls::ClientConfig;
 
 use super::outbox::{Outbox, Waiting};
+use super::tls;
 use super::topics::{Held, OFFLINE, ONLINE, Topics};
 use crate::alarm::Beacon;
 use crate::metrics::Metrics;
 use crate::observe::{Request, Requester};
+use crate::secret::Secret;
 
 /// A broker that was lost is tried again after this time ...
 pub const RETRY_MIN: Duration = Duration::from_millis(250);
@@ -53,7 +56,8 @@ pub(super) struct Link {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) client: String,
-    pub(super) login: Option<(String, String)>,
+    pub(super) login: Option<(String, Secret)>,
+    pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) topics: Topics,
     pub(super) outbox: Arc<Outbox>,
     pub(super) metrics: Arc<Metrics>,
@@ -175,7 +179,12 @@ impl<'a> Session<'a> {
         let will = LastWill::new(link.topics.availability(), OFFLINE, QoS::AtLeastOnce, true);
         options.set_last_will(will);
         if let Some((name, password)) = &link.login {
-            options.set_credentials(name, password);
+            options.set_credentials(name, password.expose());
+        }
+        if let Some(tls) = &link.tls {
+            options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
+                Arc::clone(tls),
+            )));
         }
         let (client, mut connection) = AsyncClient::new(options, REQUESTS_MAX);
         let mut network = NetworkOptions::new();
@@ -204,7 +213,7 @@ impl<'a> Session<'a> {
                     Some(Ok(event)) => self.take(event),
                     Some(Err(error)) => {
                         self.is_flooded = is_too_long(&error);
-                        Err(Ending::Lost(error.to_string()))
+                        Err(Ending::Lost(tls::reason(&error)))
                     }
                     None => Err(Ending::Lost("the connection's task ended".into())),
                 },

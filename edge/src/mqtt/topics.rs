@@ -28,9 +28,10 @@ pub struct Held {
 impl Topics {
     /// As the configuration wants them.
     pub fn new(config: &MqttConfig) -> Self {
+        let device = config.device();
         Self {
-            base: format!("{}/{}", config.topic, config.device),
-            device: config.device.clone(),
+            base: format!("{}/{device}", config.topic),
+            device,
         }
     }
 

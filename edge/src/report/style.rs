@@ -94,6 +94,7 @@ pub fn reason_text(reason: Reason) -> &'static str {
         Reason::Turned => "the face is turned away",
         Reason::Inconclusive => "the evidence is not clear either way",
         Reason::NotAFace => "it is most likely not a face",
+        Reason::Covered => "eyes or mouth are covered",
         Reason::Other(_) => "for a reason that a later release knows",
     }
 }

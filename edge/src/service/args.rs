@@ -18,7 +18,7 @@ use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
 use crate::search::FinderArgs;
 use crate::source::args::{CaptureArgs, InputArgs};
-use crate::source::preset::without_secrets;
+use crate::source::without_secrets;
 use crate::web::DEFAULT_ADDRESS;
 
 /// Variables such as `UNMASK_EDGE__ALARM__LINE` are settings.
@@ -159,13 +159,21 @@ impl RunArgs {
     /// # Errors
     /// See [`EdgeError`].
     pub fn run(&self, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
+        hide_memory();
+        // Before all that may hang.
+        let notifier = match self.print_config {
+            true => Notifier::default(),
+            false => Notifier::from_env().map_err(EdgeError::Notify)?,
+        };
         let settings = self.settings()?;
         if self.print_config {
-            let source = settings.value.source.as_deref().unwrap_or_default();
-            out.write_all(without_secrets(settings.print(), source).as_bytes())?;
+            let ServiceConfig {
+                source, capture, ..
+            } = &settings.value;
+            let (source, command) = (source.as_deref(), capture.command.as_deref());
+            out.write_all(without_secrets(settings.print(), source, command).as_bytes())?;
             return Ok(ExitStatus::Nothing);
         }
-        hide_memory();
         let config = settings.value;
         let source = config
             .capture
@@ -176,7 +184,6 @@ impl RunArgs {
             finder: config.model.finder.clone(),
         };
         let finder = finder.open()?;
-        let notifier = Notifier::from_env().map_err(EdgeError::Notify)?;
         let signals = Signals::listen(!self.config.is_empty()).map_err(EdgeError::Signal)?;
         let clock = Arc::new(SystemClock::default());
         let mut service = Service {

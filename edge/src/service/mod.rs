@@ -8,6 +8,7 @@ mod notify;
 mod onlookers;
 mod outputs;
 mod signals;
+mod start;
 mod thresholds;
 
 pub use args::{RunArgs, WebArgs};

@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use super::start::StartWatch;
+
 /// Environment variable with the manager's socket.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 /// Environment variable with the watchdog's time, microseconds.
@@ -30,6 +32,7 @@ pub struct Notifier {
     fed_at: Option<Duration>,
     asked_at: Option<Duration>,
     is_ready: bool,
+    start: Option<StartWatch>,
     text: String,
 }
 
@@ -40,7 +43,8 @@ struct Manager {
 }
 
 impl Notifier {
-    /// The manager that the environment names, if any.
+    /// The manager that the environment names, if any. Where it has a watchdog, that runs only once
+    /// the service is ready: until then, a start that hangs ends the program.
     ///
     /// # Errors
     /// A socket that cannot be used, or a watchdog's time that is no number.
@@ -59,7 +63,11 @@ impl Notifier {
         };
         let is_ours = number(WATCHDOG_PID)?.is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = number(WATCHDOG_USEC)?.filter(|usec| is_ours && *usec > 0);
-        Self::new(&address, watchdog.map(Duration::from_micros))
+        let mut notifier = Self::new(&address, watchdog.map(Duration::from_micros))?;
+        if watchdog.is_some() {
+            notifier.start = Some(StartWatch::begin()?);
+        }
+        Ok(notifier)
     }
 
     /// The manager at a socket: a path, or `@` and a name in the abstract namespace.
@@ -89,6 +97,7 @@ impl Notifier {
     pub fn ready(&mut self) {
         if !self.is_ready {
             self.is_ready = true;
+            self.start = None;
             self.send("READY=1");
         }
     }
@@ -101,6 +110,9 @@ impl Notifier {
     /// The pipeline has got on: feeds the watchdog, if it is time for that. It does not bark
     /// before the service is ready: until then, the manager is asked for more time to start.
     pub fn progress(&mut self, now: Duration) {
+        if let Some(start) = &self.start {
+            start.alive();
+        }
         let time = match self.is_ready {
             true => self.watchdog,
             false => Some(START).filter(|_| self.is_heard()),
@@ -135,7 +147,8 @@ impl Notifier {
     }
 
     /// The service ends.
-    pub fn stopping(&self) {
+    pub fn stopping(&mut self) {
+        self.start = None;
         self.send("STOPPING=1");
     }
 

@@ -26,6 +26,9 @@ pub struct VerdictTable {
     pub turn_deg_max: Option<f32>,
     /// Most turn up or down, degrees.
     pub pitch_deg_max: Option<f32>,
+    /// Least contrast of each eye and the mouth, as a share of the face's brightness: below, they are
+    /// covered.
+    pub contrast_min: Option<f32>,
     /// An alarm is shown at least so long, milliseconds.
     pub hold_ms: u32,
     /// An alarm is shown at least so long after nobody was manipulated any more,
@@ -46,6 +49,7 @@ impl Default for VerdictTable {
             face_px_min: None,
             turn_deg_max: None,
             pitch_deg_max: None,
+            contrast_min: None,
             hold_ms: (hold_us / 1000) as u32,
             clear_ms: (clear_us / 1000) as u32,
         }
@@ -68,6 +72,7 @@ impl VerdictTable {
             (&mut rules.quality.face_px_min, self.face_px_min),
             (&mut rules.quality.turn_deg_max, self.turn_deg_max),
             (&mut rules.quality.pitch_deg_max, self.pitch_deg_max),
+            (&mut rules.quality.contrast_min, self.contrast_min),
         ];
         for (rule, number) in numbers {
             *rule = number.unwrap_or(*rule);

@@ -121,7 +121,7 @@ impl CaptureTable {
                 Err(problem) => return Err(format!("source (--source): {problem}")),
             },
             (None, [_, ..], None) => LiveInput::Cameras(self.cameras.clone()),
-            (None, [], Some(command)) => LiveInput::Command(command.clone()),
+            (None, [], Some(command)) => LiveInput::Command(command.as_str().into()),
             (None, [], None) => {
                 return Err("there is nothing to watch: name one of source (--source), \
                             capture.cameras (--camera), capture.command (--command)"

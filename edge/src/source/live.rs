@@ -11,8 +11,10 @@ use crate::capture::{
     Taken, Wanted,
 };
 
+use super::address::{program_of, secrets_in};
 use super::preset::{Preset, ffmpeg_major};
 use super::{Frame, FrameSource, Polled, SourceError, WatchedSource};
+use crate::secret::Secret;
 
 /// Cameras, or a command that stands for one.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +63,7 @@ pub enum LiveInput {
     /// Cameras by bus, serial number or node, at least one.
     Cameras(Vec<String>),
     /// A line for the shell, which writes raw frames.
-    Command(String),
+    Command(Secret),
     /// A known command.
     Preset(Preset),
 }
@@ -295,12 +297,17 @@ fn process_limits(may_end: bool) -> Limits {
     }
 }
 
-fn command_setup(line: &str, spec: &LiveSpec) -> Result<CameraSetup, SourceError> {
-    let format = frame_format(line, spec.wanted.pixels.unwrap_or(PixelFormat::Rgb24), spec)?;
+fn command_setup(line: &Secret, spec: &LiveSpec) -> Result<CameraSetup, SourceError> {
+    let label = program_of(line.expose());
+    let format = frame_format(
+        &label,
+        spec.wanted.pixels.unwrap_or(PixelFormat::Rgb24),
+        spec,
+    )?;
     let bus = ProcessBus {
-        label: line.to_owned(),
-        command: CommandLine::Shell(line.to_owned()),
-        hidden: Vec::new(),
+        label,
+        hidden: secrets_in(line.expose()),
+        command: CommandLine::Shell(line.clone()),
         input: None,
         format,
         may_end: !spec.restart,

@@ -1,5 +1,6 @@
 //! Where frames come from.
 
+mod address;
 pub mod args;
 mod cast;
 pub mod config;
@@ -12,14 +13,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use unmask_shared::media::{
-    FfmpegSource, FolderSource, Frame, FrameSource, MediaKind, Polled, SourceError, list_media,
-    list_open_media, pad_edges, read_picture, sniff,
+    Animation, FfmpegSource, FolderSource, Frame, FrameSource, MediaKind, Polled, SourceError,
+    animation, list_media, list_open_media, pad_edges, read_picture, read_picture_before, sniff,
 };
 
 use crate::capture::{CameraStatus, FaultSet};
 use crate::report::progress::tell;
 use crate::report::style::printable;
 
+pub use address::without_secrets;
 pub use config::{CaptureTable, Injection};
 pub(crate) use live::is_installed;
 pub use live::{LiveInput, LiveSource, LiveSpec};

@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::address::Address;
 use crate::capture::process::CommandLine;
 use crate::capture::{PixelFormat, Wanted};
+use crate::secret::Secret;
 
 /// A source that a known command reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub enum Preset {
     /// A file, played at its own speed by ffmpeg: `ffmpeg:clip.mp4`.
     File(String),
     /// A network camera, read by ffmpeg: `rtsp://camera/stream`.
-    Rtsp(String),
+    Rtsp(Secret),
     /// A camera on a Jetson's CSI socket, read by GStreamer: `csi`, `csi:1`.
     JetsonCsi(u8),
     /// A camera on a Raspberry Pi's CSI socket, read by rpicam-vid: `rpicam`,
@@ -29,7 +31,7 @@ impl Preset {
         if let Some((scheme, rest)) = text.split_once("://") {
             let scheme = scheme.to_ascii_lowercase();
             return Some(match scheme.as_str() {
-                "rtsp" | "rtsps" => Ok(Self::Rtsp(format!("{scheme}://{rest}"))),
+                "rtsp" | "rtsps" => Ok(Self::Rtsp(format!("{scheme}://{rest}").into())),
                 _ => Err(format!(
                     "{scheme}:// is no source by itself: let a command read it, as in \
                      --command \"ffmpeg -loglevel error -i '{scheme}://...' -f image2pipe -c:v ppm -\""
@@ -52,7 +54,7 @@ impl Preset {
     pub fn label(&self) -> String {
         match self {
             Self::File(path) => path.clone(),
-            Self::Rtsp(url) => Address::of(url).label(),
+            Self::Rtsp(url) => Address::of(url.expose()).label(),
             Self::JetsonCsi(number) => format!("csi:{number}"),
             Self::Rpicam(number) => format!("rpicam:{number}"),
         }
@@ -60,9 +62,9 @@ impl Preset {
 
     /// What nobody may read in the log: name and password of a network camera, wherever in its
     /// address they stand.
-    pub fn hidden(&self) -> Vec<String> {
+    pub fn hidden(&self) -> Vec<Secret> {
         match self {
-            Self::Rtsp(url) => Address::of(url).secrets(),
+            Self::Rtsp(url) => Address::of(url.expose()).secrets(),
             _ => Vec::new(),
         }
     }
@@ -94,14 +96,23 @@ impl Preset {
     }
 
     /// What the command reads: the address of a network camera, with its password, which everybody
-    /// on the machine could read among the command's arguments. Releases of ffmpeg before 5 do not
-    /// take it so.
-    pub fn input(&self, ffmpeg_major: Option<u32>) -> Option<String> {
+    /// on the machine could read among the command's arguments.
+    pub fn input(&self, ffmpeg_major: Option<u32>) -> Option<Secret> {
         let Self::Rtsp(url) = self else {
             return None;
         };
-        let quoted = url.replace('\'', "'\\''").replace(['\r', '\n'], "");
-        (!is_old(ffmpeg_major)).then(|| format!("{LIST}file '{quoted}'\n{LIST_OPTIONS}"))
+        // Lists have no options there: the camera may send by UDP. Where nothing is to be hidden,
+        // arguments serve better.
+        let options = match is_old(ffmpeg_major) {
+            true if self.hidden().is_empty() => return None,
+            true => "",
+            false => LIST_OPTIONS,
+        };
+        let quoted = url
+            .expose()
+            .replace('\'', "'\\''")
+            .replace(['\r', '\n'], "");
+        Some(format!("{LIST}file '{quoted}'\n{options}").into())
     }
 
     /// The command, for this release of ffmpeg (`None`: not known, taken for a new one). No shell
@@ -110,12 +121,13 @@ impl Preset {
         let (width, height, rate) = (wanted.width, wanted.height, wanted.rate_hz);
         CommandLine::Program(match self {
             Self::File(path) => ffmpeg(&["-re", "-i", &format!("file:{path}")], wanted),
-            Self::Rtsp(url) if is_old(ffmpeg_major) => {
-                // There, -timeout means to listen.
+            Self::Rtsp(_) if self.input(ffmpeg_major).is_none() => {
+                // There, -timeout means to listen. Nobody is told a secret.
                 let before = words(
                     "-rtsp_transport tcp -stimeout 5000000 -fflags nobuffer -flags low_delay -i",
                 );
-                let before = before.iter().map(String::as_str).chain([url.as_str()]);
+                let address = self.label();
+                let before = before.iter().map(String::as_str).chain([address.as_str()]);
                 ffmpeg(&before.collect::<Vec<_>>(), wanted)
             }
             Self::Rtsp(_) => {
@@ -200,78 +212,6 @@ fn major_of(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// The parts of a network camera's address.
-struct Address<'a> {
-    scheme: &'a str,
-    /// Name and password before the `@`.
-    login: &'a str,
-    host: &'a str,
-    /// From the `/` on.
-    path: &'a str,
-    /// From the `?` on.
-    query: &'a str,
-}
-
-/// Words in a path beside which a password may stand.
-const TELLING: [&str; 7] = ["pass", "pwd", "token", "key", "user", "auth", "="];
-/// A longer part of a path may be a key itself.
-const PART_BYTES_MAX: usize = 20;
-
-impl<'a> Address<'a> {
-    fn of(url: &'a str) -> Self {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, after) = rest.split_at(end);
-        let (login, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (path, query) = after.split_at(after.find('?').unwrap_or(after.len()));
-        Self {
-            scheme,
-            login,
-            host,
-            path,
-            query,
-        }
-    }
-
-    fn is_telling(&self) -> bool {
-        let path = self.path.to_ascii_lowercase();
-        let is_long = |part: &str| part.len() > PART_BYTES_MAX;
-        TELLING.iter().any(|word| path.contains(word)) || path.split('/').any(is_long)
-    }
-
-    fn label(&self) -> String {
-        let path = match self.is_telling() {
-            true => "/***",
-            false => self.path,
-        };
-        let query = if self.query.is_empty() { "" } else { "?***" };
-        format!("{}://{}{path}{query}", self.scheme, self.host)
-    }
-
-    fn secrets(&self) -> Vec<String> {
-        let mut secrets = vec![self.login, self.query.trim_start_matches('?')];
-        if let Some((_, password)) = self.login.split_once(':') {
-            secrets.push(password);
-        }
-        if self.is_telling() {
-            secrets.push(self.path.trim_start_matches('/'));
-        }
-        let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
-        secrets.map(str::to_owned).collect()
-    }
-}
-
-/// A text with the secrets of a source in it taken out.
-pub fn without_secrets(text: &str, source: &str) -> String {
-    let secrets = match Preset::parse(source) {
-        Some(Ok(preset)) => preset.hidden(),
-        _ => Vec::new(),
-    };
-    secrets
-        .iter()
-        .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-}
-
 /// Width and height: `1280x720`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -323,29 +263,12 @@ mod tests {
         assert_eq!(Preset::parse("clip.mp4"), None);
         let camera = parsed("rtsp://me:a@b:c@10.0.0.7:554/live@2").unwrap();
         assert_eq!(camera.label(), "rtsp://10.0.0.7:554/live@2");
-        assert_eq!(camera.hidden(), ["me:a@b:c", "a@b:c"]);
+        assert_eq!(camera.hidden(), ["me:a@b:c", "a@b:c"].map(Secret::from));
         assert!(parsed("rtsp://10.0.0.7/x@y").unwrap().hidden().is_empty());
         assert_eq!(
             parsed("RTSP://Camera/live"),
             Ok(Preset::Rtsp("rtsp://Camera/live".into()))
         );
-    }
-
-    #[test]
-    fn no_part_of_an_address_tells_a_password() {
-        for (url, label) in [
-            ("rtsp://c/live/ch0", "rtsp://c/live/ch0"),
-            ("rtsp://c/live?user=me&password=secret", "rtsp://c/live?***"),
-            ("rtsp://c?secret", "rtsp://c?***"),
-            ("rtsp://c/user=me_password=secret_ch=1", "rtsp://c/***"),
-            ("rtsp://c/secret-8d1f7a66b04c4b2fa0e5/1", "rtsp://c/***"),
-            ("rtsp://secret@c:554/x", "rtsp://c:554/x"),
-        ] {
-            let preset = Preset::parse(url).unwrap().unwrap();
-            assert_eq!(preset.label(), label);
-            let told = without_secrets(&format!("[tcp] {url}: refused"), url);
-            assert!(!told.contains("secret"), "{told}");
-        }
     }
 
     #[test]
@@ -361,7 +284,7 @@ mod tests {
 
     #[test]
     fn each_release_of_ffmpeg_gets_the_option_that_it_knows() {
-        let camera = Preset::Rtsp("rtsp://c/live".into());
+        let (plain, telling) = ("rtsp://c/live", "rtsp://me:secret@c/live");
         for (version, is_old) in [
             ("ffmpeg version 4.2.7-0ubuntu0.1 Copyright", true),
             ("ffmpeg version n4.4 Copyright", true),
@@ -369,24 +292,49 @@ mod tests {
             ("ffmpeg version 7.1 Copyright", false),
             ("ffmpeg version N-109540-gaa Copyright", false),
         ] {
-            let command = camera.command(&Wanted::default(), major_of(version));
-            let CommandLine::Program(words) = command else {
-                panic!("a shell would see it");
-            };
-            let timeouts: Vec<_> = words.iter().filter(|w| w.ends_with("timeout")).collect();
-            let input = camera.input(major_of(version));
-            match is_old {
-                true => assert_eq!(timeouts, ["-stimeout"], "{version}"),
-                false => assert!(timeouts.is_empty(), "{version}: {timeouts:?}"),
+            let major = major_of(version);
+            for url in [plain, telling] {
+                let camera = Preset::Rtsp(url.into());
+                let CommandLine::Program(words) = camera.command(&Wanted::default(), major) else {
+                    panic!("a shell would see it");
+                };
+                let timeouts: Vec<_> = words.iter().filter(|w| w.ends_with("timeout")).collect();
+                let input = camera.input(major);
+                match (is_old, &input) {
+                    (true, None) => {
+                        assert_eq!(
+                            (url, timeouts[0].as_str()),
+                            (plain, "-stimeout"),
+                            "{version}"
+                        );
+                        assert!(
+                            words.iter().any(|word| word == plain),
+                            "{version}: {words:?}"
+                        );
+                    }
+                    (true, Some(input)) => {
+                        assert_eq!(input.expose(), format!("{LIST}file '{telling}'\n"));
+                    }
+                    (false, None) => panic!("{version}: nothing is read"),
+                    (false, Some(input)) => {
+                        assert!(
+                            input.expose().contains("option timeout 5000000"),
+                            "{version}"
+                        );
+                    }
+                }
+                assert!(
+                    !words.iter().any(|word| word.contains("secret")),
+                    "{words:?}"
+                );
+                assert!(is_old || timeouts.is_empty(), "{version}: {timeouts:?}");
             }
-            assert_eq!(input.is_none(), is_old, "{version}");
-            assert!(input.is_none_or(|input| input.contains("option timeout 5000000")));
         }
     }
 
     #[test]
     fn the_plugin_of_a_board_does_not_talk_among_frames() {
-        let CommandLine::Program(words) = Preset::JetsonCsi(1).command(&Wanted::default(), None)
+        let CommandLine::Program(words) = Preset::JetsonCsi(1).command(&Wanted::default(), Some(6))
         else {
             panic!("a shell would see it");
         };
@@ -404,6 +352,7 @@ mod tests {
         };
         assert!(!words.iter().any(|word| word.contains("host")), "{words:?}");
         let input = camera.input(Some(6)).unwrap();
+        let input = input.expose();
         assert!(
             input.contains("file 'rtsp://me:it'\\''s@host/live'\n"),
             "{input}"
@@ -411,13 +360,19 @@ mod tests {
     }
 
     #[test]
-    fn an_address_stays_one_argument_whatever_it_holds() {
-        let url = "rtsp://host/a b;rm -rf ~";
-        let command = Preset::Rtsp(url.into()).command(&Wanted::default(), Some(4));
+    fn a_name_stays_one_argument_whatever_it_holds() {
+        let (path, url) = ("a b;rm -rf ~", "rtsp://host/a b;rm -rf ~");
+        let command = Preset::File(path.into()).command(&Wanted::default(), Some(6));
         let CommandLine::Program(words) = command else {
             panic!("a shell would see it");
         };
-        assert!(words.iter().any(|word| word == url), "{words:?}");
+        let whole = format!("file:{path}");
+        assert!(words.contains(&whole), "{words:?}");
+        let input = Preset::Rtsp(url.into()).input(Some(6)).unwrap();
+        assert_eq!(
+            input.expose().lines().nth(1),
+            Some(&*format!("file '{url}'"))
+        );
         let size = "min(1,1280/max(iw*sar,ih))";
         assert!(words.iter().any(|word| word.contains(size)), "{words:?}");
     }

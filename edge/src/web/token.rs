@@ -1,10 +1,11 @@
 //! Who may look: whoever knows the token.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+use crate::secret::Secret;
 
 /// Fewest bytes of a token.
 pub const TOKEN_BYTES_MIN: usize = 16;
@@ -28,7 +29,7 @@ pub enum TokenError {
     },
     /// It is easily guessed, or too long.
     #[error(
-        "{path} must hold one line of {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} visible characters: head -c 24 /dev/urandom | base64 > {path}"
+        "{path} must be a plain file with one line of {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} visible characters: head -c 24 /dev/urandom | base64 > {path}"
     )]
     Form {
         /// The file.
@@ -51,18 +52,20 @@ impl Token {
     /// # Errors
     /// See [`TokenError`].
     pub fn read(path: &Path) -> Result<Self, TokenError> {
-        let mut text = String::new();
         let name = || path.display().to_string();
-        File::open(path)
-            .and_then(|file| {
-                file.take(TOKEN_BYTES_MAX as u64 + 2)
-                    .read_to_string(&mut text)
-            })
-            .map_err(|cause| TokenError::File {
-                path: name(),
-                cause,
-            })?;
-        Self::new(text.trim_end()).ok_or_else(|| TokenError::Form { path: name() })
+        let text = match Secret::read(path, TOKEN_BYTES_MAX as u64 + 2) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => {
+                return Err(TokenError::Form { path: name() });
+            }
+            Err(cause) => {
+                return Err(TokenError::File {
+                    path: name(),
+                    cause,
+                });
+            }
+        };
+        Self::new(text.expose().trim_end()).ok_or_else(|| TokenError::Form { path: name() })
     }
 
     /// A token; `None` when it is too short, too long, or not visible ASCII.

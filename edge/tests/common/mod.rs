@@ -1,9 +1,10 @@
 //! Running the program, and videos and bundles made for a test.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use unmask_edge::builtin::builtin;
@@ -65,6 +66,30 @@ pub fn ran(output: &Output) -> Ran {
         stdout,
         stderr,
     }
+}
+
+/// What a command logs until it has said what is wanted, was watched for some time more, and was
+/// ended.
+pub fn log_until(command: &mut Command, more: Duration, wanted: &str) -> String {
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut log = String::new();
+    while !log.contains(wanted) {
+        let read = stderr.read_line(&mut log).unwrap();
+        assert!(read > 0, "it ended without `{wanted}`: {log}");
+    }
+    std::thread::sleep(more);
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    stderr.read_to_string(&mut log).unwrap();
+    child.wait().unwrap();
+    log
 }
 
 /// Whether ffmpeg is there. Where it is not, says so past the test harness, or

@@ -75,6 +75,7 @@ fn quality(chance: &mut Chance) -> Quality {
         face_px: 120.0,
         turn_deg: 0.0,
         pitch_deg: 0.0,
+        contrast: 0.2,
     };
     match chance.between(0, 99) {
         0 => quality.sharpness = 1.0,

@@ -65,6 +65,7 @@ fn from_verdict_to_pin_and_line_no_frame_allocates() {
         face_px: 120.0,
         turn_deg: 0.0,
         pitch_deg: 0.0,
+        contrast: 0.2,
     };
     let mut frame = |logit: f32| {
         for person in &mut people {

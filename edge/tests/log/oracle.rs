@@ -50,7 +50,7 @@ fn checkpoints_open_with_signed_note() {
 fn notes_of_signed_note_open_here() {
     let key = SigningKey::from_seed("kiosk.example/door", [3; 32]).unwrap();
     let secret = key.to_secret_text();
-    let theirs = StandardSigner::new(secret.trim()).unwrap();
+    let theirs = StandardSigner::new(secret.expose().trim()).unwrap();
     let checkpoint = Checkpoint {
         origin: "kiosk.example/door".into(),
         size: 1 << 40,

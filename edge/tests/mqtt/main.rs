@@ -5,6 +5,7 @@
 mod common;
 
 mod broker;
+mod tls;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -47,19 +48,23 @@ impl Device {
 
     /// One whose pipeline is believed to hang when it says nothing for `stall`.
     fn start_patient(port: u16, stall: Duration) -> Self {
-        let bundle = builtin().unwrap();
-        let names = ["front door".to_owned()];
         let config = MqttConfig {
             host: Some("127.0.0.1".into()),
             port,
-            device: "kiosk-1".into(),
+            device: Some("kiosk-1".into()),
             ..MqttConfig::default()
         };
+        Self::with(&config, stall)
+    }
+
+    fn with(config: &MqttConfig, stall: Duration) -> Self {
+        let bundle = builtin().unwrap();
+        let names = ["front door".to_owned()];
         let metrics = Arc::new(Metrics::new(&bundle, &names));
         let (requester, desk) = desk();
         let beacon = Arc::new(Beacon::new(Arc::new(SystemClock::default()), stall));
         let started = MqttLink::start(
-            &config,
+            config,
             &names,
             "model",
             Arc::clone(&metrics),
@@ -356,6 +361,8 @@ fn the_program_tells_a_broker_and_takes_its_acknowledgement() {
             "mqtt.host=127.0.0.1",
             "--set",
             &port,
+            "--set",
+            "mqtt.device=unmask",
             "--set",
             "alarm.stall_ms=5000",
         ])

@@ -121,3 +121,44 @@ fn a_video_that_hangs_does_not_hold_up_the_end() {
         assert!(is_dead(&ffmpeg), "ffmpeg still runs");
     }
 }
+
+/// The manager's watchdog runs only once the service is ready.
+#[test]
+fn a_start_that_hangs_ends_so_that_it_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let manager = place.join("notify");
+    let _socket = std::os::unix::net::UnixDatagram::bind(&manager).unwrap();
+    // Opening a pipe waits for somebody who writes.
+    let config = place.join("kiosk.toml");
+    let made = Command::new("mkfifo").arg(&config).status();
+    assert!(made.unwrap().success());
+    let start = Instant::now();
+    let mut child = command()
+        .args(["run", "--config"])
+        .arg(&config)
+        .env("NOTIFY_SOCKET", &manager)
+        .env("WATCHDOG_USEC", "7000000")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if start.elapsed() > Duration::from_secs(20) => {
+                child.kill().unwrap();
+                panic!("it hangs for ever");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    assert_eq!(signal, Some(6), "{status}");
+    // With the second that the unit waits, it is there again within ten.
+    assert!(
+        start.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        start.elapsed()
+    );
+}

@@ -63,6 +63,11 @@ impl FfmpegSource {
         (self.others.len(), self.left_out)
     }
 
+    /// Whether the video is transparent in places of which ffmpeg tells nothing.
+    pub fn hides_alpha(&self) -> bool {
+        self.probe.hides_alpha
+    }
+
     /// What ffmpeg complained of, now that the last frame was read: frames may be damaged or
     /// missing without anybody being able to tell how many.
     pub fn complaint(&self) -> Option<String> {
@@ -212,10 +217,14 @@ fn stamp(line: &str) -> Option<Stamp> {
     })
 }
 
+/// Before white where it is transparent, as most viewers show it: black behind the negative.
+const BEFORE_WHITE: &str = "format=gbrap,negate,premultiply=inplace=1,negate,format=gbrp,";
+
 /// Frames as they are shown, with square pixels and their time stamps in microseconds.
-fn filters() -> String {
+fn filters(has_alpha: bool) -> String {
+    let before = if has_alpha { BEFORE_WHITE } else { "" };
     format!(
-        "scale=w='max(1,min({WIDTH_MAX},round(iw*sar)))':h='max(1,round(ow/dar))':flags=area,\
+        "{before}scale=w='max(1,min({WIDTH_MAX},round(iw*sar)))':h='max(1,round(ow/dar))':flags=area,\
          settb=1/1000000,metadata=add:key=t:value=1,metadata=print:key=t"
     )
 }
@@ -236,7 +245,7 @@ fn command(path: &Path, probe: &Probe) -> Command {
             },
             "passthrough",
         ])
-        .args(["-vf", &filters()])
+        .args(["-vf", &filters(probe.has_alpha)])
         .args([
             "-f",
             "image2pipe",

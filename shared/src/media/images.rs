@@ -5,17 +5,36 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::error::{DecodingError, ImageFormatHint};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
+    RgbaImage,
+};
 
 use super::{Frame, SourceError, open_error};
 
 const SIDE_MAX: u32 = 16_384;
 const ALLOC_BYTES_MAX: u64 = 1 << 30;
 
-/// Reads a picture into `frame` (pixels and size only), upright.
+/// What most viewers show behind transparent parts of a picture.
+const WHITE: u8 = 255;
+
+/// Reads a picture into `frame` (pixels and size only), upright, and before white where it is
+/// transparent.
 pub fn read_picture(path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
+    read_picture_before(path, WHITE, frame).map(|_| ())
+}
+
+/// The same before this level of grey, 0 (black) to 255 (white); whether any part is transparent.
+///
+/// # Errors
+/// See [`decode_picture`].
+pub fn read_picture_before(
+    path: &Path,
+    behind: u8,
+    frame: &mut Frame,
+) -> Result<bool, SourceError> {
     let file = File::open(path).map_err(|error| open_error(path, error))?;
-    decode_picture(BufReader::new(file), frame).map_err(|error| match error {
+    decode_before(BufReader::new(file), behind, frame).map_err(|error| match error {
         ImageError::IoError(error) if !is_of_the_picture(&error) => open_error(path, error),
         error => SourceError::Picture {
             path: path.to_path_buf(),
@@ -33,13 +52,21 @@ fn is_of_the_picture(error: &io::Error) -> bool {
 }
 
 /// Decodes a picture, of any format that the program reads, into `frame` (pixels and
-/// size only), upright. What `frame` holds after an error is of no use.
+/// size only), upright, and before white where it is transparent. What `frame` holds after an error is of no use.
 ///
 /// # Errors
 /// When the bytes are no picture, or one of more than 16,384 pixels in width or height
 /// or a gibibyte in memory; and when a JPEG picture is cut short, of which the decoder would fill up
 /// the rest with grey.
-pub fn decode_picture(mut input: impl BufRead + Seek, frame: &mut Frame) -> Result<(), ImageError> {
+pub fn decode_picture(input: impl BufRead + Seek, frame: &mut Frame) -> Result<(), ImageError> {
+    decode_before(input, WHITE, frame).map(|_| ())
+}
+
+fn decode_before(
+    mut input: impl BufRead + Seek,
+    behind: u8,
+    frame: &mut Frame,
+) -> Result<bool, ImageError> {
     if input.fill_buf()?.starts_with(&[0xff, 0xd8]) {
         let mut bytes = Vec::new();
         input
@@ -51,9 +78,9 @@ pub fn decode_picture(mut input: impl BufRead + Seek, frame: &mut Frame) -> Resu
             let hint = ImageFormatHint::Exact(ImageFormat::Jpeg);
             return Err(ImageError::Decoding(DecodingError::new(hint, what)));
         }
-        return decode(ImageReader::new(Cursor::new(bytes)), frame);
+        return decode(ImageReader::new(Cursor::new(bytes)), behind, frame);
     }
-    decode(ImageReader::new(input), frame)
+    decode(ImageReader::new(input), behind, frame)
 }
 
 /// Whether a JPEG picture ends with its end-of-image marker. Segments, which may hold pictures
@@ -79,7 +106,11 @@ fn is_whole_jpeg(bytes: &[u8]) -> bool {
     }
 }
 
-fn decode(reader: ImageReader<impl BufRead + Seek>, frame: &mut Frame) -> Result<(), ImageError> {
+fn decode(
+    reader: ImageReader<impl BufRead + Seek>,
+    behind: u8,
+    frame: &mut Frame,
+) -> Result<bool, ImageError> {
     let mut reader = reader.with_guessed_format()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
@@ -90,11 +121,31 @@ fn decode(reader: ImageReader<impl BufRead + Seek>, frame: &mut Frame) -> Result
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
-    let rgb = picture.into_rgb8();
+    let mut is_transparent = false;
+    let rgb = match picture.color().has_alpha() {
+        true => {
+            let pixels = picture.into_rgba8();
+            is_transparent = pixels.pixels().any(|pixel| pixel[3] < 255);
+            before(&pixels, behind)
+        }
+        false => picture.into_rgb8(),
+    };
     frame.width = rgb.width() as usize;
     frame.height = rgb.height() as usize;
     frame.rgb = rgb.into_raw();
-    Ok(())
+    Ok(is_transparent)
+}
+
+/// A picture before a level of grey, mixed as viewers do: by the stored values.
+fn before(pixels: &RgbaImage, behind: u8) -> RgbImage {
+    let mix = |value: u8, alpha: u8| {
+        let (value, behind, alpha) = (u32::from(value), u32::from(behind), u32::from(alpha));
+        ((value * alpha + behind * (255 - alpha) + 127) / 255) as u8
+    };
+    RgbImage::from_fn(pixels.width(), pixels.height(), |x, y| {
+        let [r, g, b, alpha] = pixels.get_pixel(x, y).0;
+        Rgb([r, g, b].map(|value| mix(value, alpha)))
+    })
 }
 
 /// Every `step`th pixel of the picture, with its edges drawn out by `margin` of
@@ -150,6 +201,27 @@ mod tests {
         assert_eq!(padded.rgb, b"abcabcxyzxyz".repeat(3));
         pad_edges(&frame, 2, 1, &mut padded);
         assert_eq!(padded.rgb, b"abcabcabc".repeat(3));
+    }
+
+    /// Nobody sees the colours of what is transparent.
+    #[test]
+    fn transparent_parts_are_seen_before_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("face.png");
+        let mut frame = Frame::default();
+        let mut seen = |alpha: u8, behind: u8| {
+            let pixel = image::Rgba([200, 100, 0, alpha]);
+            image::RgbaImage::from_pixel(2, 1, pixel)
+                .save(&path)
+                .unwrap();
+            let is_transparent = read_picture_before(&path, behind, &mut frame).unwrap();
+            (is_transparent, frame.rgb[..3].to_vec())
+        };
+        assert_eq!(seen(255, 0), (false, vec![200, 100, 0]));
+        assert_eq!(seen(0, 255), (true, vec![255, 255, 255]));
+        assert_eq!(seen(0, 0), (true, vec![0, 0, 0]));
+        // 200 * 0.2 + 255 * 0.8 and so on.
+        assert_eq!(seen(51, 255), (true, vec![244, 224, 204]));
     }
 
     #[test]

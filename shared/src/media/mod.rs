@@ -1,5 +1,6 @@
 //! Pictures and videos as frames: the same for training and on the device.
 
+mod animation;
 mod child;
 mod ffmpeg;
 mod folder;
@@ -15,10 +16,11 @@ use std::time::Duration;
 
 use crate::sample::{ImageError, RgbView};
 
+pub use animation::{Animation, animation};
 pub use child::end;
 pub use ffmpeg::FfmpegSource;
 pub use folder::{FolderSource, MediaKind, list_media, list_open_media, sniff};
-pub use images::{decode_picture, pad_edges, read_picture};
+pub use images::{decode_picture, pad_edges, read_picture, read_picture_before};
 pub use ppm::read_frame as read_ppm;
 pub use probe::frame_count;
 pub use stderr::StderrTail;

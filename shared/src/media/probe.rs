@@ -32,6 +32,10 @@ pub(super) struct Probe {
     pub duration_s: Option<f64>,
     /// Whether players show this one unless they are told otherwise.
     pub is_default: bool,
+    /// Whether pixels may be transparent.
+    pub has_alpha: bool,
+    /// Whether they are, and ffmpeg does not say how much.
+    pub hides_alpha: bool,
     /// Whether this ffmpeg understands `-fps_mode` (5.1 and later).
     pub fps_mode: bool,
 }
@@ -64,11 +68,21 @@ struct Stream {
     #[serde(default)]
     avg_frame_rate: String,
     #[serde(default)]
+    pix_fmt: String,
+    #[serde(default)]
+    tags: Tags,
+    #[serde(default)]
     r_frame_rate: String,
     nb_frames: Option<String>,
     duration: Option<String>,
     #[serde(default)]
     disposition: Disposition,
+}
+
+#[derive(Deserialize, Default)]
+struct Tags {
+    #[serde(default, alias = "ALPHA_MODE")]
+    alpha_mode: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -80,8 +94,8 @@ struct Disposition {
 }
 
 /// What is asked.
-const ENTRIES: &str = "stream=index,avg_frame_rate,r_frame_rate,nb_frames,duration:\
-     stream_disposition=default,attached_pic:format=duration";
+const ENTRIES: &str = "stream=index,avg_frame_rate,r_frame_rate,nb_frames,duration,pix_fmt:\
+     stream_tags=alpha_mode:stream_disposition=default,attached_pic:format=duration";
 
 /// How many frames a video says that it has, where its container tells.
 ///
@@ -164,12 +178,24 @@ fn parse(json: &[u8]) -> Vec<Probe> {
             frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()),
             duration_s: seconds(&stream.duration).or(whole),
             is_default: stream.disposition.default != 0,
+            has_alpha: has_alpha(&stream.pix_fmt),
+            // The decoder that Matroska's VP8 and VP9 get leaves it out.
+            hides_alpha: stream.tags.alpha_mode == "1" && !has_alpha(&stream.pix_fmt),
             fps_mode,
         }
     };
     let mut tracks: Vec<Probe> = pictures.map(track).collect();
     tracks.sort_by_key(|track| !track.is_default);
     tracks
+}
+
+/// Whether pixels of this format may be transparent, as `yuva420p`, `rgba64le`, `gbrap`, `ya8`. A
+/// palette's colours may be.
+fn has_alpha(pix_fmt: &str) -> bool {
+    let starts = [
+        "yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8", "ayuv",
+    ];
+    starts.iter().any(|start| pix_fmt.starts_with(start))
 }
 
 /// The rate of a stream's timecode. ffprobe tells the mean rate, and a base rate on whose frames
@@ -259,6 +285,28 @@ mod tests {
                 (probe.timecode_hz - wanted).abs() < 1e-9,
                 "{average} {base}"
             );
+        }
+    }
+
+    #[test]
+    fn what_may_be_transparent_is_told() {
+        for (stream, wanted) in [
+            (r#""pix_fmt":"yuv420p""#, (false, false)),
+            (r#""pix_fmt":"yuva444p10le""#, (true, false)),
+            (r#""pix_fmt":"bgra""#, (true, false)),
+            (r#""pix_fmt":"rgb24""#, (false, false)),
+            (
+                r#""pix_fmt":"yuv420p","tags":{"alpha_mode":"1"}"#,
+                (false, true),
+            ),
+            (
+                r#""pix_fmt":"yuv420p","tags":{"ALPHA_MODE":"1"}"#,
+                (false, true),
+            ),
+        ] {
+            let json = format!(r#"{{"streams":[{{{stream}}}]}}"#);
+            let probe = &parse(json.as_bytes())[0];
+            assert_eq!((probe.has_alpha, probe.hides_alpha), wanted, "{stream}");
         }
     }
 

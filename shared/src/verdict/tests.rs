@@ -6,6 +6,7 @@ const SHARP: Quality = Quality {
     face_px: 120.0,
     turn_deg: 0.0,
     pitch_deg: 0.0,
+    contrast: 0.2,
 };
 
 fn test() -> SequentialTest {

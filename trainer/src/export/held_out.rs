@@ -163,6 +163,7 @@ pub fn replay(videos: &[VideoEvidence], rules: VerdictConfig) -> Result<VerdictR
         face_px: f32::MAX,
         turn_deg: 0.0,
         pitch_deg: 0.0,
+        contrast: 0.2,
     };
     let mut rates = VerdictRates::default();
     let mut people = BTreeSet::new();

@@ -6,7 +6,7 @@
 //! - `manipulated_sequences/METHOD/masks/videos/*.mp4`
 //! - `train.json`, `val.json`, `test.json`: pairs of names
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -45,6 +45,16 @@ pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
     }
     let actors = fakes.remove(DETECTION);
     youtube(request, &methods, &fakes, splits.as_ref(), &mut listing)?;
+    let wanted = splits.as_ref().map(|splits| 2 * splits.pairs.len());
+    let parts = fakes.iter().map(|(&method, videos)| {
+        let fakes = videos
+            .keys()
+            .filter(|name| target_and_source(name).is_some());
+        (method, fakes.count())
+    });
+    listing
+        .notes
+        .push(parts_note(request, parts.collect(), wanted)?);
     if let (Some(fakes), Some(folder)) = (actors, methods.get(DETECTION)) {
         detection(request, folder, &fakes, &mut listing)?;
     }
@@ -113,6 +123,21 @@ fn splits(request: &Request<'_>, listing: &mut Listing) -> Result<Option<Splits>
     Ok(None)
 }
 
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn target_and_source(name: &str) -> Option<(&str, &str)> {
+    let persons = name.split_once('_');
+    persons.filter(|(target, source)| is_number(target) && is_number(source))
+}
+
+/// A file that would be a person of its own, as `001 (1).mp4`.
+fn unnamed(request: &Request<'_>, path: &Path, form: &str) -> Skip {
+    let detail = format!("its name is not {form}: is it a second copy?");
+    request.skip(path, Reason::NoLabel, detail)
+}
+
 /// Originals from YouTube `NNN.mp4` and fakes `TARGET_SOURCE.mp4`.
 fn youtube(
     request: &Request<'_>,
@@ -129,17 +154,19 @@ fn youtube(
     }
     let mut jobs: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for (name, path) in &reals {
+        if !is_number(name) {
+            listing.skips.push(unnamed(request, path, "NNN.mp4"));
+            continue;
+        }
         let entry = Entry::new(Label::Real, path.clone(), request);
         jobs.entry(name.clone()).or_default().push(entry);
     }
     for (method, videos) in fakes {
         let masks = methods.get(*method).map(|folder| mask_folder(folder));
         for (name, path) in videos {
-            let Some((target, source)) = name.split_once('_') else {
-                let detail = "its name is not target_source.mp4";
-                listing
-                    .skips
-                    .push(request.skip(path, Reason::NoLabel, detail));
+            let Some((target, source)) = target_and_source(name) else {
+                let skip = unnamed(request, path, "NNN_NNN.mp4 (target and source)");
+                listing.skips.push(skip);
                 continue;
             };
             persons.join(target, source);
@@ -206,6 +233,10 @@ fn detection(
     let mut jobs: BTreeMap<(String, String), Vec<Entry>> = BTreeMap::new();
     let real = |path: &PathBuf| Entry::new(Label::Real, path.clone(), request);
     for (name, path) in &reals {
+        if name.ends_with(')') {
+            listing.skips.push(unnamed(request, path, "NN__scene.mp4"));
+            continue;
+        }
         let (actor, scene) = name.split_once("__").unwrap_or((name, ""));
         jobs.insert((actor.into(), scene.into()), vec![real(path)]);
     }
@@ -241,22 +272,57 @@ fn detection(
     Ok(())
 }
 
+/// How many videos each part has, and which part is not there. `wanted` are the people whom the
+/// official splits name: as many originals, and as many fakes of each method.
+fn parts_note(
+    request: &Request<'_>,
+    mut fakes: BTreeMap<&str, usize>,
+    wanted: Option<usize>,
+) -> Result<String> {
+    if request.methods.is_empty() {
+        for method in USUAL {
+            fakes.entry(method).or_default();
+        }
+    }
+    let compression = request.compression.name();
+    let originals = folder::videos(&originals(request.root, "youtube", compression))?;
+    let originals = originals.keys().filter(|name| is_number(name)).count();
+    let parts = std::iter::once(("originals", originals)).chain(fakes);
+    let parts = parts.map(|(part, count)| match (count, wanted) {
+        (0, _) => format!("{part}: missing"),
+        (_, Some(wanted)) if count < wanted => {
+            format!("{part}: {count}, {} missing", wanted - count)
+        }
+        _ => format!("{part}: {count}"),
+    });
+    let parts: Vec<String> = parts.collect();
+    Ok(format!("videos in {compression}: {}", parts.join("; ")))
+}
+
 fn check_found(request: &Request<'_>, listing: &Listing) -> Result<()> {
     if !listing.jobs.is_empty() {
         return Ok(());
     }
-    let sequences = ["original_sequences", "manipulated_sequences"];
-    let mut there = std::collections::BTreeSet::new();
-    for sequence in sequences {
+    let (root, compression) = (request.root.display(), request.compression.name());
+    let mut there = BTreeSet::new();
+    for sequence in ["original_sequences", "manipulated_sequences"] {
         for folder in folder::folders(&request.root.join(sequence))?.values() {
             there.extend(folder::folders(folder)?.into_keys());
+            let pictures = folder.join(compression).join("frames");
+            ensure!(
+                !pictures.is_dir(),
+                "{} holds pictures, and videos are wanted: download them (-t videos), or name the pictures' folders real and fake and prepare those with --layout plain",
+                pictures.display()
+            );
         }
     }
-    there.retain(|name| name != "masks");
+    there.remove("masks");
+    ensure!(
+        !there.contains(compression),
+        "the folders {compression} in {root} hold no videos (videos/*.mp4): download them again"
+    );
     bail!(
-        "{} has no videos of compression {}; there are folders {there:?}, choose one with --compression",
-        request.root.display(),
-        request.compression.name()
+        "{root} has no videos of compression {compression}; there are folders {there:?}, choose one with --compression"
     )
 }
 
@@ -278,4 +344,82 @@ pub(super) fn youtube_originals(
 /// Official splits of FaceForensics++ in a folder.
 pub(super) fn split_files(folder: &Path) -> Result<Option<Splits>> {
     Splits::pairs(folder).with_context(|| format!("cannot read the splits in {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Compression;
+
+    fn place(root: &Path, file: &str) {
+        let path = root.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "[]").unwrap();
+    }
+
+    fn listed(root: &Path) -> Result<Listing> {
+        list(&Request {
+            root,
+            name: "set",
+            compression: Compression::C23,
+            methods: &[],
+            splits: None,
+            originals: None,
+        })
+    }
+
+    #[test]
+    fn missing_parts_are_named_and_copies_are_nobody() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        for name in ["000", "001", "001 (1)"] {
+            place(
+                root,
+                &format!("original_sequences/youtube/c23/videos/{name}.mp4"),
+            );
+        }
+        for name in ["000_001", "000_001 (1)"] {
+            place(
+                root,
+                &format!("manipulated_sequences/Deepfakes/c23/videos/{name}.mp4"),
+            );
+        }
+        for part in ["train", "val"] {
+            place(root, &format!("{part}.json"));
+        }
+        std::fs::write(root.join("test.json"), r#"[["000", "001"]]"#).unwrap();
+        let listing = listed(root).unwrap();
+        let said = listing.notes.join("\n");
+        assert!(
+            said.contains("originals: 2; Deepfakes: 1, 1 missing; Face2Face: missing; FaceSwap: missing; NeuralTextures: missing"),
+            "{said}"
+        );
+        let skips: Vec<_> = listing.skips.iter().map(|s| (s.reason, &*s.file)).collect();
+        let copy = "set/original_sequences/youtube/c23/videos/001 (1).mp4";
+        assert!(skips.contains(&(Reason::NoLabel, copy)), "{skips:?}");
+        assert_eq!(skips.len(), 2, "{skips:?}");
+        let files = listing.jobs.iter().map(|job| job.entries.len());
+        assert_eq!(files.sum::<usize>(), 3);
+    }
+
+    #[test]
+    fn pictures_in_place_of_videos_are_told_with_a_way() {
+        let root = tempfile::tempdir().unwrap();
+        place(
+            root.path(),
+            "original_sequences/youtube/c23/frames/000/0001.png",
+        );
+        let said = listed(root.path()).err().unwrap().to_string();
+        assert!(
+            said.contains("frames") && said.contains("--layout plain"),
+            "{said}"
+        );
+        std::fs::remove_dir_all(root.path().join("original_sequences/youtube/c23/frames")).unwrap();
+        place(
+            root.path(),
+            "original_sequences/youtube/c23/videos/note.txt",
+        );
+        let said = listed(root.path()).err().unwrap().to_string();
+        assert!(said.contains("hold no videos"), "{said}");
+    }
 }

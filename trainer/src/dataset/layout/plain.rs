@@ -1,4 +1,5 @@
-//! Any folder: a file's label is the first folder on its path named `real` or `fake`.
+//! Any folder: a file's label is the first folder on its path named `real` or `fake`, in
+//! capitals or not.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -54,14 +55,15 @@ fn label_of(path: &Path) -> Option<(Label, Vec<String>)> {
             _ => None,
         })
         .collect();
-    let at = rest
-        .iter()
-        .position(|part| part == "real" || part == "fake")?;
-    let label = if rest.remove(at) == "real" {
-        Label::Real
-    } else {
-        Label::Fake
+    let named = |part: &String| {
+        let labels = [("real", Label::Real), ("fake", Label::Fake)];
+        let label = labels
+            .into_iter()
+            .find(|(name, _)| part.eq_ignore_ascii_case(name));
+        label.map(|(_, label)| label)
     };
+    let (at, label) = (rest.iter().enumerate()).find_map(|(at, part)| Some((at, named(part)?)))?;
+    rest.remove(at);
     (!rest.is_empty()).then_some((label, rest))
 }
 
@@ -91,6 +93,10 @@ mod tests {
             label_of(Path::new("x/fake/y.png")),
             Some((Label::Fake, rest(&["x", "y.png"])))
         );
+        for (folder, label) in [("Real", Label::Real), ("FAKE", Label::Fake)] {
+            let found = label_of(&Path::new(folder).join("a.png"));
+            assert_eq!(found, Some((label, rest(&["a.png"]))));
+        }
         assert_eq!(label_of(Path::new("unreal/y.png")), None);
         assert_eq!(label_of(Path::new("fake")), None);
     }
