@@ -135,7 +135,10 @@ mod tests {
     #[test]
     fn two_equal_halves_step_like_one() {
         let (config, device) = (small(), Device::flex());
-        let net = redrawn(Detector::new(&config.network, &device.clone().autodiff()), 4);
+        let net = redrawn(
+            Detector::new(&config.network, &device.clone().autodiff()),
+            4,
+        );
         let values = |i: usize| (i * 7919 % 1000) as f32 / 1000.0;
         let half = Batch {
             images: (0..8 * 3 * 32 * 32).map(values).collect(),
