@@ -56,8 +56,7 @@ impl Parser for FfprobeJson {
             let is_length = |seconds: f64| seconds.is_finite() && seconds > 0.0;
             assert!(track.duration_s.is_none_or(is_length), "{track:?}");
         }
-        let is_default = |track: &unmask_shared::media::Probe| track.is_default;
-        assert!(tracks.is_sorted_by_key(|track| !is_default(track)));
+        assert!(tracks.is_sorted_by_key(|track| !track.is_default));
         match tracks.is_empty() {
             // Something else that is JSON is an answer without pictures.
             true if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() => Reached::Within,

@@ -111,7 +111,7 @@ fn what_the_page_sends() {
 #[test]
 fn what_a_broker_sends() {
     let mut mqtt = broker::Mqtt::default();
-    hold(&mut mqtt, MILLION, 64.0 * KIB, 0.3);
+    hold(&mut mqtt, MILLION, 128.0 * KIB, 0.2);
     assert!(mqtt.acknowledgements > 1000, "{mqtt:?}");
 }
 
