@@ -121,4 +121,36 @@ mod tests {
         };
         assert!(silent.check().is_err());
     }
+
+    /// 1 / (1 + exp(-(2 * 0.5 + 1))) = 0.880797.
+    #[test]
+    fn the_bias_is_added_after_scaling() {
+        let calibration = Calibration {
+            scale: 2.0,
+            bias: 1.0,
+            llr_max: 3.0,
+        };
+        let found = calibration.probability(0.5);
+        assert!((found - 0.880_797).abs() < 1e-6, "{found}");
+    }
+
+    #[test]
+    fn each_number_must_be_one() {
+        let upright = Calibration::default();
+        for wrong in [f32::NAN, f32::INFINITY] {
+            assert!(
+                Calibration {
+                    bias: wrong,
+                    ..upright
+                }
+                .check()
+                .is_err()
+            );
+            let unbounded = Calibration {
+                llr_max: wrong,
+                ..upright
+            };
+            assert!(unbounded.check().is_err());
+        }
+    }
 }

@@ -299,4 +299,79 @@ mod tests {
             assert!(!wrong.is_valid(), "{wrong:?}");
         }
     }
+
+    /// Where the ratio of the densities turns round, by looking everywhere instead of at its
+    /// derivative: beyond, the evidence stays what it is there.
+    #[test]
+    fn beyond_the_turn_evidence_is_the_least_or_most_of_the_ratio() {
+        let narrow = TrackModel {
+            manipulated_spread: 0.2,
+            ..MODEL
+        };
+        for (model, far, is_least) in [(MODEL, -1e6, true), (narrow, 1e6, false)] {
+            let within = 1.5_f64 * 1.5 / 2.0;
+            let variance = |spread: f32| f64::from(spread).powi(2) + within;
+            let (genuine, manipulated) = (
+                variance(model.genuine_spread),
+                variance(model.manipulated_spread),
+            );
+            let density = |mean: f64, centre: f64, variance: f64| {
+                -0.5 * ((mean - centre).powi(2) / variance + variance.ln())
+            };
+            let ratio = |mean: f64| density(mean, 1.5, manipulated) - density(mean, -2.0, genuine);
+            let everywhere = (-20_000..20_000).map(|step| ratio(f64::from(step) * 1e-3));
+            let extreme = if is_least {
+                everywhere.fold(f64::INFINITY, f64::min)
+            } else {
+                everywhere.fold(f64::NEG_INFINITY, f64::max)
+            };
+            let found = model.llr(far, 21);
+            assert!((found - extreme).abs() < 1e-6, "{found}, {extreme}");
+        }
+    }
+
+    /// sqrt(1.2^2 + 1.5^2) and sqrt(0.6^2 + 1.5^2 / 2).
+    #[test]
+    fn spreads_are_those_of_the_class_and_of_the_frames() {
+        for (manipulated, frames, expected) in [
+            (true, 1, 1.920_937),
+            (false, 21, 1.218_606),
+            (true, 0, 1.920_937),
+        ] {
+            let found = MODEL.spread(manipulated, frames);
+            assert!((found - expected).abs() < 1e-6, "{frames}: {found}");
+        }
+    }
+
+    #[test]
+    fn limits_themselves_are_in_range_and_what_is_beyond_is_not() {
+        let least = TrackModel {
+            frame_spread: 0.0,
+            correlation_frames: 1.0,
+            effective_max: 1.0,
+            window_frames: 1,
+            ..MODEL
+        };
+        assert!(least.is_valid());
+        for wrong in [
+            TrackModel {
+                manipulated_spread: 0.0,
+                ..MODEL
+            },
+            TrackModel {
+                frame_spread: -0.1,
+                ..MODEL
+            },
+            TrackModel {
+                effective_max: 0.9,
+                ..MODEL
+            },
+            TrackModel {
+                effective_max: f32::INFINITY,
+                ..MODEL
+            },
+        ] {
+            assert!(!wrong.is_valid(), "{wrong:?}");
+        }
+    }
 }

@@ -376,6 +376,18 @@ mod tests {
         assert!((a.iou(&b) - 1.0 / 3.0).abs() < 1e-6, "{}", a.iou(&b));
         assert_eq!(a.iou(&a), 1.0);
         assert_eq!(a.iou(&FaceBox { x: 10.0, ..a }), 0.0);
+        assert_eq!(a.iou(&FaceBox { y: -10.0, ..a }), 0.0);
+        // 8 x 3 of 10 x 6 and 12 x 8: 24 / (60 + 96 - 24).
+        let flat = FaceBox { height: 6.0, ..a };
+        let beside = FaceBox {
+            x: 2.0,
+            y: 3.0,
+            width: 12.0,
+            height: 8.0,
+        };
+        for found in [flat.iou(&beside), beside.iou(&flat)] {
+            assert!((found - 24.0 / 132.0).abs() < 1e-6, "{found}");
+        }
         assert_eq!(a.iou(&FaceBox { x: f32::NAN, ..a }), 0.0);
     }
 

@@ -345,4 +345,81 @@ mod tests {
         let quality = Quality::of_crop(&glass, &spec(), &face);
         assert_eq!(limits.check(&quality), Some(Reason::Covered), "{quality:?}");
     }
+
+    /// A paraboloid of its own in each channel: x^2 + 2 y^2 in units of a hundredth of the
+    /// channel's share has a Laplacian of 6 everywhere. What lies beyond the middle and its
+    /// neighbours is far too bright and must not count.
+    #[test]
+    fn each_channel_row_and_column_counts_for_itself() {
+        const SIZE: usize = 12;
+        let (red, green, blue) = (0.004, 0.0025, 0.001);
+        let middle = 3..SIZE - 3;
+        let crop: Vec<f32> = (0..3 * SIZE * SIZE)
+            .map(|i| {
+                let (channel, y, x) = (i / (SIZE * SIZE), i / SIZE % SIZE, i % SIZE);
+                let is_near = |at: usize| (middle.start - 1..=middle.end).contains(&at);
+                let height = (x * x + 2 * y * y) as f32;
+                match is_near(x) && is_near(y) {
+                    true => [red, green, blue][channel] * height,
+                    false => 9.0,
+                }
+            })
+            .collect();
+        let (sharpness, luma) = sharpness_and_luma(&crop, SIZE);
+        let unit = 0.299 * red + 0.587 * green + 0.114 * blue;
+        assert!((sharpness - 255.0 * 6.0 * unit).abs() < 1e-2, "{sharpness}");
+        // Of x in 3..9 the mean square is 199 / 6.
+        let expected = unit * 3.0 * 199.0 / 6.0;
+        assert!((luma - expected).abs() < 1e-4, "{luma}, not {expected}");
+    }
+
+    #[test]
+    fn what_is_just_enough_counts() {
+        let limits = QualityLimits::default();
+        let least = Quality {
+            sharpness: limits.sharpness_min,
+            luma: limits.luma_min,
+            face_px: limits.face_px_min,
+            turn_deg: -limits.turn_deg_max,
+            pitch_deg: limits.pitch_deg_max,
+            contrast: limits.contrast_min,
+        };
+        assert_eq!(limits.check(&least), None);
+        assert_eq!(sharpness_and_luma(&[0.5; 3 * 7 * 7], 7), (0.0, 0.0));
+        let (_, luma) = sharpness_and_luma(&[0.5; 3 * 8 * 8], 8);
+        assert!((luma - 0.5).abs() < 1e-6, "{luma}");
+    }
+
+    #[test]
+    fn limits_are_numbers_of_at_least_zero() {
+        let none = QualityLimits {
+            sharpness_min: 0.0,
+            luma_min: 0.0,
+            face_px_min: 0.0,
+            turn_deg_max: 0.0,
+            pitch_deg_max: 0.0,
+            contrast_min: 0.0,
+        };
+        assert!(none.is_valid());
+        for wrong in [-1.0, f32::NAN, f32::INFINITY] {
+            let luma_min = wrong;
+            assert!(!QualityLimits { luma_min, ..none }.is_valid());
+            let pitch_deg_max = wrong;
+            assert!(
+                !QualityLimits {
+                    pitch_deg_max,
+                    ..none
+                }
+                .is_valid()
+            );
+        }
+    }
+
+    /// Manifests do not hold the angles.
+    #[test]
+    fn angles_are_the_usual_ones_after_reading() {
+        let json = r#"{"sharpness_min":1.0,"luma_min":0.5,"face_px_min":20.0}"#;
+        let read: QualityLimits = serde_json::from_str(json).expect("limits");
+        assert_eq!((read.turn_deg_max, read.pitch_deg_max), (25.0, 25.0));
+    }
 }

@@ -219,4 +219,25 @@ QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfN
         let many = TrustedKeys::parse(vec![KEY; KEYS_MAX + 1]);
         assert_eq!(many, Err(SignatureError::TooManyKeys));
     }
+
+    #[test]
+    fn as_many_keys_and_as_long_a_file_as_is_said() {
+        let trusted = TrustedKeys::parse(vec![KEY; KEYS_MAX]).expect("not too many");
+        assert!(!trusted.is_empty() && TrustedKeys::default().is_empty());
+        assert_eq!(
+            format!("{:?}", keys(&[OTHER, KEY])),
+            format!("[{OTHER:?}, {KEY:?}]")
+        );
+        // The untrusted comment is covered by nothing, and may be as long as the file may be.
+        let room = SIGNATURE_BYTES_MAX as usize - SIGNATURE.len();
+        let longest = SIGNATURE.replace(
+            "minisign secret",
+            &format!("minisign{} secret", " ".repeat(room)),
+        );
+        assert_eq!(longest.len() as u64, SIGNATURE_BYTES_MAX);
+        assert!(trusted.verify(b"test", longest.as_bytes()).is_ok());
+        let longer = longest.replace("minisign", "minisign ");
+        let refused = trusted.verify(b"test", longer.as_bytes());
+        assert_eq!(refused, Err(SignatureError::Malformed("too long")));
+    }
 }

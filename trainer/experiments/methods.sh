@@ -51,6 +51,8 @@ defended trades-1 trades --set trades.beta=1
 defended mart mart
 defended afsl afsl
 defended control afsl --set afsl.asl=false --set afsl.srl=false
+defended teacher afsl --set afsl.anchor=teacher --set afsl.b1=10
+defended teacher-for-both afsl --set afsl.anchor=teacher_for_both --set afsl.b1=30
 
 auc() { # RUN EPSILON WHAT
     "$trainer" evaluate "$1" --data "$out/shards" --epsilon "$2" |
@@ -59,7 +61,7 @@ auc() { # RUN EPSILON WHAT
 
 echo "| method | clean | fakes @2 | both @2 | fakes @4 | both @4 |"
 echo "|---|---|---|---|---|---|"
-for name in none at at-half-epsilon trades-6 trades-1 mart afsl control; do
+for name in none at at-half-epsilon trades-6 trades-1 mart afsl control teacher teacher-for-both; do
     run="$out/seed-$seed/$name"
     row="| $name | $(auc "$run" 2/255 clean)"
     for epsilon in 2/255 4/255; do

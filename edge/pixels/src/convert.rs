@@ -223,11 +223,11 @@ mod tests {
         let luma = |x: usize, y: usize| (16 + 219 * (40 * y + 10 * x) / 255) as u8;
         for pixels in RAW {
             for gap in [0, 8] {
-                let stride = pixels.row_bytes(4) + gap;
-                let format = Format::with_stride(pixels, 4, 4, stride).unwrap();
+                let stride = pixels.row_bytes(6) + gap;
+                let format = Format::with_stride(pixels, 6, 4, stride).unwrap();
                 let mut bytes = flat(&format, [255, 128, 128]);
                 for y in 0..4 {
-                    for x in 0..4 {
+                    for x in 0..6 {
                         let step = if pixels == PixelFormat::Yuyv { 2 } else { 1 };
                         bytes[y * stride + step * x] = luma(x, y);
                     }
@@ -236,8 +236,9 @@ mod tests {
                 Converter::default()
                     .to_rgb(&format, &bytes[..format.bytes_min()], &mut rgb)
                     .unwrap();
+                assert_eq!(rgb.len(), 3 * 6 * 4);
                 for (at, grey) in greys(&rgb).into_iter().enumerate() {
-                    let wanted = 40 * (at / 4) + 10 * (at % 4);
+                    let wanted = 40 * (at / 6) + 10 * (at % 6);
                     assert!(
                         grey.abs_diff(wanted as u8) <= 1,
                         "{pixels} pixel {at}: {grey}"
@@ -249,27 +250,35 @@ mod tests {
 
     #[test]
     fn chroma_covers_its_own_pixels_only() {
-        let format = Format::packed(PixelFormat::Nv12, 4, 4).unwrap();
-        let mut bytes = flat(&format, [128, 128, 128]);
-        // Cr of the block in the middle right: columns 2 and 3, rows 0 and 1.
-        bytes[16 + 3] = 240;
-        let mut rgb = Vec::new();
-        let mut converter = Converter::default();
-        converter.to_rgb(&format, &bytes, &mut rgb).unwrap();
-        for (at, red) in greys(&rgb).into_iter().enumerate() {
-            let tinted = at / 4 < 2 && at % 4 >= 2;
-            assert_eq!(red > 200, tinted, "pixel {at}: {red}");
+        // Cr of the second of four blocks in the first row, Cb of the third in the second.
+        for (pixels, cr, cb) in [
+            (PixelFormat::Nv12, 32 + 3, 32 + 8 + 4),
+            (PixelFormat::I420, 32 + 8 + 1, 32 + 4 + 2),
+        ] {
+            let format = Format::packed(pixels, 8, 4).unwrap();
+            let mut bytes = flat(&format, [128, 128, 128]);
+            bytes[cr] = 240;
+            bytes[cb] = 240;
+            let mut rgb = Vec::new();
+            let mut converter = Converter::default();
+            converter.to_rgb(&format, &bytes, &mut rgb).unwrap();
+            for (at, pixel) in rgb.chunks_exact(3).enumerate() {
+                let (x, y) = (at % 8 / 2, at / 8 / 2);
+                let tinted = [pixel[0] > 200, pixel[2] > 200];
+                let wanted = [(x, y) == (1, 0), (x, y) == (2, 1)];
+                assert_eq!(tinted, wanted, "{pixels} pixel {at}: {pixel:?}");
+            }
         }
     }
 
     #[test]
     fn rgb_is_copied_without_the_padding() {
-        let format = Format::with_stride(PixelFormat::Rgb24, 2, 2, 8).unwrap();
+        let format = Format::with_stride(PixelFormat::Rgb24, 2, 3, 8).unwrap();
         let mut rgb = Vec::new();
         Converter::default()
-            .to_rgb(&format, b"abcdef..ghijkl", &mut rgb)
+            .to_rgb(&format, b"abcdef..ghijkl..mnopqr", &mut rgb)
             .unwrap();
-        assert_eq!(rgb, b"abcdefghijkl");
+        assert_eq!(rgb, b"abcdefghijklmnopqr");
     }
 
     #[test]

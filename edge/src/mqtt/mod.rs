@@ -26,8 +26,8 @@ use tokio::sync::watch;
 pub use config::MqttConfig;
 pub use observer::MqttObserver;
 pub use outbox::Outbox;
-pub use session::{RETRY_MAX, RETRY_MIN};
-pub use topics::{Held, OFFLINE, ONLINE, Topics};
+pub use session::{INCOMING_BYTES_MAX, RETRY_MAX, RETRY_MIN, UNACKNOWLEDGED_MAX};
+pub use topics::{Held, OFFLINE, ONLINE, REQUEST_BYTES_MAX, Topics};
 
 use crate::alarm::Beacon;
 use crate::metrics::Metrics;

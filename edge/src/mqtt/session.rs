@@ -18,7 +18,7 @@ use super::tls;
 use super::topics::{Held, OFFLINE, ONLINE, Topics};
 use crate::alarm::Beacon;
 use crate::metrics::Metrics;
-use crate::observe::{Request, Requester};
+use crate::observe::Requester;
 use crate::secret::Secret;
 
 /// A broker that was lost is tried again after this time ...
@@ -30,14 +30,12 @@ const CONNECT_WITHIN_S: u64 = 3;
 /// The broker is asked so often whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Messages that the broker has not acknowledged, at most.
-const UNACKNOWLEDGED_MAX: usize = 16;
+pub const UNACKNOWLEDGED_MAX: usize = 16;
 /// Requests that wait for the connection's task.
 const REQUESTS_MAX: usize = 2 * UNACKNOWLEDGED_MAX;
 /// Most bytes of a message that comes. What means something is far shorter; longer ones are
 /// passed over, and above this the library ends the connection.
-const INCOMING_BYTES_MAX: usize = 1 << 20;
-/// Most bytes of an acknowledgement.
-const REQUEST_BYTES_MAX: usize = 4096;
+pub const INCOMING_BYTES_MAX: usize = 1 << 20;
 /// A connection that lasts no longer than this, so many times in a row, is taken away by somebody
 /// of the same name: a broker keeps one of each.
 const BRIEF: Duration = Duration::from_secs(10);
@@ -278,20 +276,16 @@ impl<'a> Session<'a> {
             Event::Incoming(Packet::PubAck(ack)) => {
                 self.written.remove(&ack.pkid);
             }
-            // What was said before this device listened is no answer to its alarm.
-            Event::Incoming(Packet::Publish(message))
-                if message.retain
-                    || message.payload.len() > REQUEST_BYTES_MAX
-                    || message.topic != link.topics.acknowledge() =>
-            {
-                link.metrics.device.mqtt_ignored.inc();
-            }
-            Event::Incoming(Packet::Publish(_)) => {
-                let asked = link.requester.ask(Request::Acknowledge);
-                if let Err(error) = asked {
-                    tracing::warn!(%error, "an alarm was not acknowledged");
+            Event::Incoming(Packet::Publish(message)) => match link.topics.request(&message) {
+                Some(request) => {
+                    if let Err(error) = link.requester.ask(request) {
+                        tracing::warn!(%error, "an alarm was not acknowledged");
+                    }
                 }
-            }
+                None => {
+                    link.metrics.device.mqtt_ignored.inc();
+                }
+            },
             Event::Outgoing(Outgoing::Publish(number)) => {
                 if let Some(sent) = self.handed.pop_front() {
                     self.written.insert(number, sent);

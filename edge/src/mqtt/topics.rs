@@ -1,13 +1,17 @@
 //! Topics, and what is said in them.
 
+use rumqttc::Publish;
 use serde_json::{Value, json};
 
 use super::config::MqttConfig;
+use crate::observe::Request;
 
 /// Said of a device that is there.
 pub const ONLINE: &str = "online";
 /// Said of one that is not: by itself at its end, by the broker when it is lost.
 pub const OFFLINE: &str = "offline";
+/// Most bytes of an acknowledgement.
+pub const REQUEST_BYTES_MAX: usize = 4096;
 
 /// The topics of one device.
 #[derive(Debug, Clone)]
@@ -48,6 +52,15 @@ impl Topics {
     /// Whoever publishes anything here has noticed the alarm.
     pub fn acknowledge(&self) -> String {
         format!("{}/alarm/acknowledge", self.base)
+    }
+
+    /// What a message of the broker asks for. One that is retained was said before this device
+    /// listened, and is no answer to its alarm.
+    pub fn request(&self, message: &Publish) -> Option<Request> {
+        let is_acknowledgement = !message.retain
+            && message.payload.len() <= REQUEST_BYTES_MAX
+            && message.topic == self.acknowledge();
+        is_acknowledgement.then_some(Request::Acknowledge)
     }
 
     /// The verdict of one camera; retained.
@@ -120,5 +133,33 @@ impl Topics {
             all.push(entity("sensor", &format!("verdict_{number}"), sensor));
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rumqttc::QoS;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_now_in_the_topic_itself_acknowledges() {
+        let topics = Topics::new(&MqttConfig::default());
+        let said = |topic: &str, bytes: usize| {
+            topics.request(&Publish::new(topic, QoS::AtLeastOnce, vec![b'a'; bytes]))
+        };
+        let topic = "unmask/unmask/alarm/acknowledge";
+        for bytes in [0, 3, REQUEST_BYTES_MAX] {
+            assert_eq!(said(topic, bytes), Some(Request::Acknowledge), "{bytes}");
+        }
+        assert_eq!(said(topic, REQUEST_BYTES_MAX + 1), None);
+        for other in ["unmask/other/alarm/acknowledge", "unmask/unmask/alarm", ""] {
+            assert_eq!(said(other, 3), None, "{other}");
+        }
+        let before = Publish {
+            retain: true,
+            ..Publish::new(topic, QoS::AtLeastOnce, "ACK")
+        };
+        assert_eq!(topics.request(&before), None);
     }
 }

@@ -40,6 +40,8 @@ use unmask_shared::bundle::Bundle;
 
 pub use config::{DEFAULT_ADDRESS, WebConfig};
 pub use live::LiveObserver;
+pub use reviews::Finding;
+pub use routes::BODY_BYTES_MAX;
 pub use token::{TOKEN_BYTES_MIN, Token, TokenError};
 pub use view::kind_name;
 

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Site;
 use super::routes::asked;
@@ -156,20 +156,33 @@ pub(super) async fn still(State(site): State<Arc<Site>>, Path(entry): Path<u64>)
     }
 }
 
-/// What somebody found.
-#[derive(Deserialize)]
+/// What somebody found, as the page tells it: the body of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Found {
-    decision: Decision,
+pub struct Finding {
+    /// What.
+    pub decision: Decision,
+    /// In words.
     #[serde(default)]
-    note: String,
+    pub note: String,
+}
+
+impl Finding {
+    /// Asks the pipeline to write it down, for the entry that flagged somebody.
+    pub fn about(self, entry: u64) -> Request {
+        Request::Review {
+            entry,
+            decision: self.decision,
+            note: self.note,
+        }
+    }
 }
 
 /// Writes what somebody found into the event log.
 pub(super) async fn decide(
     State(site): State<Arc<Site>>,
     Path(entry): Path<u64>,
-    Json(found): Json<Found>,
+    Json(finding): Json<Finding>,
 ) -> Response {
     let queue = match spans_of(&site).await {
         Ok(queue) => queue,
@@ -178,14 +191,7 @@ pub(super) async fn decide(
     if !queue.spans.iter().any(|span| span.entry == entry) {
         return (StatusCode::NOT_FOUND, "this entry flagged nobody\n").into_response();
     }
-    asked(
-        &site,
-        Request::Review {
-            entry,
-            decision: found.decision,
-            note: found.note,
-        },
-    )
+    asked(&site, finding.about(entry))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::metrics;
 use crate::observe::{Request, RequestError};
 
 /// Most bytes of a request's body.
-pub(super) const BODY_BYTES_MAX: usize = 4096;
+pub const BODY_BYTES_MAX: usize = 4096;
 /// A request is answered within this time; a picture comes within the half of it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A picture is waited for so long.

@@ -176,4 +176,43 @@ mod tests {
         std::fs::write(&path, "long-enough-to-be-safe\n").unwrap();
         assert!(Token::read(&path).unwrap().is("long-enough-to-be-safe"));
     }
+
+    #[test]
+    fn the_shortest_and_the_longest_token_are_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        for (bytes, is_good) in [
+            (TOKEN_BYTES_MIN - 1, false),
+            (TOKEN_BYTES_MIN, true),
+            (TOKEN_BYTES_MAX, true),
+            (TOKEN_BYTES_MAX + 1, false),
+        ] {
+            let text = "k".repeat(bytes);
+            assert_eq!(Token::new(&text).is_some(), is_good, "{bytes}");
+            std::fs::write(&path, format!("{text}\r\n")).unwrap();
+            let read = Token::read(&path);
+            assert_eq!(read.is_ok_and(|token| token.is(&text)), is_good, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn cookies_last_for_thirty_days_and_are_taken_away() {
+        let token = Token::new("correct-horse-battery").unwrap();
+        assert!(token.set_cookie().ends_with("; Max-Age=2592000"));
+        assert_eq!(
+            forget_cookie(),
+            "unmask=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
+        );
+        assert!(has_cookie("a=b; unmask=c") && has_cookie("unmask=; unmask=c"));
+        assert!(!has_cookie("unmask=") && !has_cookie("a=unmask") && !has_cookie("unmasked=c"));
+    }
+
+    /// Differences that are alike do not cancel.
+    #[test]
+    fn every_byte_of_a_checksum_counts() {
+        let (zero, mut other) = ([0; 32], [0; 32]);
+        assert!(is_same(&zero, &other));
+        (other[3], other[30]) = (5, 5);
+        assert!(!is_same(&zero, &other));
+    }
 }

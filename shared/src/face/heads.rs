@@ -86,16 +86,16 @@ mod tests {
 
     #[test]
     fn cells_are_read_as_opencv_reads_them() {
-        // The second cell of the second row, of 2 x 2 cells of 16 pixels.
-        let mut bbox = [0.0; 16];
-        bbox[12..].copy_from_slice(&[0.5, 0.25, 2.0_f32.ln(), 3.0_f32.ln()]);
-        let mut kps = [0.0; 40];
-        kps[30..].copy_from_slice(&[-0.5, 0.0, 1.5, 0.0, 0.5, 0.5, 0.0, 1.0, 1.0, 1.25]);
+        // The second cell of the second row, of 2 rows of 3 cells of 16 pixels.
+        let mut bbox = [0.0; 24];
+        bbox[16..20].copy_from_slice(&[0.5, 0.25, 2.0_f32.ln(), 3.0_f32.ln()]);
+        let mut kps = [0.0; 60];
+        kps[40..50].copy_from_slice(&[-0.5, 0.0, 1.5, 0.0, 0.5, 0.5, 0.0, 1.0, 1.0, 1.25]);
         let cells = Cells {
             stride: 16,
-            columns: 2,
-            cls: &[0.0, 1.0, f32::NAN, 1.2],
-            obj: &[1.0, 0.1, 1.0, 0.64],
+            columns: 3,
+            cls: &[0.0, 1.0, f32::NAN, 0.3, 1.2, 0.0],
+            obj: &[1.0, 0.1, 1.0, 0.3, 0.64, 1.0],
             bbox: &bbox,
             kps: &kps,
         };

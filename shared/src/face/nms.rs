@@ -71,9 +71,9 @@ mod tests {
     fn face(x: f32, side: f32, score: f32) -> Face {
         let bbox = FaceBox {
             x,
-            y: 0.0,
+            y: 0.1 * x,
             width: side,
-            height: side,
+            height: 1.5 * side,
         };
         Face {
             bbox,
@@ -115,9 +115,12 @@ mod tests {
         let found = faces.iter().find(|face| face.score == 0.9).expect("kept");
         let moved = (0.6 * 2.0 + 0.5 * 1.0) / 2.0;
         assert!((found.bbox.x - moved).abs() < 1e-5, "{found:?}");
+        assert!((found.bbox.y - 0.1 * moved).abs() < 1e-5, "{found:?}");
         assert!((found.bbox.width - 10.0).abs() < 1e-5, "{found:?}");
+        assert!((found.bbox.height - 15.0).abs() < 1e-5, "{found:?}");
         for (found, sure) in found.landmarks.iter().zip(sure.landmarks) {
-            assert!((found.x - sure.x - moved).abs() < 1e-4 && (found.y - sure.y).abs() < 1e-4);
+            assert!((found.x - sure.x - moved).abs() < 1e-4);
+            assert!((found.y - sure.y - 0.1 * moved).abs() < 1e-4);
         }
         let other = faces.iter().find(|face| face.score == 0.8).expect("kept");
         assert!((other.bbox.x - 50.0).abs() < 1e-4, "{other:?}");

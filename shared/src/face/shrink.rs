@@ -114,20 +114,26 @@ mod tests {
 
     #[test]
     fn the_copy_keeps_the_mean_of_each_area() {
-        // 5 columns onto 2: the middle column is shared half and half.
+        // 5 columns onto 2: the middle column is shared half and half. So is the middle one of
+        // 3 rows, each of which is lighter by 30: 10 and 50 on average.
         let grey = [10, 20, 60, 30, 40_u8];
-        let line: Vec<u8> = grey.iter().flat_map(|v| [*v, 0, 2 * v]).collect();
-        let data: Vec<u8> = line.iter().copied().cycle().take(line.len() * 5).collect();
-        let view = RgbView::new(5, 5, &data).expect("sizes agree");
-        for row in draw(&view, (2, 2)) {
-            let wanted = [24.0, 0.0, 48.0, 40.0, 0.0, 80.0];
+        let row = |y: u8| grey.map(|v| [v + 30 * y, 7 * y, 2 * v]);
+        let data: Vec<u8> = (0..3).flat_map(row).flatten().collect();
+        let view = RgbView::new(5, 3, &data).expect("sizes agree");
+        let wanted = [10.0, 50.0].map(|lighter| {
+            let green = 7.0 / 30.0 * lighter;
+            [24.0 + lighter, green, 48.0, 40.0 + lighter, green, 80.0]
+        });
+        let rows = draw(&view, (2, 2));
+        assert_eq!(rows.len(), 2);
+        for (row, wanted) in rows.iter().zip(wanted) {
             assert!(
                 row.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-4),
                 "{row:?}"
             );
         }
-        let same = draw(&view, (5, 5));
-        assert_eq!(same.len(), 5);
+        let same = draw(&view, (5, 3));
+        assert_eq!(same.len(), 3);
         assert!(
             same.iter()
                 .flatten()

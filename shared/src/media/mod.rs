@@ -22,7 +22,7 @@ pub use ffmpeg::FfmpegSource;
 pub use folder::{FolderSource, MediaKind, list_media, list_open_media, sniff};
 pub use images::{decode_picture, pad_edges, read_picture, read_picture_before};
 pub use ppm::read_frame as read_ppm;
-pub use probe::frame_count;
+pub use probe::{Probe, frame_count, read_answer as read_probe};
 pub use stderr::StderrTail;
 
 /// One picture of a stream. Sources fill it in place, so that a stream runs

@@ -19,7 +19,7 @@ const TIMECODE_HZ_MAX: f64 = 120.0;
 
 /// What the container says about one of its tracks of pictures.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Probe {
+pub struct Probe {
     /// Number of the track among all of the file.
     pub index: u32,
     /// Frames per second, on average.
@@ -149,14 +149,16 @@ pub(super) fn probe(path: &Path) -> Result<Vec<Probe>, SourceError> {
     if !output.status.success() {
         return Err(refused("ffprobe gave no reason"));
     }
-    let tracks = parse(&output.stdout);
+    let tracks = read_answer(&output.stdout);
     match tracks.is_empty() {
         true => Err(refused("it has no video")),
         false => Ok(tracks),
     }
 }
 
-fn parse(json: &[u8]) -> Vec<Probe> {
+/// The tracks of pictures in what `ffprobe` prints, first the one that players show; none where it
+/// is no such answer. Rates are finite and above 0, lengths too.
+pub fn read_answer(json: &[u8]) -> Vec<Probe> {
     let Ok(answer) = serde_json::from_slice::<Answer>(json) else {
         return Vec::new();
     };
@@ -257,7 +259,7 @@ mod tests {
     fn reads_what_ffprobe_prints() {
         let json = br#"{"program_version":{"version":"5.1.9-0+deb12u1"},
             "streams":[{"r_frame_rate":"30/1","avg_frame_rate":"30000/1001","nb_frames":"90"}]}"#;
-        let [probe] = &parse(json)[..] else {
+        let [probe] = &read_answer(json)[..] else {
             panic!("one track");
         };
         assert!((probe.rate_hz - 29.97).abs() < 0.001);
@@ -280,7 +282,7 @@ mod tests {
             let json = format!(
                 r#"{{"streams":[{{"r_frame_rate":"{base}","avg_frame_rate":"{average}"}}]}}"#
             );
-            let probe = &parse(json.as_bytes())[0];
+            let probe = &read_answer(json.as_bytes())[0];
             assert!(
                 (probe.timecode_hz - wanted).abs() < 1e-9,
                 "{average} {base}"
@@ -312,10 +314,10 @@ mod tests {
 
     #[test]
     fn survives_answers_without_sense() {
-        assert_eq!(parse(b"{}"), []);
-        assert_eq!(parse(b"not json"), []);
+        assert_eq!(read_answer(b"{}"), []);
+        assert_eq!(read_answer(b"not json"), []);
         let odd = br#"{"streams":[{"r_frame_rate":"90000/1","avg_frame_rate":"0/0"}]}"#;
-        let odd = parse(odd);
+        let odd = read_answer(odd);
         assert_eq!((odd[0].rate_hz, odd[0].frames), (25.0, None));
         assert_eq!(odd.len(), 1);
     }
@@ -327,11 +329,11 @@ mod tests {
             {"index":1,"disposition":{"default":0}},
             {"index":3,"duration":"2.5","disposition":{"default":1}}],
             "format":{"duration":"4.0"}}"#;
-        let tracks = parse(json);
+        let tracks = read_answer(json);
         let told: Vec<_> = tracks.iter().map(|t| (t.index, t.duration_s)).collect();
         assert_eq!(told, [(3, Some(2.5)), (1, Some(4.0))]);
         let music = br#"{"streams":[{"index":1,"disposition":{"attached_pic":1}}]}"#;
-        assert_eq!(parse(music), []);
+        assert_eq!(read_answer(music), []);
     }
 
     #[test]

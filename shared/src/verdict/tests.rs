@@ -225,3 +225,143 @@ fn settings_out_of_range_are_named() {
     };
     assert_eq!(config.check(), Err(VerdictError::FrameWeight(1.5)));
 }
+
+const TRACKS: TrackModel = TrackModel {
+    genuine_mean: -2.0,
+    genuine_spread: 0.6,
+    manipulated_mean: 1.5,
+    manipulated_spread: 0.8,
+    frame_spread: 1.5,
+    correlation_frames: 20.0,
+    effective_max: 40.0,
+    window_frames: 50,
+};
+
+fn of_tracks() -> SequentialTest {
+    let config = VerdictConfig {
+        tracks: Some(TRACKS),
+        ..VerdictConfig::default()
+    };
+    SequentialTest::new(config, Calibration::default()).expect("in range")
+}
+
+/// The track as a whole stays genuine for long; the latest frames by themselves do not.
+#[test]
+fn a_change_of_person_begins_the_track_anew() {
+    let mut test = of_tracks();
+    for _ in 0..1000 {
+        test.push(-2.0, &SHARP);
+    }
+    assert_eq!(test.verdict(), Verdict::Genuine);
+    let same = (0..200).take_while(|_| test.push(2.5, &SHARP) == Verdict::Genuine);
+    // The window is full of the new person.
+    assert_eq!(same.count() + 1, 50);
+    assert_eq!(test.verdict(), Verdict::Manipulated);
+    // The thousand frames before are forgotten: what comes after is of the latest alone.
+    for _ in 0..10 {
+        test.push(2.5, &SHARP);
+    }
+    assert_eq!(test.verdict(), Verdict::Manipulated);
+    assert_eq!(test.llr(), VerdictConfig::default().bounds().1);
+}
+
+/// What agrees with the verdict takes nothing away: 300 frames of little evidence after as many
+/// of much leave a mean in between.
+#[test]
+fn latest_frames_that_agree_do_not_begin_the_track_anew() {
+    let mut test = of_tracks();
+    for _ in 0..300 {
+        test.push(-4.0, &SHARP);
+    }
+    for _ in 0..300 {
+        test.push(-1.0, &SHARP);
+    }
+    let (_, mean_score) = (test.verdict(), test.mean_score().map(Score::value));
+    assert_eq!(test.verdict(), Verdict::Genuine);
+    assert!(mean_score.is_some_and(|score| (score - sigmoid(-2.5)).abs() < 1e-5));
+    assert_eq!(test.track.whole(&TRACKS), TRACKS.llr(-2.5, 600) as f32);
+}
+
+/// As many frames as are needed say something, and one that could not be judged for each
+/// that could leaves it at that.
+#[test]
+fn just_enough_frames_are_enough() {
+    let mut test = test();
+    for _ in 0..5 {
+        test.push(0.0, &SHARP);
+    }
+    assert_eq!(test.reason(), Some(Reason::Inconclusive));
+    assert_eq!(test.score().map(Score::value), Some(0.5));
+    for _ in 0..5 {
+        test.skip(Reason::Dark);
+    }
+    assert_eq!(test.reason(), Some(Reason::Inconclusive));
+    assert_eq!(test.score().map(Score::value), Some(0.5));
+    test.skip(Reason::Dark);
+    assert_eq!(test.reason(), Some(Reason::Dark));
+    assert_eq!(test.score(), None);
+}
+
+#[test]
+fn a_verdict_that_may_not_be_told_has_no_score() {
+    let mut genuine = test();
+    for _ in 0..20 {
+        genuine.push(-3.0, &SHARP);
+    }
+    assert_eq!(genuine.verdict(), Verdict::Genuine);
+    for _ in 0..21 {
+        genuine.push(f32::NAN, &SHARP);
+    }
+    assert_eq!(genuine.reason(), Some(Reason::Inconclusive));
+    assert_eq!(
+        (genuine.verdict(), genuine.score()),
+        (Verdict::Undecided, None)
+    );
+    let mut short = test();
+    short.push(0.0, &SHARP);
+    short.push(f32::NAN, &SHARP);
+    assert_eq!(short.reason(), Some(Reason::Inconclusive));
+    assert_eq!(short.score(), None);
+}
+
+#[test]
+fn every_setting_has_its_range() {
+    let good = VerdictConfig::default();
+    let check = |change: fn(&mut VerdictConfig)| {
+        let mut config = good;
+        change(&mut config);
+        config.check()
+    };
+    assert_eq!(check(|config| config.frame_weight = 1.0), Ok(()));
+    assert_eq!(check(|config| config.frames_min = 1), Ok(()));
+    let weightless = check(|config| config.frame_weight = 0.0);
+    assert_eq!(weightless, Err(VerdictError::FrameWeight(0.0)));
+    let unclear = check(|config| config.quality.luma_min = -1.0);
+    assert_eq!(unclear, Err(VerdictError::Quality));
+    for value in [0.0, 0.5] {
+        let mut config = good;
+        config.false_alarm = value;
+        let name = "false_alarm";
+        assert_eq!(config.check(), Err(VerdictError::Rate { name, value }));
+    }
+}
+
+#[test]
+fn verdicts_reasons_and_scores_have_words() {
+    use std::string::ToString;
+    let words = [
+        (Verdict::Genuine, "genuine"),
+        (Verdict::Manipulated, "manipulated"),
+        (Verdict::Undecided, "undecided"),
+    ];
+    for (verdict, word) in words {
+        assert_eq!(verdict.to_string(), word);
+    }
+    let all: std::collections::BTreeSet<_> = Reason::ALL.iter().map(Reason::to_string).collect();
+    assert_eq!(all.len(), Reason::ALL.len());
+    assert!(all.iter().all(|word| !word.is_empty()));
+    assert_eq!(Reason::Other(9).to_string(), "of a later release");
+    let even = Score::from_llr(0.0).expect("a number");
+    assert_eq!(even.to_string(), "0.5");
+    assert_eq!(Score::from_llr(f32::NAN), None);
+}

@@ -9,13 +9,18 @@ mod mutate;
 mod sections;
 
 #[cfg(feature = "edge")]
+pub mod broker;
+#[cfg(feature = "edge")]
 pub mod camera;
 pub mod event;
+pub mod ffprobe;
 #[cfg(feature = "edge")]
 pub mod log;
 pub mod manifest;
 #[cfg(feature = "engine")]
 pub mod network;
+#[cfg(feature = "edge")]
+pub mod page;
 pub mod picture;
 #[cfg(feature = "edge")]
 pub mod service;
@@ -81,6 +86,7 @@ pub fn all() -> Vec<Box<dyn Parser>> {
         Box::new(signature::PublicKeys),
         Box::new(settings::SettingsText),
         Box::new(picture::Picture::default()),
+        Box::new(ffprobe::FfprobeJson),
     ];
     #[cfg(feature = "engine")]
     all.extend([
@@ -96,6 +102,8 @@ pub fn all() -> Vec<Box<dyn Parser>> {
         Box::new(log::EntryBytes),
         Box::new(log::Keys),
         Box::new(service::ServiceToml),
+        Box::new(page::PageJson),
+        Box::new(broker::Mqtt::default()),
     ]);
     #[cfg(feature = "trainer")]
     all.push(Box::new(shard::Shard));

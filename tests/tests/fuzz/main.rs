@@ -11,7 +11,8 @@ use std::time::Duration;
 use alloc_tracker::{Allocator, Session};
 use unmask_tests::fuzz::{Parser, drive};
 use unmask_tests::fuzz::{
-    camera, event, log, manifest, network, picture, service, settings, shard, signature, wire,
+    broker, camera, event, ffprobe, log, manifest, network, page, picture, service, settings,
+    shard, signature, wire,
 };
 
 #[global_allocator]
@@ -100,6 +101,23 @@ fn settings_in_layers() {
 #[test]
 fn the_configuration_of_the_service() {
     hold(&mut service::ServiceToml, 1_000_000, 2.0 * MIB, 0.05);
+}
+
+#[test]
+fn what_the_page_sends() {
+    hold(&mut page::PageJson, MILLION, 64.0 * KIB, 0.05);
+}
+
+#[test]
+fn what_a_broker_sends() {
+    let mut mqtt = broker::Mqtt::default();
+    hold(&mut mqtt, MILLION, 128.0 * KIB, 0.2);
+    assert!(mqtt.acknowledgements > 1000, "{mqtt:?}");
+}
+
+#[test]
+fn what_is_told_of_a_video() {
+    hold(&mut ffprobe::FfprobeJson, MILLION, 64.0 * KIB, 0.05);
 }
 
 #[test]

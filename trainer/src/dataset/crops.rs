@@ -210,7 +210,7 @@ mod tests {
             x: 10.0,
             y: 20.0,
             width: 50.0,
-            height: 50.0,
+            height: 70.0,
         };
         let target = Target {
             face: Face {
@@ -228,6 +228,7 @@ mod tests {
         };
         let twice = fit(&target, &frame(640, 480)).unwrap();
         assert_eq!((twice.bbox.x, twice.bbox.y), (20.0, 40.0));
+        assert_eq!((twice.bbox.width, twice.bbox.height), (100.0, 140.0));
         let eye = target.face.landmarks[0];
         assert_eq!(twice.landmarks[0], Point::new(2.0 * eye.x, 2.0 * eye.y));
         assert!(fit(&target, &frame(640, 478)).is_ok());

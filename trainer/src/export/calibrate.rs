@@ -182,4 +182,41 @@ mod tests {
         assert!(others.apcer > own.apcer, "{own:?} {others:?}");
         assert!(calibrate(&fitted, &Scores::default(), &Caution::default()).is_err());
     }
+
+    /// What is added to every logit is taken away again.
+    #[test]
+    fn verdicts_do_not_depend_on_where_logits_lie() {
+        let (here, mut there) = (scores(1.0), scores(1.0));
+        there.clean.iter_mut().for_each(|logit| *logit += 3.0);
+        let caution = Caution::default();
+        let (calibration, point) = calibrate(&here, &here, &caution).unwrap();
+        let (moved, moved_point) = calibrate(&there, &there, &caution).unwrap();
+        for logit in [-2.5, -0.5, 0.0, 1.0, 2.5] {
+            let (one, other) = (calibration.llr(logit), moved.llr(logit + 3.0));
+            assert!((one - other).abs() < 0.02, "{logit}: {one}, {other}");
+        }
+        for (one, other) in [
+            (point.threshold, moved_point.threshold),
+            (point.genuine_below, moved_point.genuine_below),
+        ] {
+            assert!((one - other).abs() < 0.01, "{point:?} {moved_point:?}");
+        }
+    }
+
+    /// One of four real faces and four of five fakes on the wrong side.
+    #[test]
+    fn rates_count_each_class_for_itself() {
+        let others = Scores {
+            clean: vec![-9.0, -9.0, 9.0, -9.0, -9.0, -9.0, -9.0, 9.0, -9.0],
+            fake: [0, 0, 0, 0, 1, 1, 1, 1, 1].map(|fake| fake == 1).into(),
+            ..Default::default()
+        };
+        let (_, point) = calibrate(&scores(1.0), &others, &Caution::default()).unwrap();
+        assert_eq!((point.bpcer, point.apcer), (0.25, 0.8));
+        let nobody = Scores {
+            fake: vec![true; 9],
+            ..others
+        };
+        assert!(calibrate(&scores(1.0), &nobody, &Caution::default()).is_err());
+    }
 }

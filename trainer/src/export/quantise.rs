@@ -239,4 +239,46 @@ mod tests {
             assert!(quantise(&net).unwrap_err().to_string().contains("diverged"));
         }
     }
+
+    /// The largest weight of each channel becomes 127 or -127.
+    #[test]
+    fn every_channel_uses_the_whole_range() {
+        for architecture in [Architecture::Stream, Architecture::Csn] {
+            let quantised = quantise(&folded(architecture)).unwrap();
+            let values: Vec<&[i8]> = match &quantised {
+                Quantised::Stream(net) => {
+                    let kernels = net.convs.iter().map(|conv| &conv.kernel);
+                    kernels.map(|kernel| kernel.values.as_slice()).collect()
+                }
+                Quantised::Plain(net) => {
+                    let kernels = net.kernels.iter();
+                    kernels.map(|kernel| kernel.values.as_slice()).collect()
+                }
+            };
+            for (values, scales) in values.into_iter().zip(steps(&quantised)) {
+                for channel in values.chunks(values.len() / scales.len()) {
+                    let largest = channel.iter().map(|value| value.unsigned_abs()).max();
+                    assert_eq!(largest, Some(127));
+                }
+            }
+        }
+    }
+
+    /// Weights and biases of the convolutions, a factor and an offset of each pooled feature, and
+    /// the head.
+    #[test]
+    fn parameters_are_those_of_the_network() {
+        let Frozen::Stream(net) = folded(Architecture::Stream) else {
+            panic!("no stream");
+        };
+        let convs = net.convs.iter().map(|conv| {
+            let [outputs, inputs, height, width] = conv.weight.dims();
+            outputs * (inputs * height * width + 1)
+        });
+        let [features] = net.embed_scale.dims();
+        let bias = usize::from(net.head.bias.is_some());
+        let wanted = convs.sum::<usize>() + 3 * features + bias;
+        let quantised = quantise(&Frozen::Stream(net)).unwrap();
+        assert_eq!(quantised.parameters(), wanted as u64);
+    }
 }

@@ -268,12 +268,18 @@ mod tests {
     fn blur_of_a_point_is_the_gaussian() {
         let side = 21;
         let mut plane = vec![0.0; side * side];
-        plane[10 * side + 10] = 1.0;
+        plane[9 * side + 11] = 1.0;
         let blurred = gaussian_blur(&plane, side, 1, 1.5);
         let sum: f32 = blurred.iter().sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
-        let ratio = blurred[10 * side + 11] / blurred[10 * side + 10];
-        assert!((ratio - (-1.0f32 / 4.5).exp()).abs() < 1e-5, "{ratio}");
+        for (x, y) in [(12, 9), (11, 10), (13, 8)] {
+            let ratio = blurred[y * side + x] / blurred[9 * side + 11];
+            let far = (x as f32 - 11.0).powi(2) + (y as f32 - 9.0).powi(2);
+            assert!(
+                (ratio - (-far / 4.5).exp()).abs() < 1e-5,
+                "{x}, {y}: {ratio}"
+            );
+        }
     }
 
     #[test]
@@ -282,14 +288,14 @@ mod tests {
             side: 8,
             rgb: vec![0.0; 192],
         };
-        picture.rgb[(3 * 8 + 3) * 3] = 1.0;
+        picture.rgb[(5 * 8 + 3) * 3 + 1] = 1.0;
         let moved = picture.warp(&Similarity {
             a: 1.0,
             b: 0.0,
             tx: 2.0,
             ty: 1.0,
         });
-        assert_eq!(moved.rgb[(4 * 8 + 5) * 3], 1.0);
+        assert_eq!(moved.rgb[(6 * 8 + 5) * 3 + 1], 1.0);
     }
 
     #[test]

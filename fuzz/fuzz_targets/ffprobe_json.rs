@@ -1,0 +1,2 @@
+#![no_main]
+unmask_fuzz::target!("ffprobe_json");

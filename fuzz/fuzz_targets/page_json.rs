@@ -1,0 +1,2 @@
+#![no_main]
+unmask_fuzz::target!("page_json");
