@@ -308,7 +308,7 @@ mod tests {
     /// A bar over the eyes, a plain mask over the mouth, one dark glass.
     #[test]
     fn what_is_covered_by_something_plain_is_told() {
-        let board = |x: usize, y: usize| if (x + y) % 2 == 0 { 0.5 } else { 0.6 };
+        let board = |x: usize, y: usize| if (x + y).is_multiple_of(2) { 0.5 } else { 0.6 };
         let limits = QualityLimits::default();
         let face = ahead(100.0);
         let to_crop = spec().of_face(&face).expect("a face");

@@ -211,7 +211,7 @@ mod tests {
         let mut frame = Frame::default();
         let mut seen = |alpha: u8, behind: u8| {
             let pixel = image::Rgba([200, 100, 0, alpha]);
-            image::RgbaImage::from_pixel(2, 1, pixel)
+            RgbaImage::from_pixel(2, 1, pixel)
                 .save(&path)
                 .unwrap();
             let is_transparent = read_picture_before(&path, behind, &mut frame).unwrap();
@@ -236,8 +236,8 @@ mod tests {
     /// Grey below the cut is no face.
     #[test]
     fn a_jpeg_that_is_cut_anywhere_is_an_error() {
-        let picture = image::RgbImage::from_fn(64, 64, |x, y| {
-            image::Rgb([(x * 4) as u8, (y * 4) as u8, ((x * y) % 256) as u8])
+        let picture = RgbImage::from_fn(64, 64, |x, y| {
+            Rgb([(x * 4) as u8, (y * 4) as u8, ((x * y) % 256) as u8])
         });
         let mut whole = Vec::new();
         let encoder = image::codecs::jpeg::JpegEncoder::new(&mut whole);
@@ -262,7 +262,7 @@ mod tests {
     fn a_truncated_picture_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("face.png");
-        image::RgbImage::from_pixel(64, 64, image::Rgb([9, 80, 200]))
+        RgbImage::from_pixel(64, 64, Rgb([9, 80, 200]))
             .save(&path)
             .unwrap();
         let bytes = std::fs::read(&path).unwrap();

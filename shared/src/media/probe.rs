@@ -307,7 +307,7 @@ mod tests {
             ),
         ] {
             let json = format!(r#"{{"streams":[{{{stream}}}]}}"#);
-            let probe = &parse(json.as_bytes())[0];
+            let probe = &read_answer(json.as_bytes())[0];
             assert_eq!((probe.has_alpha, probe.hides_alpha), wanted, "{stream}");
         }
     }

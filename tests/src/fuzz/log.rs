@@ -328,7 +328,7 @@ impl Parser for Keys {
             public.clone().into(),
             public.clone().into(),
             public.into(),
-            key.to_secret_text().into(),
+            key.to_secret_text().expose().into(),
         ]
     }
 
@@ -348,7 +348,7 @@ impl Parser for Keys {
         let error = if text.trim().starts_with("PRIVATE") {
             match SigningKey::parse(&text) {
                 Ok(key) => {
-                    let again = SigningKey::parse(&key.to_secret_text()).expect("own text");
+                    let again = SigningKey::parse(key.to_secret_text().expose()).expect("own text");
                     assert_eq!(again.verifying_key(), key.verifying_key());
                     return Reached::Accepted;
                 }
