@@ -63,7 +63,7 @@ mod tests {
     fn what_moves_is_told_from_what_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("picture");
-        let mut of = |parts: &[&[u8]]| {
+        let of = |parts: &[&[u8]]| {
             std::fs::write(&path, parts.concat()).unwrap();
             animation(&path)
         };
