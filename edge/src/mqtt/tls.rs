@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rumqttc::{ConnectionError, StateError, TlsError};
+use rumqttc::{ConnectionError, StateError, TlsError, mqttbytes};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -111,7 +111,9 @@ fn cause(error: &ConnectionError) -> Option<&Error> {
         ConnectionError::Tls(TlsError::TLS(error)) => return Some(error),
         ConnectionError::Tls(TlsError::Io(error))
         | ConnectionError::Io(error)
-        | ConnectionError::MqttState(StateError::Io(error)) => error,
+        | ConnectionError::MqttState(
+            StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)),
+        ) => error,
         _ => return None,
     };
     io.get_ref()?.downcast_ref()
