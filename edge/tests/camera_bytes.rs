@@ -39,7 +39,7 @@ impl Random {
 fn jpeg(width: u32, height: u32, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     let picture = image::RgbImage::from_fn(width, height, |x, _| {
-        image::Rgb([x as u8 * 7, random.byte() / 4, 128])
+        image::Rgb([(x as u8).wrapping_mul(7), random.byte() / 4, 128])
     });
     let mut bytes = Vec::new();
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 60)

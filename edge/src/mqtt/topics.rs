@@ -144,16 +144,19 @@ mod tests {
 
     #[test]
     fn only_what_is_said_now_in_the_topic_itself_acknowledges() {
-        let topics = Topics::new(&MqttConfig::default());
+        let topics = Topics::new(&MqttConfig {
+            device: Some("door".into()),
+            ..MqttConfig::default()
+        });
         let said = |topic: &str, bytes: usize| {
             topics.request(&Publish::new(topic, QoS::AtLeastOnce, vec![b'a'; bytes]))
         };
-        let topic = "unmask/unmask/alarm/acknowledge";
+        let topic = "unmask/door/alarm/acknowledge";
         for bytes in [0, 3, REQUEST_BYTES_MAX] {
             assert_eq!(said(topic, bytes), Some(Request::Acknowledge), "{bytes}");
         }
         assert_eq!(said(topic, REQUEST_BYTES_MAX + 1), None);
-        for other in ["unmask/other/alarm/acknowledge", "unmask/unmask/alarm", ""] {
+        for other in ["unmask/other/alarm/acknowledge", "unmask/door/alarm", ""] {
             assert_eq!(said(other, 3), None, "{other}");
         }
         let before = Publish {

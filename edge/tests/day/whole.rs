@@ -17,7 +17,7 @@ use unmask_edge::run::{RunOptions, run_pipelines};
 use unmask_edge::service::{Notifier, Outputs, Service, ServiceConfig, Signals};
 use unmask_edge::source::SourceSpec;
 use unmask_shared::event::{Event, EventKind};
-use unmask_shared::{Calibration, Verdict};
+use unmask_shared::{Calibration, Verdict, VerdictConfig};
 
 use crate::ALONE;
 use crate::crowd::{Asked, MadeUp, Watcher};
@@ -111,8 +111,9 @@ fn live(seed: u64, pixels: PixelFormat, warm_up: u32, minutes: u32) {
     };
     let asked = Rc::new(Asked::default());
     let mut manifest = bundle.manifest.clone();
+    // What takes the network's place judges every frame, by rules of its own.
     manifest.calibration = Calibration::default();
-    // What takes the network's place judges every frame.
+    manifest.verdict = VerdictConfig::default();
     manifest.period_ms = 0;
     let make = |config| {
         let network = Box::new(MadeUp(Rc::clone(&asked)));

@@ -73,8 +73,9 @@ pub struct FinderConfig {
     pub score_min: f32,
     /// Most faces of a frame, the largest of those that there are.
     pub faces_max: usize,
-    /// At so many faces, the largest, the built-in finder looks a second time, in the mirror, for
-    /// landmarks that are off by less. Each look takes a fifth of a search of 320 x 240.
+    /// At so many faces, the largest, the built-in finder looks a second time, in the mirror: their
+    /// landmarks are off by less then, and what is not seen again has a score of at most 0.5, or
+    /// `score_min`. Each look takes a fifth of a search of 320 x 240.
     pub second_looks: usize,
 }
 

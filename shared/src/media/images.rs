@@ -211,9 +211,7 @@ mod tests {
         let mut frame = Frame::default();
         let mut seen = |alpha: u8, behind: u8| {
             let pixel = image::Rgba([200, 100, 0, alpha]);
-            RgbaImage::from_pixel(2, 1, pixel)
-                .save(&path)
-                .unwrap();
+            RgbaImage::from_pixel(2, 1, pixel).save(&path).unwrap();
             let is_transparent = read_picture_before(&path, behind, &mut frame).unwrap();
             (is_transparent, frame.rgb[..3].to_vec())
         };

@@ -1,7 +1,8 @@
 //! A second look at a face that was found: in the mirror, and nearer where the frame allows it.
 //!
 //! What a network says of a picture and of its mirror image differs by errors that are largely
-//! independent, so that the mean is nearer to the truth than either.
+//! independent, so that the mean is nearer to the truth than either, and what only one of them
+//! takes for a face is seldom one.
 
 use super::collect;
 use super::graph::Weights;
@@ -58,28 +59,28 @@ impl Look {
         }
     }
 
-    /// Moves the landmarks of `face` to the mean of both looks; leaves them where the second one
-    /// does not see the face.
-    pub(super) fn refine(&mut self, view: &RgbView<'_>, face: &mut Face) {
-        let Some(square) = Square::around(&face.bbox, view) else {
+    /// Moves the landmarks of `face` to the mean of both looks. Where the second one does not see
+    /// it, they stay, and its score is at most `unsure`.
+    pub(super) fn refine(&mut self, view: &RgbView<'_>, face: &mut Face, unsure: f32) {
+        let Some(seen) = self.again(view, &face.bbox) else {
+            face.score = face.score.min(unsure);
             return;
         };
-        square.mirrored(view, &mut self.square);
-        if self.search(square.side).is_err() {
-            return;
-        }
-        let back = self.faces.iter().map(|seen| square.unmirrored(seen));
-        let overlap = |seen: &Face| seen.bbox.iou(&face.bbox);
-        let same = back.filter(|seen| overlap(seen) >= IOU_SAME);
-        let same = same.max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
-        for (at, seen) in face
-            .landmarks
-            .iter_mut()
-            .zip(same.iter().flat_map(|s| s.landmarks))
-        {
+        for (at, seen) in face.landmarks.iter_mut().zip(seen.landmarks) {
             at.x += SHARE * (seen.x - at.x);
             at.y += SHARE * (seen.y - at.y);
         }
+    }
+
+    /// The face in a box, as it is seen in the mirror.
+    fn again(&mut self, view: &RgbView<'_>, bbox: &FaceBox) -> Option<Face> {
+        let square = Square::around(bbox, view)?;
+        square.mirrored(view, &mut self.square);
+        self.search(square.side).ok()?;
+        let back = self.faces.iter().map(|seen| square.unmirrored(seen));
+        let overlap = |seen: &Face| seen.bbox.iou(bbox);
+        let same = back.filter(|seen| overlap(seen) >= IOU_SAME);
+        same.max_by(|a, b| overlap(a).total_cmp(&overlap(b)))
     }
 
     /// Fills `faces`, in pixels of the square with this side.

@@ -17,6 +17,8 @@ use graph::{OUTPUTS, Weights};
 use look::Look;
 use run::Run;
 
+/// Most [`Face::score`] of what a second look does not see.
+const UNSURE: f32 = 0.5;
 /// Side of the smallest face that the network finds well in the shrunk copy, pixels.
 const FACE_PX: f32 = 10.0;
 
@@ -96,7 +98,7 @@ impl Finder for DenseFinder {
         });
         keep_surest(faces, self.config.faces_max);
         for face in faces.iter_mut().take(self.config.second_looks) {
-            self.look.refine(view, face);
+            self.look.refine(view, face, score_min.max(UNSURE));
         }
         Ok(())
     }
