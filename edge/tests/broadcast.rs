@@ -12,7 +12,7 @@ use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 /// Frames of a shot.
 const SHOT: u64 = 45;
 /// Seed of the person in each shot, and whether the face is swapped.
-const SHOTS: [(u64, bool); 4] = [(5, false), (4, true), (9, false), (18, true)];
+const SHOTS: [(u64, bool); 4] = [(5, false), (4, true), (9, false), (7, true)];
 /// A cut to a brighter shot is held for a flash during so many frames.
 const HELD: u64 = 3;
 

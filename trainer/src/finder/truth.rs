@@ -57,7 +57,9 @@ pub(super) fn shrink(frame: Frame, longest: usize) -> Frame {
     }
 }
 
-/// Pictures with their faces: drawn by hand where there is a table, else the teacher's.
+/// Pictures with their faces: drawn by hand where there is a table, else the teacher's. What is no
+/// false face either: where there is a table, of what the teacher is sure of; else, of what it may
+/// see.
 pub(super) fn known(
     options: &EvaluateOptions,
     set: &str,
@@ -80,9 +82,15 @@ pub(super) fn known(
                 let mut whole = Frame::default();
                 read_picture(file, &mut whole)?;
                 let scale = large.width as f32 / whole.width as f32;
+                let faces: Vec<FaceBox> = faces.iter().map(|bbox| scaled(bbox, scale)).collect();
+                // Whoever draws boxes by hand draws larger ones, and leaves faces out.
+                let mut others = teacher.everything(&large)?;
+                others.retain(|face| {
+                    face.score >= TRUE_FROM && faces.iter().all(|known| known.iou(&face.bbox) < 0.5)
+                });
                 Known {
-                    faces: faces.iter().map(|bbox| scaled(bbox, scale)).collect(),
-                    unsure: Vec::new(),
+                    faces,
+                    unsure: others.iter().map(|face| face.bbox).collect(),
                 }
             }
             None => {
