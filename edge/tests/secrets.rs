@@ -22,7 +22,7 @@ fn fake(folder: &Path, name: &str, version: &str) -> PathBuf {
     let program = format!(
         "#!/bin/sh\ncase $1 in -version) echo 'ffmpeg version {version}'; exit;; esac\n\
          tr '\\0' ' ' < /proc/$$/cmdline >> {0}\ncat > {1}\n\
-         echo \"cannot open $(cat {1})\" >&2; exit 1\n",
+         echo \"cannot open $(grep ^file {1})\" >&2; exit 1\n",
         arguments.display(),
         folder.join("input").display(),
     );
