@@ -105,19 +105,19 @@ fn the_configuration_of_the_service() {
 
 #[test]
 fn what_the_page_sends() {
-    hold(&mut page::PageJson, MILLION, 64.0 * KIB, 0.05);
+    hold(&mut page::PageJson, MILLION, 64.0 * KIB, 0.02);
 }
 
 #[test]
 fn what_a_broker_sends() {
     let mut mqtt = broker::Mqtt::default();
-    hold(&mut mqtt, MILLION, 128.0 * KIB, 0.2);
+    hold(&mut mqtt, MILLION, 128.0 * KIB, 0.1);
     assert!(mqtt.acknowledgements > 1000, "{mqtt:?}");
 }
 
 #[test]
 fn what_is_told_of_a_video() {
-    hold(&mut ffprobe::FfprobeJson, MILLION, 64.0 * KIB, 0.05);
+    hold(&mut ffprobe::FfprobeJson, MILLION, 64.0 * KIB, 0.02);
 }
 
 #[test]
