@@ -46,7 +46,13 @@ export async function loadReviews(hasLog) {
   shown = text;
   const hadFocus = list.contains(document.activeElement);
   const newest = spans.slice(0, SHOWN_MAX);
+  const notes = [...list.querySelectorAll("input")].map((note) => [note.closest("li").dataset.entry, note.value]);
   list.replaceChildren(...newest.map(row));
+  // What was typed, and not yet decided, stays.
+  for (const [entry, text] of notes) {
+    const note = list.querySelector(`[data-entry="${entry}"] input`);
+    if (note) note.value = text;
+  }
   timeline.draw(newest);
   if (current != null) mark(hadFocus);
 }
