@@ -21,7 +21,10 @@ pub struct Mqtt {
 impl Default for Mqtt {
     fn default() -> Self {
         Self {
-            topics: Topics::new(&MqttConfig::default()),
+            topics: Topics::new(&MqttConfig {
+                device: Some(DEVICE.into()),
+                ..MqttConfig::default()
+            }),
             acknowledgements: 0,
         }
     }
