@@ -10,6 +10,9 @@ use unmask_edge::observe::Request;
 
 use super::{Parser, Reached};
 
+/// What the device is called; else the machine's name would decide.
+const DEVICE: &str = "unmask";
+
 /// Packets of a broker after the connection was made, one behind the other.
 #[derive(Debug)]
 pub struct Mqtt {
