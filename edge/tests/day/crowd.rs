@@ -19,7 +19,7 @@ const PLACES: u64 = 2;
 /// Width of a face in pixels of the scripted camera, whose pictures have 32x24.
 const FACE_PX: f32 = 11.0;
 /// Side of the crops.
-const CROP_PX: usize = 16;
+pub const CROP_PX: usize = 16;
 
 /// Says where faces are, misses some and sees some that are not there.
 pub struct Watcher;

@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_edge::builtin::builtin;
 use unmask_edge::capture::{FaultKind, PixelFormat};
 use unmask_edge::log::{FolderStorage, VerifyOptions, VerifyingKey, verify};
 use unmask_edge::observe::Observers;
@@ -16,11 +16,12 @@ use unmask_edge::report::terminal::EventFormat;
 use unmask_edge::run::{RunOptions, run_pipelines};
 use unmask_edge::service::{Notifier, Outputs, Service, ServiceConfig, Signals};
 use unmask_edge::source::SourceSpec;
+use unmask_shared::bundle::Bundle;
 use unmask_shared::event::{Event, EventKind};
-use unmask_shared::{Calibration, Verdict, VerdictConfig};
+use unmask_shared::{Calibration, Verdict};
 
 use crate::ALONE;
-use crate::crowd::{Asked, MadeUp, Watcher};
+use crate::crowd::{Asked, CROP_PX, MadeUp, Watcher};
 use crate::kiosk::{Held, Kiosk, Time};
 
 /// Pictures of manipulated people that are kept.
@@ -77,7 +78,7 @@ impl Printed {
     }
 }
 
-fn config(folder: &std::path::Path) -> ServiceConfig {
+fn config(folder: &Path) -> ServiceConfig {
     let mut config = ServiceConfig {
         format: EventFormat::Jsonl,
         ..ServiceConfig::default()
@@ -88,7 +89,8 @@ fn config(folder: &std::path::Path) -> ServiceConfig {
     // The pictures are small, and the faces in them plain.
     config.verdict.face_px_min = Some(5.0);
     config.verdict.contrast_min = Some(0.0);
-    config.verdict.sharpness_min = Some(0.1);
+    config.verdict.sharpness_min = Some(0.0);
+    config.verdict.luma_min = Some(0.0);
     config
 }
 
@@ -96,7 +98,8 @@ fn config(folder: &std::path::Path) -> ServiceConfig {
 fn live(seed: u64, pixels: PixelFormat, warm_up: u32, minutes: u32) {
     let _alone = ALONE.lock();
     let folder = tempfile::tempdir().expect("a folder");
-    let bundle = builtin().expect("built in");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let bundle = Bundle::open(&models.join("afsl-stream-m")).expect("released");
     let config = config(folder.path());
     let time = Time::default();
     let outputs = Outputs::open(&config, Notifier::default(), Arc::new(time.clone()));
@@ -112,10 +115,8 @@ fn live(seed: u64, pixels: PixelFormat, warm_up: u32, minutes: u32) {
     };
     let asked = Rc::new(Asked::default());
     let mut manifest = bundle.manifest.clone();
-    // What takes the network's place judges every frame, by rules of its own.
     manifest.calibration = Calibration::default();
-    manifest.verdict = VerdictConfig::default();
-    manifest.period_ms = 0;
+    manifest.crop.size = CROP_PX as u16;
     let make = |config| {
         let network = Box::new(MadeUp(Rc::clone(&asked)));
         let manifest = manifest.clone();
@@ -198,7 +199,7 @@ fn people_are_judged(printed: &Printed, asked: &Asked, alarms: u64) {
     assert!(alarms > 0 && alarms <= printed.flagged, "{alarms} alarms");
 }
 
-fn log_is_whole(folder: &std::path::Path, events: u64) {
+fn log_is_whole(folder: &Path, events: u64) {
     let key = fs::read_to_string(folder.join("log.pub")).expect("a key");
     let key = VerifyingKey::parse(&key).expect("a sound key");
     let storage = FolderStorage::read_only(folder);
