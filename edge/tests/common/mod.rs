@@ -4,7 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use unmask_edge::builtin::builtin;
@@ -68,8 +69,8 @@ pub fn ran(output: &Output) -> Ran {
     }
 }
 
-/// What a command logs until it has said what is wanted, was watched for some time more, and was
-/// ended.
+/// What a command logs until it has said what is wanted, within two minutes, was watched for some
+/// time more, and was ended.
 pub fn log_until(command: &mut Command, more: Duration, wanted: &str) -> String {
     let mut child = command
         .stdout(Stdio::null())
@@ -78,15 +79,26 @@ pub fn log_until(command: &mut Command, more: Duration, wanted: &str) -> String 
         .unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut log = String::new();
-    while !log.contains(wanted) {
-        let read = stderr.read_line(&mut log).unwrap();
-        assert!(read > 0, "it ended without `{wanted}`: {log}");
-    }
+    let pid = child.id().to_string();
+    let kill = |signal: &str| Command::new("kill").args([signal, &pid]).status();
+    let is_said = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let start = Instant::now();
+            while !is_said.load(Ordering::SeqCst) {
+                if start.elapsed() > Duration::from_secs(120) {
+                    let _ = kill("-KILL");
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        while !log.contains(wanted) && stderr.read_line(&mut log).unwrap() > 0 {}
+        is_said.store(true, Ordering::SeqCst);
+    });
+    assert!(log.contains(wanted), "it ended without `{wanted}`: {log}");
     std::thread::sleep(more);
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
+    assert!(kill("-INT").unwrap().success());
     stderr.read_to_string(&mut log).unwrap();
     child.wait().unwrap();
     log
