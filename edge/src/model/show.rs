@@ -110,7 +110,7 @@ fn told_apart(kind: &KindFigure) -> String {
         format!(", {:.1} to {:.1}", 100.0 * low, 100.0 * high)
     });
     format!(
-        "{:<32}AUC {:.1} %  ({} people{bounds})",
+        "{:<31} AUC {:.1} %  ({} people{bounds})",
         kind.name,
         100.0 * kind.auc,
         kind.people
@@ -122,7 +122,7 @@ fn measured(figure: &Figure) -> String {
         format!(", {low:.4} to {high:.4}")
     });
     format!(
-        "{:<32}{:.4}  ({} samples{bounds})",
+        "{:<31} {:.4}  ({} samples{bounds})",
         figure.name, figure.value, figure.count
     )
 }
