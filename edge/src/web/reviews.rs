@@ -1,11 +1,12 @@
 //! The review queue over the web.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{self, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -84,17 +85,7 @@ async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
         wanted: None,
         otherwise: Rate::new(site.rate_hz),
     };
-    let found = read(site, move |folder| {
-        let log = LogReader::open(&folder)?;
-        let newest = log.newest(ENTRIES_MAX)?;
-        let fault = newest
-            .fault
-            .map(|fault| format!("the log is NOT INTACT: {fault}"));
-        Ok(Queue {
-            spans: spans(&newest.entries, rate),
-            problem: fault.or(newest.unread.map(|unread| unread.to_string())),
-        })
-    });
+    let found = read(site, move |folder| Queue::read(&folder, rate));
     let found = Arc::new(found.await?);
     let cached = (Instant::now(), Arc::clone(&found));
     *site
@@ -114,6 +105,27 @@ pub(super) async fn list(State(site): State<Arc<Site>>) -> Response {
 }
 
 impl Queue {
+    fn read(folder: &Path, rate: RateChoice) -> Result<Self, RecordError> {
+        let log = match LogReader::open(folder) {
+            // The page is served before the cameras, and with them the log, are open.
+            Err(RecordError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+                return Ok(Self {
+                    spans: Vec::new(),
+                    problem: Some("the event log is not open yet".to_owned()),
+                });
+            }
+            log => log?,
+        };
+        let newest = log.newest(ENTRIES_MAX)?;
+        let fault = newest
+            .fault
+            .map(|fault| format!("the log is NOT INTACT: {fault}"));
+        Ok(Self {
+            spans: spans(&newest.entries, rate),
+            problem: fault.or(newest.unread.map(|unread| unread.to_string())),
+        })
+    }
+
     fn answer(&self, body: impl IntoResponse) -> Response {
         let mut answer = body.into_response();
         let problem = self
@@ -147,7 +159,10 @@ pub(super) async fn csv(State(site): State<Arc<Site>>) -> Response {
 }
 
 /// The still of an entry.
-pub(super) async fn still(State(site): State<Arc<Site>>, Path(entry): Path<u64>) -> Response {
+pub(super) async fn still(
+    State(site): State<Arc<Site>>,
+    extract::Path(entry): extract::Path<u64>,
+) -> Response {
     let found = read(&site, move |folder| LogReader::open(&folder)?.still(entry)).await;
     match found {
         Ok(Some(bytes)) => ([(CONTENT_TYPE, "image/jpeg")], bytes).into_response(),
@@ -181,7 +196,7 @@ impl Finding {
 /// Writes what somebody found into the event log.
 pub(super) async fn decide(
     State(site): State<Arc<Site>>,
-    Path(entry): Path<u64>,
+    extract::Path(entry): extract::Path<u64>,
     Json(finding): Json<Finding>,
 ) -> Response {
     let queue = match spans_of(&site).await {
@@ -197,6 +212,22 @@ pub(super) async fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_that_is_not_open_yet_has_no_spans() {
+        let folder = tempfile::tempdir().unwrap();
+        let rate = RateChoice {
+            wanted: None,
+            otherwise: Rate::new(30.0),
+        };
+        let queue = |folder: &Path| Queue::read(folder, rate);
+        let missing = folder.path().join("events");
+        let early = queue(&missing).unwrap();
+        assert_eq!(early.spans, []);
+        assert_eq!(early.problem.unwrap(), "the event log is not open yet");
+        std::fs::write(folder.path().join("log.pub"), "no key").unwrap();
+        assert!(matches!(queue(folder.path()), Err(RecordError::Key { .. })));
+    }
 
     #[test]
     fn an_answer_tells_what_is_missing_in_it() {
