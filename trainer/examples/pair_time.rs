@@ -48,6 +48,7 @@ fn time(name: &str, pairs: &Pairs<'_>) -> anyhow::Result<()> {
             frames,
             side,
             hardness: 1.0,
+            stacked: false,
         };
         let mut spent: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut made = 0;

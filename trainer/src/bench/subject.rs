@@ -9,7 +9,7 @@ use super::Bench;
 use crate::attack::{Begin, Faces, Pgd};
 use crate::config::{Method, RunConfig};
 use crate::network::Detector;
-use crate::train::{attacked, average, inner_attack, loss};
+use crate::train::{Guide, attacked, average, inner_attack, loss};
 
 /// A network in training with one batch.
 pub struct Subject {
@@ -101,7 +101,7 @@ impl Subject {
             label,
             self.frames,
             &self.run,
-            None,
+            &Guide::default(),
         );
         let gradients = GradientsParams::from_grads(found.terms.total.backward(), &self.net);
         let rate = self.run.train.learning_rate;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use unmask_shared::bundle::Bundle;
 
 use crate::config::Epsilon;
@@ -70,6 +71,11 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
+        ensure!(
+            !config.network.stacked,
+            "{} was trained with network.stacked, a trial that no program on a device feeds: evaluate it, or train without",
+            self.run.display()
+        );
         let device = self.device.open()?;
         let trained = folder.trained(&config, self.weights, &device)?;
         println!("{} weights, step {}", trained.weights, trained.step);

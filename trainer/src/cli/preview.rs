@@ -109,6 +109,7 @@ impl Args {
             frames: self.frames.into(),
             side: SIDE,
             hardness: 1.0,
+            stacked: false,
         };
         let mut kinds: BTreeMap<PairKind, Vec<PreparedPair>> = BTreeMap::new();
         let mut left = EFFORT * wanted;

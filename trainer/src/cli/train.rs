@@ -9,12 +9,12 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::settings::{Layers, Settings};
 
 use super::stop::listen;
-use super::subject::is_bundle;
+use super::subject::{Subject, is_bundle};
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::{LeaveOut, Record, Split, plain_clip, read_shards};
 use crate::device::DeviceArgs;
 use crate::export::read_bundle;
-use crate::network::{Detector, Size, read_weights};
+use crate::network::{Detector, Frozen, Size, read_weights};
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
 /// A run folder keeps the configuration, metrics, curves (curves.svg) and the newest
@@ -135,6 +135,26 @@ fn of_bundle(
     Detector::of_frozen(&net.dequantise(device), &config.network, &images, device)
 }
 
+/// The networks that a run is taught by.
+fn teachers(config: &RunConfig, device: &Device) -> anyhow::Result<Vec<Frozen>> {
+    let side = config.network.input;
+    let open = |path: &PathBuf| {
+        let teacher = Subject::open(path, Some(Weights::Last), true, device)
+            .with_context(|| format!("distil.teachers: {}", path.display()))?;
+        let network = &teacher.config.network;
+        ensure!(
+            network.clip_frames() == config.network.clip_frames() && network.input == side,
+            "distil.teachers: {} judges {} frames of {} px at once, the network {} of {side}",
+            path.display(),
+            network.clip_frames().unwrap_or(1),
+            network.input,
+            config.network.clip_frames().unwrap_or(1)
+        );
+        Ok(teacher.net)
+    };
+    config.distil.teachers.iter().map(open).collect()
+}
+
 /// Makes a run longer than it was meant to be.
 fn extend(folder: &RunFolder, config: &mut RunConfig, epochs: f32) -> anyhow::Result<()> {
     let before = config.train.epochs;
@@ -175,6 +195,7 @@ impl Args {
         let init = init
             .map(|path| weights(path, &config, &records, device))
             .transpose()?;
+        let teachers = teachers(&config, device)?;
         let folder = match folder {
             Some(folder) => folder,
             None => RunFolder::create(&run, &config)?,
@@ -185,6 +206,7 @@ impl Args {
             init: init.as_ref(),
             until_epoch: self.until,
             others: devices.get(1..).unwrap_or_default(),
+            teachers: &teachers,
         };
         match train(&folder, &config, &records, device, &start, &stop)? {
             outcome @ (Outcome::Finished | Outcome::StoppedEarly(_)) => {

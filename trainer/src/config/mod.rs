@@ -14,7 +14,7 @@ pub use epsilon::Epsilon;
 pub use train::{Method, Optimizer, Schedule, TrainConfig};
 
 use crate::dataset::PairConfig;
-use crate::loss::{AfslConfig, MartConfig, TradesConfig};
+use crate::loss::{AfslConfig, DistilConfig, MartConfig, TradesConfig};
 use crate::network::NetworkConfig;
 use crate::train::AwpConfig;
 
@@ -38,6 +38,8 @@ pub struct RunConfig {
     pub afsl: AfslConfig,
     /// Adversarial weight perturbation, with any method that attacks.
     pub awp: AwpConfig,
+    /// Teachers, with any method that looks at clean faces.
+    pub distil: DistilConfig,
 }
 
 impl RunConfig {
@@ -95,6 +97,11 @@ impl RunConfig {
         self.data.check()?;
         self.train.check()?;
         self.attack.check()?;
+        self.distil.check()?;
+        ensure!(
+            self.distil.teachers.is_empty() || self.train.method != Method::At,
+            "distil.teachers says what clean faces are, and method at looks at attacked ones alone: take another method"
+        );
         for (key, weight) in [
             ("trades.beta", self.trades.beta),
             ("mart.beta", self.mart.beta),

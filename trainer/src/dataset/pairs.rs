@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use rand::SeedableRng;
 
 use super::record::{Label, Record, Shares, Split};
-use super::view::View;
+use super::view::{View, stacked};
 use crate::device::DeviceKind;
 use crate::distortion::Perturbation;
 use crate::fake::{Passage, Picture, Quality, Random};
@@ -237,6 +237,8 @@ impl<'a> Pairs<'a> {
             .items
             .get(index)
             .context("no such pair in this epoch")?;
+        let wanted = plan;
+        let plan = &plan.shown();
         let seed = mix(epoch.seed, index as u64);
         let mut random = Random::seed_from_u64(seed);
         let (records, (mut reals, mut fakes, kind)) = match item {
@@ -277,7 +279,10 @@ impl<'a> Pairs<'a> {
             for (frame, picture) in passage.transmit(pictures)?.iter().enumerate() {
                 planes.extend_from_slice(&view.finish(picture, &passage, &quality, frame));
             }
-            Ok(planes)
+            Ok(match wanted.stacked {
+                true => stacked(&planes, plan.side),
+                false => planes,
+            })
         };
         Ok(PreparedPair {
             real: finish(reals)?,

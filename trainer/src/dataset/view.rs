@@ -7,6 +7,7 @@ use unmask_shared::geometry::{Point, Similarity};
 use super::record::Record;
 use super::{STORED_MARGIN, STORED_SIDE};
 use crate::fake::{Passage, Picture, Quality, Random};
+use crate::network::LUMINANCE_SHARES;
 
 /// `frames` consecutive pictures of a record; a photograph is repeated.
 pub(super) fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
@@ -70,6 +71,24 @@ pub(crate) fn plain_clip(record: &Record, frames: usize, side: usize) -> Result<
         planes.extend(seen.planar());
     }
     Ok(planes)
+}
+
+/// Pictures whose channels are the luminances of three consecutive frames, the newest last.
+///
+/// # Shapes
+/// - `planes`: `[3 * n, 3, side, side]`, RGB; output: `[n, 3, side, side]`
+pub(super) fn stacked(planes: &[f32], side: usize) -> Vec<f32> {
+    let area = side * side;
+    let luminance = |frame: &[f32]| -> Vec<f32> {
+        let at = |index: usize| {
+            let shares = LUMINANCE_SHARES.iter().enumerate();
+            shares
+                .map(|(channel, share)| share * frame[channel * area + index])
+                .sum()
+        };
+        (0..area).map(at).collect()
+    };
+    planes.chunks_exact(3 * area).flat_map(luminance).collect()
 }
 
 fn decode(png: &[u8]) -> Result<Picture> {
@@ -149,5 +168,26 @@ impl View {
         };
         out.clamp();
         out.planar()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Six frames of two pixels by two, of which each channel has a value of its own.
+    #[test]
+    fn three_frames_make_one_picture_newest_last() {
+        let planes: Vec<f32> = (0..6 * 3 * 4).map(|at| (at / 4) as f32 / 18.0).collect();
+        let found = stacked(&planes, 2);
+        assert_eq!(found.len(), 2 * 3 * 4);
+        for (frame, grey) in found.chunks_exact(4).enumerate() {
+            let of = |channel: usize| (3 * frame + channel) as f32 / 18.0;
+            let want = 0.299 * of(0) + 0.587 * of(1) + 0.114 * of(2);
+            assert!(
+                grey.iter().all(|value| (value - want).abs() < 1e-6),
+                "{frame}"
+            );
+        }
     }
 }

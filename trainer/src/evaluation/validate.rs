@@ -21,6 +21,8 @@ pub struct Validation {
     pub frames: usize,
     /// Radius of PGD-10 in [0, 1]; `None` = clean only.
     pub epsilon: Option<f32>,
+    /// See [`NetworkConfig::stacked`].
+    pub stacked: bool,
 }
 
 impl Validation {
@@ -32,6 +34,7 @@ impl Validation {
             side: network.input,
             frames: network.clip_frames().unwrap_or(1),
             epsilon: (epsilon > 0.0).then_some(epsilon),
+            stacked: network.stacked,
         }
     }
 
@@ -39,6 +42,7 @@ impl Validation {
     pub fn plan(&self) -> MakePlan {
         MakePlan {
             frames: self.frames,
+            stacked: self.stacked,
             ..MakePlan::frame(self.side)
         }
     }

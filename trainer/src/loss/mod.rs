@@ -3,6 +3,7 @@
 mod adversarial;
 mod afsl;
 mod classification;
+mod distil;
 mod mart;
 mod trades;
 
@@ -12,6 +13,7 @@ pub use afsl::{
     adversarial_similarity, similarity_regularisation,
 };
 pub use classification::{classification, logit_adjusted_bce, logit_adjustment, softplus};
+pub use distil::{DistilConfig, Taught, similarities};
 pub use mart::MartConfig;
 pub use trades::{TradesConfig, binary_kl};
 

@@ -92,6 +92,10 @@ pub struct NetworkConfig {
     /// Whether the network's word is the mean over the crop and its mirror image, at twice the
     /// cost; all but `stream`.
     pub mirror: bool,
+    /// Whether the three channels are the luminances of three consecutive frames, the newest last,
+    /// in place of red, green and blue of one: what moves is coloured. A trial of `lite` for
+    /// training and evaluation; it is not exported.
+    pub stacked: bool,
 }
 
 impl Default for NetworkConfig {
@@ -112,6 +116,7 @@ impl Default for NetworkConfig {
             freeze_blocks: 0,
             luminance: false,
             mirror: false,
+            stacked: false,
         }
     }
 }
@@ -219,6 +224,10 @@ impl NetworkConfig {
                 "{key} is not for the architecture stream: leave it out"
             );
         }
+        ensure!(
+            !self.stacked || self.architecture == Architecture::Lite,
+            "network.stacked belongs to the architecture lite: leave it out"
+        );
         ensure!(
             !self.temporal_stride || self.architecture == Architecture::Csn,
             "network.temporal_stride belongs to the architecture csn: leave it out"

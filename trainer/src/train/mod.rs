@@ -26,5 +26,5 @@ pub use free::FreeNoise;
 pub use plan::Plan;
 pub use progress::{Measured, Progress};
 pub use run::{Outcome, Start, train};
-pub use step::{Loss, attacked, inner_attack, loss, to_tensors};
+pub use step::{Guide, Loss, attacked, inner_attack, loss, to_tensors};
 pub use teacher::Teacher;

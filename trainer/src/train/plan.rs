@@ -47,6 +47,7 @@ impl Plan {
                     self.config.network.input
                 },
                 hardness,
+                stacked: self.config.network.stacked,
             },
         }
     }

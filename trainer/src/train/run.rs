@@ -13,13 +13,14 @@ use super::descend::{Descent, descend, optimizer};
 use super::free::FreeNoise;
 use super::plan::Plan;
 use super::progress::{Measured, Parts, Progress};
-use super::step::{Loss, attacked, loss, to_tensors};
+use super::step::{Guide, Loss, attacked, loss, to_tensors};
 use super::teacher::Teacher;
 use super::together::{check, descend_together};
 use crate::config::{InnerAttack, RunConfig};
 use crate::dataset::{Batch, Loader, Pairs, Record, mix};
 use crate::evaluation::{Validation, validate};
-use crate::network::Detector;
+use crate::loss::Taught;
+use crate::network::{Detector, Frozen};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,8 @@ pub struct Start<'a> {
     pub until_epoch: Option<f32>,
     /// Devices that share every step with the first.
     pub others: &'a [Device],
+    /// The networks of [`crate::loss::DistilConfig::teachers`], on the first device.
+    pub teachers: &'a [Frozen],
 }
 
 /// Trains, or goes on training, in a run folder.
@@ -68,6 +71,7 @@ pub fn train(
         config,
         plan: &plan,
         teacher: teacher.as_ref(),
+        teachers: start.teachers,
         devices: [std::slice::from_ref(device), start.others].concat(),
     };
     let last = start
@@ -153,30 +157,36 @@ struct Lesson<'a> {
     config: &'a RunConfig,
     plan: &'a Plan,
     teacher: Option<&'a Teacher>,
+    teachers: &'a [Frozen],
     /// The first holds the weights.
     devices: Vec<Device>,
 }
 
 impl Lesson<'_> {
-    /// What the teacher says of clean faces, where there is one and faces are attacked.
-    fn anchor(&self, images: &Tensor<4>, frames: usize, epsilon: f32) -> Option<Tensor<2>> {
-        let teacher = self.teacher.filter(|_| epsilon > 0.0)?;
-        Some(teacher.embeddings(images.clone(), frames))
+    /// What other networks say of clean faces; what attacked ones are pulled to, only where
+    /// there are attacked ones.
+    fn guide(&self, images: &Tensor<4>, frames: usize, epsilon: f32) -> Guide {
+        let teacher = self.teacher.filter(|_| epsilon > 0.0);
+        let said = self.teachers.iter();
+        Guide {
+            anchor: teacher.map(|teacher| teacher.embeddings(images.clone(), frames)),
+            taught: Taught::mean(said.map(|net| net.forward(images.clone(), frames))),
+        }
     }
 
     /// Loss of a part of a batch on one of several devices.
     fn loss_of(&self, net: &Detector, part: &Batch, device: &Device, epsilon: f32) -> Loss {
         let (images, label) = to_tensors(part, device);
-        // The teacher lives on the first device.
+        // Teachers live on the first device.
         let at_teacher = self.devices.first().unwrap_or(device);
-        let anchor = self
-            .anchor(&images.clone().to_device(at_teacher), part.frames, epsilon)
-            .map(|taught| taught.to_device(device));
+        let guide = self
+            .guide(&images.clone().to_device(at_teacher), part.frames, epsilon)
+            .to_device(device);
         let attacked = (epsilon > 0.0).then(|| {
             let (images, label) = (images.clone(), label.clone());
             attacked(net, images, label, part.frames, self.config, epsilon).autodiff()
         });
-        let (images, anchor) = (images.autodiff(), anchor.as_ref());
+        let images = images.autodiff();
         loss(
             net,
             images,
@@ -184,7 +194,7 @@ impl Lesson<'_> {
             label,
             part.frames,
             self.config,
-            anchor,
+            &guide,
         )
     }
 }
@@ -215,9 +225,9 @@ fn run_step(state: &mut Checkpoint, loader: &Loader, lesson: &Lesson<'_>) -> Res
         )?
     } else if epsilon > 0.0 && config.attack.kind == InnerAttack::Free {
         let (images, label) = to_tensors(&batch, device);
-        let anchor = lesson.anchor(&images, batch.frames, epsilon);
+        let guide = lesson.guide(&images, batch.frames, epsilon);
         let loss = |net: &Detector, clean: Tensor<4>, attacked: Tensor<4>| {
-            let (label, anchor) = (label.clone(), anchor.as_ref());
+            let label = label.clone();
             loss(
                 net,
                 clean,
@@ -225,7 +235,7 @@ fn run_step(state: &mut Checkpoint, loader: &Loader, lesson: &Lesson<'_>) -> Res
                 label,
                 batch.frames,
                 config,
-                anchor,
+                &guide,
             )
         };
         replay(
@@ -238,7 +248,7 @@ fn run_step(state: &mut Checkpoint, loader: &Loader, lesson: &Lesson<'_>) -> Res
         )?
     } else {
         let (images, label) = to_tensors(&batch, device);
-        let anchor = lesson.anchor(&images, batch.frames, epsilon);
+        let guide = lesson.guide(&images, batch.frames, epsilon);
         let attacked = (epsilon > 0.0).then(|| {
             let (images, label) = (images.clone(), label.clone());
             attacked(&state.net, images, label, batch.frames, config, epsilon).autodiff()
@@ -246,8 +256,8 @@ fn run_step(state: &mut Checkpoint, loader: &Loader, lesson: &Lesson<'_>) -> Res
         let images = images.autodiff();
         let (found, _) = descend(state, &descent, None, |net| {
             let (images, attacked) = (images.clone(), attacked.clone());
-            let (label, anchor) = (label.clone(), anchor.as_ref());
-            loss(net, images, attacked, label, batch.frames, config, anchor)
+            let label = label.clone();
+            loss(net, images, attacked, label, batch.frames, config, &guide)
         })?;
         found
     };

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::attack::{Begin, Faces, Objective, Pgd, Target, spread};
 use crate::config::{AttackConfig, InnerAttack, Method, RunConfig};
 use crate::dataset::Batch;
-use crate::loss::{Terms, Truth, adversarial_training, classification, logit_adjustment};
+use crate::loss::{Taught, Terms, Truth, adversarial_training, classification, logit_adjustment};
 use crate::network::{Detector, Features};
 
 /// Deviation of the noise that TRADES starts its attack from, in pixel units.
@@ -18,6 +18,39 @@ pub struct Loss {
     pub terms: Terms,
     /// Logits, clean ones first where the method looks at clean faces.
     pub logit: Tensor<1>,
+}
+
+/// What other networks say of the clean faces of a batch, off the autodiff graph.
+#[derive(Clone, Debug, Default)]
+pub struct Guide {
+    /// Embeddings that attacked faces are pulled to, `[n, embedding]`.
+    pub anchor: Option<Tensor<2>>,
+    /// What teachers say.
+    pub taught: Option<Taught>,
+}
+
+impl Guide {
+    /// The same on another device.
+    pub fn to_device(self, device: &Device) -> Self {
+        Self {
+            anchor: self.anchor.map(|anchor| anchor.to_device(device)),
+            taught: self.taught.map(|taught| Taught {
+                logit: taught.logit.to_device(device),
+                similarity: taught.similarity.to_device(device),
+            }),
+        }
+    }
+
+    fn teach(&self, terms: Terms, clean: &Features, config: &RunConfig) -> Terms {
+        let Some(taught) = &self.taught else {
+            return terms;
+        };
+        let taught = Taught {
+            logit: taught.logit.clone().autodiff(),
+            similarity: taught.similarity.clone().autodiff(),
+        };
+        config.distil.add(terms, clean, &taught)
+    }
 }
 
 /// Moves a batch to the device: images `[clips * frames, 3, side, side]` and one label
@@ -88,7 +121,7 @@ pub fn attacked(
 /// # Shapes
 /// - `images`, `attacked`: `[clips * frames, 3, side, side]` on the autodiff graph
 /// - `label`: `[clips]`, off it
-/// - `anchor`: a teacher's embeddings of `images`, off it
+/// - `guide`: what is known of `images` from others, off it
 pub fn loss(
     net: &Detector,
     images: Tensor<4>,
@@ -96,7 +129,7 @@ pub fn loss(
     label: Tensor<1>,
     frames: usize,
     config: &RunConfig,
-    anchor: Option<&Tensor<2>>,
+    guide: &Guide,
 ) -> Loss {
     let truth = |scores: usize| {
         let [clips] = label.dims();
@@ -104,14 +137,15 @@ pub fn loss(
             label: spread(label.clone(), scores).autodiff(),
             adjustment: logit_adjustment(config.train.fake_prior),
             per_clip: scores / clips.max(1),
-            anchor: anchor.map(|taught| taught.clone().autodiff()),
+            anchor: guide.anchor.clone().map(Tensor::autodiff),
         }
     };
     let count = |features: &Features| features.logit.dims()[0];
     let Some(attacked) = attacked else {
         let clean = net.forward(images, frames);
+        let terms = classification(&clean, &truth(count(&clean)));
         return Loss {
-            terms: classification(&clean, &truth(count(&clean))),
+            terms: guide.teach(terms, &clean, config),
             logit: clean.logit,
         };
     };
@@ -133,7 +167,10 @@ pub fn loss(
         Method::Mart => config.mart.terms(&clean, &attacked, &truth),
         Method::Afsl => config.afsl.terms(&clean, &attacked, &truth),
     };
-    Loss { terms, logit }
+    Loss {
+        terms: guide.teach(terms, &clean, config),
+        logit,
+    }
 }
 
 fn halves(both: Features) -> (Features, Features) {

@@ -98,7 +98,7 @@ fn mean(losses: &[(Loss, f32)], device: &Device) -> Loss {
 #[cfg(test)]
 mod tests {
     use super::super::descend::{descend, optimizer};
-    use super::super::step::{loss, to_tensors};
+    use super::super::step::{Guide, loss, to_tensors};
     use super::*;
     use crate::network::Size;
     use crate::test_numbers::redrawn;
@@ -127,7 +127,15 @@ mod tests {
 
     fn clean_loss(net: &Detector, part: &Batch, device: &Device, config: &RunConfig) -> Loss {
         let (images, label) = to_tensors(part, device);
-        loss(net, images.autodiff(), None, label, 1, config, None)
+        loss(
+            net,
+            images.autodiff(),
+            None,
+            label,
+            1,
+            config,
+            &Guide::default(),
+        )
     }
 
     /// The mean gradient over two equal halves is that of one half, batch statistics

@@ -94,6 +94,7 @@ fn a_pair_is_the_same_for_the_same_seed_and_never_real_on_both_sides() {
         frames: 2,
         side: 64,
         hardness: 1.0,
+        stacked: false,
     };
     let epoch = pairs.epoch(9, 0);
     for index in 0..epoch.len() {

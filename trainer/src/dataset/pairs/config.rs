@@ -180,15 +180,32 @@ pub struct MakePlan {
     pub side: usize,
     /// From 0, mostly swaps in good quality, to 1, the configured mix.
     pub hardness: f32,
+    /// Whether each frame is made of the luminances of [`STACKED`] consecutive ones.
+    pub stacked: bool,
 }
 
+/// Frames of which one picture is made where they are stacked.
+pub(super) const STACKED: usize = 3;
+
 impl MakePlan {
+    /// The frames that are made, one by one.
+    pub(super) fn shown(&self) -> Self {
+        match self.stacked {
+            true => Self {
+                frames: self.frames * STACKED,
+                ..*self
+            },
+            false => *self,
+        }
+    }
+
     /// Single frames of the configured mix.
     pub fn frame(side: usize) -> Self {
         Self {
             frames: 1,
             side,
             hardness: 1.0,
+            stacked: false,
         }
     }
 }

@@ -96,6 +96,7 @@ fn shares_of_zero_draw_what_was_always_drawn() {
             frames,
             side,
             hardness,
+            stacked: false,
         };
         let epoch = pairs.epoch(7, frames as u64);
         for index in 0..epoch.len() {
@@ -133,6 +134,7 @@ fn every_kind_is_made_and_the_others_stay_as_they_are() {
         frames: 3,
         side: 32,
         hardness: 1.0,
+        stacked: false,
     };
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut alike = 0;
@@ -181,6 +183,7 @@ fn temporal_artefacts_need_three_frames_and_hardness() {
             frames,
             side: 32,
             hardness,
+            stacked: false,
         };
         for number in 0..10 {
             let epoch = pairs.epoch(3, number);
@@ -211,6 +214,7 @@ fn retimed_frames_are_real_ones() {
             frames,
             side: 32,
             hardness: 1.0,
+            stacked: false,
         };
         for seed in 0..24 {
             let i = pairs.blendable[seed as usize % pairs.blendable.len()];
@@ -249,6 +253,7 @@ fn photographs_are_never_retimed() {
         frames: 3,
         side: 32,
         hardness: 1.0,
+        stacked: false,
     };
     for number in 0..6 {
         let epoch = pairs.epoch(1, number);
@@ -330,6 +335,7 @@ fn both_faces_of_a_pair_take_the_same_passage() {
             frames,
             side: 64,
             hardness: 1.0,
+            stacked: false,
         };
         let epoch = passed.epoch(5, frames as u64);
         for index in 0..epoch.len() {
