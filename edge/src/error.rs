@@ -11,12 +11,10 @@ use unmask_shared::verdict::VerdictError;
 
 use crate::log::RecordError;
 use crate::model::ModelError;
-use crate::mqtt::MqttError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
-use crate::service::OutputError;
+use crate::service::{OnlookersError, OutputError};
 use crate::source::SourceError;
-use crate::web::WebError;
 
 /// Why a command ended without a result.
 #[derive(Debug, thiserror::Error)]
@@ -84,12 +82,9 @@ pub enum EdgeError {
     /// Nothing can be shown.
     #[error(transparent)]
     Show(#[from] OutputError),
-    /// The live page cannot be served.
+    /// Nobody can look on.
     #[error(transparent)]
-    Web(#[from] WebError),
-    /// No message broker can be told.
-    #[error(transparent)]
-    Mqtt(#[from] MqttError),
+    Onlookers(#[from] OnlookersError),
 }
 
 impl From<JudgeError> for EdgeError {

@@ -18,8 +18,8 @@ use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt;
 use unmask_arena::Arena;
 use unmask_edge::cli::{Cli, execute};
+use unmask_edge::console::style::printable;
 use unmask_edge::report::ExitStatus;
-use unmask_edge::report::style::printable;
 
 /// What decoding a picture takes for every frame does not reach the system.
 #[global_allocator]

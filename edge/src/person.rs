@@ -8,8 +8,8 @@ use unmask_shared::quality::Quality;
 use unmask_shared::verdict::{Reason, Score, SequentialTest, Verdict, VerdictConfig, VerdictError};
 
 use crate::network::{Judge, Network};
-use crate::source::Frame;
 use crate::track::Track;
+use unmask_shared::media::Frame;
 
 /// A verdict of "manipulated" that was later taken back still counts for the
 /// whole track if it was held for so many seconds in view.

@@ -18,9 +18,9 @@ use crate::network::Network;
 use crate::person::{JudgeError, Person};
 use crate::scene::{Change, SceneWatch};
 use crate::search::{FaceDetector, FaceSearch, SearchConfig};
-use crate::source::Frame;
 use crate::stopwatch::{Stage, Stopwatch};
 use crate::track::{Track, Tracker, TrackerConfig};
+use unmask_shared::media::Frame;
 
 /// How a stream is watched.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,9 +7,9 @@ use unmask_shared::face::{Face, Finder, FinderChoice, FinderConfig, FinderError,
 use unmask_shared::geometry::{FaceBox, Point};
 use unmask_shared::sample::RgbView;
 
-use crate::source::Frame;
 use crate::source::pad_edges;
 use crate::track::FACE_SCORE_MIN;
+use unmask_shared::media::Frame;
 
 /// The margin around a padded picture, as a part of its longer side.
 const MARGIN: f32 = 0.4;

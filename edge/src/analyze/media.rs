@@ -7,7 +7,7 @@ use unmask_shared::manifest::Manifest;
 use crate::error::EdgeError;
 use crate::pipeline::{Pipeline, PipelineConfig};
 use crate::search::{FaceSearch, Fine, SearchConfig};
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 use super::picture::PictureJudge;
 

@@ -14,10 +14,10 @@ use unmask_shared::engine::Engine;
 use unmask_shared::face::FinderChoice;
 use unmask_shared::verdict::Verdict;
 
+use crate::console::progress::tell;
+use crate::console::style::printable;
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
-use crate::report::progress::tell;
-use crate::report::style::printable;
 use crate::source::{MediaKind, SourceError, list_open_media, sniff};
 
 pub use media::Analyzer;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use unmask_shared::verdict::Verdict;
 
-use crate::report::style::{Style, frames_text, printable, reason_text, verdict_word};
+use crate::console::style::{Style, frames_text, printable, reason_text, verdict_word};
 use crate::source::MediaKind;
 
 use super::{MediaReport, PathReport, TrackReport};

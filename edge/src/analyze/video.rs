@@ -5,8 +5,8 @@ use std::path::Path;
 
 use unmask_shared::event::EventKind;
 
+use crate::console::progress::Progress;
 use crate::error::EdgeError;
-use crate::report::progress::Progress;
 use crate::source::{FfmpegSource, FrameSource, MediaKind, SourceError};
 
 use super::report::Damage;

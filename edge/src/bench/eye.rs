@@ -12,7 +12,7 @@ use crate::error::EdgeError;
 use crate::person::Person;
 use crate::pipeline::{Pipeline, PipelineConfig};
 use crate::report::events::EventMaker;
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 /// Judges frames and writes events.
 pub(super) struct Eye {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use unmask_pixels::{Converter, Format, JpegFault, PictureFault};
 
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 use super::clock::Clock;
 use super::config::CameraConfig;

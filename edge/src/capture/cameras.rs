@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 use super::camera::{Camera, CameraSink, Step};
 use super::clock::{Clock, SystemClock};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::identity::{Attached, Enrolment};
-use crate::report::style::printable;
+use crate::console::style::printable;
 
 /// What a machine without cameras is told.
 const NONE: &str = "\

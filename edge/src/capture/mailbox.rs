@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 use super::fault::{CameraEvent, FaultCounters, FaultKind, FaultSet};
 

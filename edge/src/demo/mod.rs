@@ -16,10 +16,10 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
 use unmask_shared::face::FinderChoice;
 
+use crate::console::progress::StatusLine;
+use crate::console::style::Style;
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
-use crate::report::progress::StatusLine;
-use crate::report::style::Style;
 use crate::source::synthetic::RATE_HZ;
 
 pub use judge::{Judgement, Totals};

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use unmask_shared::verdict::Verdict;
 
+use crate::console::style::{Style, time_text, verdict_word};
 use crate::error::EdgeError;
-use crate::report::style::{Style, time_text, verdict_word};
 use crate::source::synthetic::Act;
 
 use super::DemoOptions;

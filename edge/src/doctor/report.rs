@@ -5,8 +5,8 @@ use std::io::Write;
 use clap::ValueEnum;
 
 use super::{Check, Level};
+use crate::console::style::{Style, plural, printable};
 use crate::error::EdgeError;
-use crate::report::style::{Style, plural, printable};
 
 /// How checks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

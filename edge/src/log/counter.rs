@@ -8,7 +8,7 @@ use super::record::{read_text, write_text};
 
 /// Numbers in a file beside the key: entries of its log, and those that are gone.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(crate) struct Counter {
     path: PathBuf,
     entries: u64,
     lost: u64,
@@ -16,7 +16,7 @@ pub(super) struct Counter {
 
 impl Counter {
     /// That of the key in a file; nothing was signed where there is none.
-    pub(super) fn of(key: &Path) -> Self {
+    pub(crate) fn of(key: &Path) -> Self {
         let mut name = OsString::from(key);
         name.push(".entries");
         let path = PathBuf::from(name);
@@ -32,13 +32,13 @@ impl Counter {
     }
 
     /// Entries that are gone from a log of so many.
-    pub(super) fn missing(&self, entries: u64) -> u64 {
+    pub(crate) fn missing(&self, entries: u64) -> u64 {
         let fresh = self.entries.saturating_sub(entries);
         self.lost.saturating_add(fresh)
     }
 
     /// A log is opened that has so many; how many are gone since it was last counted.
-    pub(super) fn begin(&mut self, entries: u64) -> Option<u64> {
+    pub(crate) fn begin(&mut self, entries: u64) -> Option<u64> {
         let fresh = self.entries.saturating_sub(entries);
         self.lost = self.lost.saturating_add(fresh);
         self.write(entries);
@@ -46,7 +46,7 @@ impl Counter {
     }
 
     /// The log has so many by now.
-    pub(super) fn count(&mut self, entries: u64) {
+    pub(crate) fn count(&mut self, entries: u64) {
         if entries != self.entries {
             self.write(entries);
         }

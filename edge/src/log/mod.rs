@@ -13,7 +13,6 @@
 //! which may be deleted without touching the log.
 
 mod args;
-mod command;
 mod config;
 mod counter;
 mod entry;
@@ -32,23 +31,31 @@ mod walk;
 mod writer;
 
 pub use args::{LogArgs, SyncArg};
-pub use command::LogCommand;
-pub(crate) use command::utc;
 pub use config::{LogConfig, LogError, Recovery, SyncPolicy};
+pub(crate) use counter::Counter;
 pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError, LogEntry};
 pub use fault::{Fault, Problem};
 pub use key::{KeyError, Seal, SigningKey, VerifyingKey, Witness};
 pub use merkle::{Frontier, HASH_BYTES, Hash, leaf_hash};
 pub use note::{CHECKPOINT_BYTES_MAX, Checkpoint, NoteError};
 pub use read::{LogReader, Newest, Unread};
-pub(crate) use record::clock;
 pub use record::{EventRecorder, RecordConfig, RecordError, Recorded};
+pub(crate) use record::{KEY_FILE, PUBLIC_FILE, STILLS_FOLDER, clock, read_text};
 pub use segment::{SEGMENT_BYTES_MAX, segment_name};
+pub(crate) use stills::StillCheck;
 pub use stills::{Stills, StillsConfig};
 pub use storage::{FolderStorage, Storage};
 pub use unmask_shared::review::{Decision, NOTE_BYTES_MAX, Review};
+pub(crate) use verify::newest;
 pub use verify::{Report, VerifyOptions, verify};
 pub use writer::{CHECKPOINT_FILE, EventLog};
+
+/// Microseconds since 1970 as text.
+pub(crate) fn utc(time_us: u64) -> Option<String> {
+    let time = i64::try_from(time_us).ok();
+    let time = time.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
+    time.map(|time| time.to_string())
+}
 
 /// Two digits for each byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -45,7 +45,7 @@ pub struct Unread {
 }
 
 impl Unread {
-    pub(super) fn count(unread: &mut Option<Self>, number: u64, error: EntryError) {
+    pub(crate) fn count(unread: &mut Option<Self>, number: u64, error: EntryError) {
         let first = Self {
             count: 0,
             first: number,

@@ -25,14 +25,14 @@ use super::stills::{Stills, StillsConfig};
 use super::storage::FolderStorage;
 use super::writer::{CHECKPOINT_FILE, EventLog};
 use crate::secret::{Secret, read_small};
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 /// The secret key, unless it is kept elsewhere.
-pub(super) const KEY_FILE: &str = "log.key";
+pub(crate) const KEY_FILE: &str = "log.key";
 /// The public key.
-pub(super) const PUBLIC_FILE: &str = "log.pub";
+pub(crate) const PUBLIC_FILE: &str = "log.pub";
 /// The folder of stills.
-pub(super) const STILLS_FOLDER: &str = "stills";
+pub(crate) const STILLS_FOLDER: &str = "stills";
 /// Most bytes of a key file.
 const KEY_BYTES_MAX: u64 = 4096;
 /// 2020-01-01: a clock that shows less was never set.
@@ -307,7 +307,7 @@ fn key(config: &RecordConfig) -> Result<(SigningKey, PathBuf), RecordError> {
     Ok((key, path.clone()))
 }
 
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     read_small(path, KEY_BYTES_MAX)
 }
 

@@ -14,7 +14,7 @@ use unmask_shared::geometry::FaceBox;
 use super::entry::Entry;
 use super::merkle::Hash;
 use super::storage::{FolderStorage, Storage};
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 /// Quality of the JPEG files, 1 to 100.
 const QUALITY: u8 = 90;
@@ -85,20 +85,20 @@ impl<S: Storage> Stills<S> {
 }
 
 /// Compares stills with the checksums in the log.
-pub(super) struct StillCheck {
+pub(crate) struct StillCheck {
     storage: FolderStorage,
     names: Vec<String>,
     /// Stills that are as they were taken.
-    pub(super) genuine: u64,
+    pub(crate) genuine: u64,
     /// Stills that are no longer there.
-    pub(super) gone: u64,
+    pub(crate) gone: u64,
     /// Entries whose still was changed or cannot be read.
-    pub(super) changed: Vec<u64>,
+    pub(crate) changed: Vec<u64>,
 }
 
 impl StillCheck {
     /// The stills of a folder, which need not exist.
-    pub(super) fn new(place: &Path) -> io::Result<Self> {
+    pub(crate) fn new(place: &Path) -> io::Result<Self> {
         let storage = FolderStorage::read_only(place);
         let names = match place.is_dir() {
             true => still_names(&storage)?,
@@ -114,7 +114,7 @@ impl StillCheck {
     }
 
     /// Looks at the still of an entry, if it has one.
-    pub(super) fn check(&mut self, number: u64, bytes: &[u8]) {
+    pub(crate) fn check(&mut self, number: u64, bytes: &[u8]) {
         let Some(still) = Entry::from_bytes(bytes).ok().and_then(|entry| entry.still) else {
             return;
         };

@@ -126,15 +126,15 @@ fn files(
 
 /// The newest entries of a log, and what is wrong behind them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Newest {
+pub(crate) struct Newest {
     /// Number and bytes, oldest first.
-    pub(super) entries: VecDeque<(u64, Vec<u8>)>,
-    pub(super) fault: Option<Fault>,
+    pub(crate) entries: VecDeque<(u64, Vec<u8>)>,
+    pub(crate) fault: Option<Fault>,
 }
 
 /// Reads files from the newest back until there are `wanted` entries. Older files
 /// are taken at the word of the signed beginnings of these.
-pub(super) fn newest(
+pub(crate) fn newest(
     storage: &dyn Storage,
     witness: &dyn Witness,
     wanted: usize,

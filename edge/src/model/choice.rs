@@ -60,7 +60,7 @@ impl ModelArgs {
 pub const BUILTIN_KEYS: &[&str] = &[];
 
 /// The keys of a command line, and those that are built in.
-pub(super) fn trusted(texts: &[String]) -> Result<TrustedKeys, ModelError> {
+pub(crate) fn trusted(texts: &[String]) -> Result<TrustedKeys, ModelError> {
     let mut keys: Vec<String> = BUILTIN_KEYS.iter().map(|&key| key.into()).collect();
     for text in texts {
         if text.starts_with("RW") && !Path::new(text).exists() {

@@ -6,14 +6,13 @@
 //! parsed before one of the trusted keys is found to have signed it.
 
 mod choice;
-mod command;
 mod error;
 mod selftest;
 mod show;
 mod store;
 
+pub(crate) use choice::trusted;
 pub use choice::{BUILTIN_KEYS, ModelArgs};
-pub use command::ModelCommand;
 pub use error::ModelError;
 pub use selftest::{LOGIT_TOLERANCE, SelfTest, SelfTestError, self_test};
 pub use show::show;

@@ -6,7 +6,7 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::manifest::{Figure, KindFigure, ModelKind};
 use unmask_shared::verdict::VerdictConfig;
 
-use crate::report::style::printable;
+use crate::console::style::printable;
 
 /// Prints the manifest of a bundle for people.
 pub fn show(bundle: &Bundle, origin: &str, out: &mut dyn Write) -> io::Result<()> {

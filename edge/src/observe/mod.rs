@@ -16,7 +16,7 @@ use unmask_shared::signal::Signal;
 use crate::capture::{FaultCounters, FaultSet};
 use crate::log::Hash;
 use crate::person::Person;
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 pub use desk::{Desk, REQUESTS_MAX, Request, RequestError, Requester, desk};
 

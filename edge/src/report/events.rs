@@ -7,7 +7,7 @@ use unmask_shared::manifest::Manifest;
 use unmask_shared::verdict::Verdict;
 
 use crate::person::Person;
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 /// Most bytes of a source name in an event.
 const SOURCE_BYTES_MAX: usize = 128;

@@ -1,8 +1,6 @@
 //! What people and programs get to read.
 
 pub mod events;
-pub mod progress;
-pub mod style;
 pub mod terminal;
 
 /// How a command ended; the number is the exit code of the program.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
-use super::style::{Style, frames_text, plural, printable, reason_text, time_text, verdict_word};
+use crate::console::style::{
+    Style, frames_text, plural, printable, reason_text, time_text, verdict_word,
+};
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use super::span::{Counted, Span};
 use super::timecode::Rate;
+use crate::console::style::printable;
 use crate::log::Decision;
-use crate::report::style::printable;
 
 /// Most events of a list: their numbers have three digits.
 pub const EVENTS_MAX: usize = 999;

@@ -4,13 +4,11 @@
 //! manipulated, and ends when the verdict changed or the face left. What somebody
 //! finds is an entry of its own; the newest one counts. Nothing is ever changed.
 
-mod command;
 mod csv;
 mod edl;
 mod span;
 mod timecode;
 
-pub use command::ReviewCommand;
 pub use csv::write_csv;
 pub use edl::{EVENTS_MAX, EdlError, write_edl};
 pub use span::{Found, RateChoice, Span, spans};

@@ -11,7 +11,7 @@ use crate::error::EdgeError;
 use crate::person::Person;
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::events::{EventMaker, drawn_run};
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 use super::MakePipeline;
 use super::health::Health;

@@ -14,11 +14,11 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
 use unmask_shared::face::FinderChoice;
 
+use crate::console::style::printable;
 use crate::error::EdgeError;
 use crate::observe::Observers;
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::ExitStatus;
-use crate::report::style::printable;
 use crate::service::{Onlookers, Service, ServiceConfig};
 use crate::source::{Frame, MediaKind, Polled, SourceSpec, WatchedSource, open, sniff};
 
@@ -55,7 +55,7 @@ pub fn run(
         Onlookers::start(&options.config, bundle, source.as_ref(), &beacon)?;
     if let Some(web) = onlookers.web() {
         let told = format!("live page: http://{}\n", web.address());
-        crate::report::progress::tell(&told);
+        crate::console::progress::tell(&told);
     }
     service.observers = observers;
     let status = run_source(bundle, source.as_mut(), options, service, out);
@@ -119,7 +119,7 @@ pub fn run_pipelines(
     match result.and(ended) {
         // What was found counts, though not everything could be read.
         Err(error @ EdgeError::Source(_)) if found => {
-            crate::report::progress::tell(&format!(
+            crate::console::progress::tell(&format!(
                 "unmask-edge: {}\n",
                 printable(&error.to_string())
             ));
@@ -143,7 +143,7 @@ fn hint_at_analyze(source: &SourceSpec, watch: &Watch) {
             "note: run takes pictures for frames of one video; to judge each by itself: unmask-edge analyze {}\n",
             printable(&path.display().to_string())
         );
-        crate::report::progress::tell(&told);
+        crate::console::progress::tell(&told);
     }
 }
 

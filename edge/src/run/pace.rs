@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::alarm::Clock;
 use crate::service::Service;
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 /// Longest wait for a frame that is not due yet.
 const WAIT_MAX: Duration = Duration::from_secs(5);

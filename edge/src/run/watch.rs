@@ -10,11 +10,11 @@ use unmask_shared::verdict::{VerdictConfig, VerdictError};
 
 use crate::alarm::Clock;
 use crate::capture::{FaultKind, FaultSet};
+use crate::console::progress::StatusLine;
+use crate::console::style::time_text;
 use crate::error::EdgeError;
 use crate::observe::{EventTold, FrameSeen, REQUESTS_MAX, Request, unix_us};
 use crate::person::Person;
-use crate::report::progress::StatusLine;
-use crate::report::style::time_text;
 use crate::report::terminal::{EventPrinter, Summary};
 use crate::service::{LogKeeper, Service, ServiceConfig};
 use crate::source::{Frame, WatchedSource};

@@ -8,7 +8,7 @@ use unmask_shared::geometry::FaceBox;
 use super::config::LogTable;
 use crate::log::{Decision, EventRecorder, RecordConfig, RecordError, Recorded};
 use crate::observe::LogStatus;
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 /// A log that could not be written is opened again after so long.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);

@@ -1,7 +1,6 @@
 //! What makes `run` a service: its configuration, signals, the service manager,
 //! and everything that shows what was found.
 
-mod args;
 mod config;
 mod keeper;
 mod notify;
@@ -11,17 +10,18 @@ mod signals;
 mod start;
 mod thresholds;
 
-pub use args::{RunArgs, WebArgs};
 pub use config::{LogTable, ModelTable, ServiceConfig};
 pub use keeper::LogKeeper;
 pub use notify::{NOTIFY_SOCKET, Notifier, WATCHDOG_PID, WATCHDOG_USEC};
-pub use onlookers::Onlookers;
+pub use onlookers::{Onlookers, OnlookersError};
 pub use outputs::{OutputError, Outputs};
 pub use signals::Signals;
 pub use thresholds::VerdictTable;
 
-use crate::error::EdgeError;
 use crate::observe::Observers;
+
+/// Why the configuration cannot be read anew, in words.
+pub type ReloadError = Box<dyn std::error::Error>;
 
 /// What surrounds the pipeline.
 pub struct Service<'a> {
@@ -32,5 +32,5 @@ pub struct Service<'a> {
     /// What the system asked for.
     pub signals: Signals,
     /// Reads the configuration anew.
-    pub reload: &'a dyn Fn() -> Result<ServiceConfig, EdgeError>,
+    pub reload: &'a dyn Fn() -> Result<ServiceConfig, ReloadError>,
 }

@@ -6,12 +6,22 @@ use unmask_shared::bundle::Bundle;
 
 use super::config::ServiceConfig;
 use crate::alarm::Beacon;
-use crate::error::EdgeError;
 use crate::metrics::{Metrics, MetricsObserver};
-use crate::mqtt::MqttLink;
+use crate::mqtt::{MqttError, MqttLink};
 use crate::observe::{Observer, Observers, desk};
 use crate::source::WatchedSource;
-use crate::web::{WebInput, WebServer};
+use crate::web::{WebError, WebInput, WebServer};
+
+/// Why somebody cannot look on.
+#[derive(Debug, thiserror::Error)]
+pub enum OnlookersError {
+    /// The live page cannot be served.
+    #[error(transparent)]
+    Web(#[from] WebError),
+    /// No message broker can be told.
+    #[error(transparent)]
+    Mqtt(#[from] MqttError),
+}
 
 /// The threads of everybody who looks on. Dropping it ends them.
 #[derive(Default)]
@@ -30,7 +40,7 @@ impl Onlookers {
         bundle: &Bundle,
         source: &dyn WatchedSource,
         beacon: &Arc<Beacon>,
-    ) -> Result<(Self, Observers), EdgeError> {
+    ) -> Result<(Self, Observers), OnlookersError> {
         let streams = source.streams();
         let metrics = Arc::new(Metrics::new(bundle, &streams));
         let (requester, desk) = desk();

@@ -18,8 +18,8 @@ pub use unmask_shared::media::{
 };
 
 use crate::capture::{CameraStatus, FaultSet};
-use crate::report::progress::tell;
-use crate::report::style::printable;
+use crate::console::progress::tell;
+use crate::console::style::printable;
 
 pub use address::without_secrets;
 pub use config::{CaptureTable, Injection};

@@ -9,7 +9,7 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use tokio::sync::{Notify, watch};
 
-use crate::source::Frame;
+use unmask_shared::media::Frame;
 
 /// Somebody who asked for a picture is believed to watch for so long.
 const WATCHES_FOR: Duration = Duration::from_millis(1500);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use clap::Args;
 use unmask_shared::settings::{Layers, Settings};
 
-use super::{Notifier, Outputs, Service, ServiceConfig, Signals};
 use crate::alarm::SystemClock;
 use crate::error::EdgeError;
 use crate::log::LogArgs;
@@ -17,6 +16,7 @@ use crate::report::ExitStatus;
 use crate::report::terminal::EventFormat;
 use crate::run::{RunOptions, run};
 use crate::search::FinderArgs;
+use crate::service::{Notifier, Outputs, Service, ServiceConfig, Signals};
 use crate::source::args::{CaptureArgs, InputArgs};
 use crate::source::without_secrets;
 use crate::web::DEFAULT_ADDRESS;
@@ -190,7 +190,7 @@ impl RunArgs {
             outputs: Outputs::open(&config, notifier, clock)?,
             observers: Observers::default(),
             signals,
-            reload: &|| self.read_again(),
+            reload: &|| Ok(self.read_again()?),
         };
         let options = RunOptions {
             source,

@@ -6,15 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::csv::write_csv;
-use super::edl::write_edl;
-use super::span::{RateChoice, Span, spans};
-use super::timecode::{Rate, Timecode};
+use crate::console::style::{plural, printable};
 use crate::error::EdgeError;
 use crate::log::{
     Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig, RecordError,
 };
-use crate::report::style::{plural, printable};
+use crate::review::{Rate, RateChoice, Span, Timecode, spans, write_csv, write_edl};
 
 /// What to do with the review queue.
 #[derive(Debug, Subcommand)]

@@ -1,23 +1,32 @@
 //! The command line.
 
+mod doctor;
+mod generate;
+mod log;
+mod model;
+mod review;
+mod run;
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use doctor::DoctorArgs;
+pub use generate::GenerateCommand;
+pub use log::LogCommand;
+pub use model::ModelCommand;
+pub use review::ReviewCommand;
+pub use run::{RunArgs, WebArgs};
+
 use crate::analyze::{AnalyzeOptions, Format, analyze};
 use crate::bench::{self, BenchFormat};
 use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
-use crate::doctor::DoctorArgs;
 use crate::error::EdgeError;
-use crate::generate::GenerateCommand;
-use crate::log::LogCommand;
-use crate::model::{ModelArgs, ModelCommand};
+use crate::model::ModelArgs;
 use crate::report::ExitStatus;
-use crate::review::ReviewCommand;
 use crate::search::FinderArgs;
-use crate::service::RunArgs;
 use crate::source::SourceError;
 
 const EXAMPLES: &str = "\

@@ -8,19 +8,14 @@ use serde::Serialize;
 use unmask_shared::event::Event;
 use unmask_shared::review::Review;
 
-use super::counter::Counter;
-use super::entry::LogEntry;
-use super::hex;
-use super::key::VerifyingKey;
-use super::note::CHECKPOINT_BYTES_MAX;
-use super::read::Unread;
-use super::record::{KEY_FILE, PUBLIC_FILE, RecordError, STILLS_FOLDER, read_text};
-use super::stills::StillCheck;
-use super::storage::{FolderStorage, Storage};
-use super::verify::{Report, VerifyOptions, newest, verify};
+use crate::console::style::printable;
 use crate::error::EdgeError;
+use crate::log::{
+    CHECKPOINT_BYTES_MAX, Counter, FolderStorage, KEY_FILE, LogEntry, PUBLIC_FILE, RecordError,
+    Report, STILLS_FOLDER, StillCheck, Storage, Unread, VerifyOptions, VerifyingKey, hex, newest,
+    read_text, utc, verify,
+};
 use crate::report::ExitStatus;
-use crate::report::style::printable;
 
 /// What to do with a log.
 #[derive(Debug, Subcommand)]
@@ -206,13 +201,6 @@ impl TailArgs {
             }
         }
     }
-}
-
-/// Microseconds since 1970 as text.
-pub(crate) fn utc(time_us: u64) -> Option<String> {
-    let time = i64::try_from(time_us).ok();
-    let time = time.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
-    time.map(|time| time.to_string())
 }
 
 /// A review for people.

@@ -7,14 +7,11 @@ use clap::{Args, Subcommand};
 use unmask_shared::bundle::Bundle;
 use unmask_shared::manifest::Manifest;
 
-use super::choice::{ModelArgs, trusted};
-use super::selftest::{SelfTest, self_test};
-use super::show::show;
-use super::store::Store;
+use super::run::RunArgs;
 use crate::builtin::{BUILTIN_NAME, builtin};
+use crate::console::style::printable;
 use crate::error::EdgeError;
-use crate::report::style::printable;
-use crate::service::RunArgs;
+use crate::model::{ModelArgs, ModelError, SelfTest, Store, self_test, show, trusted};
 
 /// What to do with a model.
 #[derive(Debug, Subcommand)]
@@ -107,7 +104,7 @@ impl ModelCommand {
             }
             Self::Test(args) => {
                 let bundle = args.open()?;
-                let tested = self_test(&bundle).map_err(super::ModelError::from)?;
+                let tested = self_test(&bundle).map_err(ModelError::from)?;
                 let (name, release) = (&bundle.manifest.name, bundle.manifest.release);
                 writeln!(out, "{name} release {release}")?;
                 told(tested, out)?;
@@ -124,7 +121,7 @@ impl VerifyArgs {
     fn run(&self, out: &mut dyn Write) -> Result<(), EdgeError> {
         let keys = trusted(&self.trusted_key)?;
         let (bundle, signed) = Bundle::open_signed(&self.bundle, &keys)?;
-        let tested = self_test(&bundle).map_err(super::ModelError::from)?;
+        let tested = self_test(&bundle).map_err(ModelError::from)?;
         let manifest = &bundle.manifest;
         writeln!(out, "{} release {}", manifest.name, manifest.release)?;
         writeln!(

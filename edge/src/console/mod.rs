@@ -1,0 +1,4 @@
+//! How programs talk to people: colours only on a terminal, outside text escaped, progress.
+
+pub mod progress;
+pub mod style;
