@@ -35,11 +35,11 @@ pub mod evidence;
 pub mod face;
 pub mod geometry;
 pub mod manifest;
-pub mod meanface;
 #[cfg(feature = "media")]
 pub mod media;
 pub mod pose;
 pub mod quality;
+pub mod reason;
 pub mod review;
 pub mod sample;
 #[cfg(feature = "settings")]

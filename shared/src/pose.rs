@@ -90,7 +90,7 @@ fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meanface::{INTER_OCULAR, mean_face_five};
+    use crate::geometry::{INTER_OCULAR, mean_face_five};
 
     /// The head turned by yaw, pitch and roll degrees, as seen from far away.
     fn seen(yaw: f64, pitch: f64, roll: f64) -> [Point; 5] {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::{CropSpec, Point, face_px};
 use crate::pose::Pose;
-use crate::verdict::Reason;
+use crate::reason::Reason;
 
 /// What was measured on a face and its crop.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::calibration::Calibration;
 use unmask_shared::manifest::OperatingPoint;
 use unmask_tests::programs::{program, text, trainer};
-use unmask_trainer::check::check_bundle;
 use unmask_trainer::device::DeviceKind;
+use unmask_trainer::export::check_bundle;
 use unmask_trainer::export::{About, quantise, write_bundle};
 use unmask_trainer::train::RunFolder;
 

@@ -2,7 +2,6 @@
 
 pub mod attack;
 pub mod bench;
-pub mod check;
 pub mod cli;
 pub mod config;
 pub mod dataset;
@@ -11,12 +10,14 @@ pub mod distortion;
 pub mod evaluation;
 pub mod export;
 pub mod fake;
+pub mod files;
 pub mod finder;
 mod linear;
 pub mod loss;
 pub mod metric;
 pub mod network;
 pub mod progress;
+pub mod random;
 pub mod reconstruct;
 pub mod report;
 pub mod reproduce;

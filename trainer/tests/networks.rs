@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use unmask_shared::bundle::Bundle;
 use unmask_shared::calibration::Calibration;
 use unmask_shared::manifest::{ModelKind, OperatingPoint};
-use unmask_trainer::check::check_bundle;
+use unmask_trainer::export::check_bundle;
 use unmask_trainer::export::{About, Quantised, clip_logits, quantise, write_bundle, write_onnx};
 use unmask_trainer::network::{Architecture, Detector, HeadKind, NetworkConfig, Size};
 

@@ -5,10 +5,10 @@ mod support;
 use burn::tensor::Device;
 use support::{config, go, last, people, trained, turn};
 use unmask_trainer::bench::Machine;
-use unmask_trainer::check::check_bundle;
 use unmask_trainer::config::Method;
 use unmask_trainer::dataset::{Label, Pairs};
 use unmask_trainer::evaluation::{Validation, validate};
+use unmask_trainer::export::check_bundle;
 use unmask_trainer::export::{
     About, CardText, Caution, FigureText, calibrate, quantise, write_bundle, write_card,
 };

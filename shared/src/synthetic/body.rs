@@ -5,7 +5,7 @@
 
 use super::grid::{Grid, Hull, mix, noise, smooth};
 use super::random::Random;
-use crate::meanface::{INTER_OCULAR, MEAN_FACE, mean_face_eyes};
+use crate::geometry::{INTER_OCULAR, MEAN_FACE, mean_face_eyes};
 
 const HEAD_DENSITY: f32 = 44.0;
 const TORSO_DENSITY: f32 = 30.0;

@@ -13,8 +13,8 @@ use super::{
     Attacked, Ball, Faces, Goal, Named, Noise, Norm, Objective, Slope, Target, WhiteBox, greatest,
     lengths, non_zero_share,
 };
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// Share of a step that is new; the rest repeats the previous move.
 const MOMENTUM: f32 = 0.75;

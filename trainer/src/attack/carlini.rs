@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 use super::border::{Border, Flipped};
 use super::clips::{choose, each, host, per_clip_sum};
 use super::{Attacked, Faces, Named, Target, WhiteBox, non_zero_share};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// A factor above which the search has found none that works.
 const FACTOR_MAX: f32 = 1e10;

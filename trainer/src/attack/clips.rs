@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Tensor, TensorData};
 use rand::RngExt;
 
 use super::{Faces, Noise};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Brings one value per clip to the host.
 ///

@@ -7,8 +7,8 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
 use super::transform::Transform;
-use crate::fake::Random;
 use crate::network::{Differentiable, Features};
+use crate::random::Random;
 
 const LOOKS_MAX: usize = 1_000;
 

@@ -8,8 +8,8 @@ use super::border::{Border, Flipped};
 use super::clips::{choose, draw, each, host, normal, per_clip_sum, uniform};
 use super::hyperplane::onto;
 use super::{Attacked, Faces, Named, Noise, Norm, Target, WhiteBox, lengths, non_zero_share};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 const ITERATIONS_MAX: usize = 100_000;
 const RESTARTS_MAX: usize = 1_000;

@@ -11,8 +11,8 @@ use super::ascent::Ascent;
 use super::eot::Eot;
 use super::transform::{Spectral, Transform};
 use super::{Attacked, Faces, Named, Noise, Objective, Slope, Target, WhiteBox};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 use rand::{RngExt, SeedableRng};
 
 const COPIES_MAX: usize = 1_000;

@@ -12,8 +12,8 @@ use super::transform::{Blur, GaussianNoise, Identity, Resize, Transform, Transla
 use super::{
     Attacked, Ball, Faces, Named, Noise, Target, WhiteBox, non_zero_share, per_clip, spread,
 };
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// Side of the pictures for which the source gives translations in pixels.
 const SOURCE_SIDE: f32 = 299.0;

@@ -41,8 +41,8 @@ mod victim;
 
 use anyhow::Result;
 
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 pub use apgd::Apgd;
 pub use ball::{Ball, Noise, Norm, greatest, lengths};

@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 
 use super::ascent::Ascent;
 use super::{Attacked, Faces, Named, Noise, Objective, Target, WhiteBox};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// Parameters of the attack, in the l_inf ball. It has no random start.
 #[derive(Clone, Copy, Debug, PartialEq)]

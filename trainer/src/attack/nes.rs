@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use super::clips::normal;
 use super::queries::{Queries, Worst, project};
 use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Estimates the gradient from pairs of queries on either side of an image and takes steps
 /// along its sign. Needs scores, no gradients. The clip of the lowest margin is kept.

@@ -6,7 +6,7 @@ use rand::RngExt;
 use super::clips::normal;
 use super::queries::{Extent, Queries, Worst, project};
 use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Many random points of the ball, of which each clip keeps the worst. In l_inf they are by
 /// turns uniform and corners of the ball; in l_2 they lie on its surface.

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::overlay::{Overlay, Search};
 use super::{Attacked, Faces, Named, Noise, Target, WhiteBox};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// Parameters of the attack. All fakes get one patch, all reals another.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::objective::{Goal, Objective};
 use super::slope::Slope;
 use super::{Attacked, Ball, Faces, Named, Noise, Norm, WhiteBox, lengths, non_zero_share};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// Which faces are attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -216,7 +216,7 @@ pub(super) mod fixture {
     use super::*;
     use crate::attack::clips::normal;
     use crate::attack::toy::Linear;
-    use crate::fake::Random;
+    use crate::random::Random;
     use rand::{RngExt, SeedableRng};
 
     /// A linear detector and clips around middle grey, real and fake by turns, the same for

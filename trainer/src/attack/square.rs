@@ -5,7 +5,7 @@ use rand::RngExt;
 
 use super::queries::{Extent, Queries};
 use super::{Attacked, BlackBox, Faces, Named, Noise, Target, Victim};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Queries after which the share of the square halves once more.
 const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];

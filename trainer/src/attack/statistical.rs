@@ -18,8 +18,8 @@ use super::mmd::mmd;
 use super::momentum::of_mean_one;
 use super::transform::{Blur, Transform};
 use super::{Attacked, Faces, Named, Noise, Target, WhiteBox, non_zero_share, spread};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 const DEGREE_MAX: usize = 20;
 /// Blur that pixels are blended with.

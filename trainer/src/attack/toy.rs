@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 
 use super::{Faces, Victim, per_clip};
-use crate::fake::Random;
 use crate::network::{Differentiable, Features};
+use crate::random::Random;
 
 /// `z = w . x + b` of a frame. In an l_inf ball of radius e that stays in [0, 1] the margin
 /// falls by `e |w|_1` at most, in an l_2 ball by `e |w|_2`.

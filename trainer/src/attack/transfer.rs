@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{Attacked, BlackBox, Faces, Named, Victim, WhiteBox};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// A white-box attack on a surrogate; the victim is not asked at all. The surrogate is a
 /// network of the attacker's own, such as one of the same architecture from another seed.

@@ -5,8 +5,8 @@ use anyhow::{Result, ensure};
 
 use super::overlay::{Overlay, Search};
 use super::{Attacked, Faces, Named, Noise, Target, WhiteBox};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// Parameters of the attack, in the l_inf ball. All fakes get one perturbation, all reals
 /// another.

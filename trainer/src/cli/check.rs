@@ -6,9 +6,9 @@ use anyhow::ensure;
 use unmask_shared::bundle::Bundle;
 use unmask_shared::synthetic::{FaceModel, golden_clip};
 
-use crate::check::{ENGINE_TOLERANCE, STREAM_TOLERANCE, check_bundle, stream_difference};
 use crate::device::DeviceKind;
 use crate::export::quantise;
+use crate::export::{ENGINE_TOLERANCE, STREAM_TOLERANCE, check_bundle, stream_difference};
 use crate::train::{RunFolder, Weights};
 
 /// Runs the bundle's golden clips of synthetic people through tract, frame by frame, and

@@ -11,11 +11,13 @@ use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;
 use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, write_scores};
+use crate::files::write_atomic;
+use crate::reconstruct::bank_of;
 use crate::report::{
     Asked, ComparedRun, Conditions, Context, HTML_FILE, JSON_FILE, Level, Measurement, Report,
     assemble, compared, create_folder, data_tested, detector_tested, measure, read_attacks, scored,
 };
-use crate::train::{Weights, write_atomic};
+use crate::train::Weights;
 
 /// The weights evaluated are averages over the steps, rounded to int8 as they ship. Figures are per frame, or per clip for a clip network; fakes are those of the data and
 /// pseudo-fakes of held-out faces, the same for every run. Held-out videos are scored as they are
@@ -98,7 +100,7 @@ impl Args {
         let others = self.others(&main.config, &records, &device)?;
         let data = &main.config.data;
         let part = reported_part(&records, data.shares());
-        let pairs = Pairs::of(&records, data, part)?;
+        let pairs = Pairs::of(&records, data, part)?.with_bank(bank_of(data)?);
         let asked = self.asked(&main.config);
         let (net, config) = (&main.net, &main.config);
         let measured = measure(net, &records, &pairs, config, &asked, &device)?;

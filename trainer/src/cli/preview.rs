@@ -9,6 +9,7 @@ use image::{Rgb, RgbImage};
 use crate::config::RunConfig;
 use crate::dataset::{MakePlan, PairConfig, PairKind, Pairs, PreparedPair, Record, read_shards};
 use crate::distortion::Perturbation;
+use crate::reconstruct::bank_of;
 
 /// Writes a picture of pairs as the network sees them, kind by kind: blended, encoded,
 /// degraded.
@@ -78,7 +79,7 @@ impl Args {
                 ..Default::default()
             },
         };
-        let pairs = Pairs::new(records, &config, false)?;
+        let pairs = Pairs::new(records, &config, false)?.with_bank(bank_of(&config)?);
         let kinds = self.collect(&pairs)?;
         let rows: usize = kinds.values().map(|pairs| self.rows(pairs.len())).sum();
         ensure!(rows > 0, "there are no pairs to show");

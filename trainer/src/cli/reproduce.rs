@@ -10,6 +10,7 @@ use crate::bench::Machine;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, PrepareOptions, Record, prepare, read_shards};
 use crate::device::DeviceArgs;
+use crate::reconstruct::bank_of;
 use crate::reproduce::{
     Budget, Row, RunFigures, Speed, Study, Summary, base_config, draw_frontier, rows, summarise,
     write_page, write_tables,
@@ -70,7 +71,7 @@ impl Args {
         std::fs::create_dir_all(&self.output)
             .with_context(|| format!("cannot create {}", self.output.display()))?;
         let records = read_shards(&self.shards()?)?;
-        let training = Pairs::new(&records, &base.data, false)?;
+        let training = Pairs::new(&records, &base.data, false)?.with_bank(bank_of(&base.data)?);
         let study = match Study::open(&self.output)? {
             Some(study) => {
                 ensure!(
@@ -247,7 +248,7 @@ fn keep(output: &Path, summary: &Summary) -> Result<()> {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    crate::train::write_atomic(path, text.as_bytes())
+    crate::files::write_atomic(path, text.as_bytes())
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::config::RunConfig;
 use crate::evaluation::scored::quoted;
+use crate::files::write_atomic;
 use crate::report::{JSON_FILE, LevelFigures, Material, Report};
-use crate::train::{Measured, RunFolder, write_atomic};
+use crate::train::{Measured, RunFolder};
 
 /// Name of the table.
 const SUMMARY: &str = "summary.csv";

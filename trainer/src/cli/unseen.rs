@@ -12,9 +12,10 @@ use crate::evaluation::{
     Analysis, KindRow, Listed, Program, Unseen, VerdictRates, analyze, evidence_of, read_videos,
     sum_up,
 };
-use crate::export::{FigureText, card_of_unseen, fit_tracks, rewrite, verdict_figures};
+use crate::export::{FigureText, card_of_unseen, rewrite, verdict_figures};
+use crate::files::write_atomic;
+use crate::metric::fit_tracks;
 use crate::report::create_folder;
-use crate::train::write_atomic;
 
 /// Name of what it writes.
 const FILE: &str = "unseen.json";

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 
-use crate::dataset::{Label, Record, left_out, mix, read_shards, text_hash};
-use crate::train::{RunFolder, write_atomic};
+use crate::dataset::{Label, Record, left_out, read_shards, text_hash};
+use crate::files::write_atomic;
+use crate::random::mix;
+use crate::train::RunFolder;
 
 /// Sets the draw of files apart from other draws.
 const SEED: u64 = 0x0071_DE05;

@@ -1,6 +1,7 @@
 //! What a run is: everything that decides its result, saved with it.
 
 mod attack;
+mod awp;
 mod epsilon;
 mod train;
 
@@ -10,13 +11,13 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 pub use attack::{AttackConfig, InnerAttack};
+pub use awp::AwpConfig;
 pub use epsilon::Epsilon;
 pub use train::{Method, Optimizer, Schedule, TrainConfig};
 
 use crate::dataset::PairConfig;
 use crate::loss::{AfslConfig, DistilConfig, MartConfig, TradesConfig};
 use crate::network::NetworkConfig;
-use crate::train::AwpConfig;
 
 /// A training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

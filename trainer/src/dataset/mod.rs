@@ -29,11 +29,11 @@ pub use loader::{Batch, BatchPlan, Loader};
 pub(crate) use media::{each_frame, length, window_starts};
 pub use options::PrepareOptions;
 pub(crate) use ordered::in_order;
+pub(crate) use pairs::left_out;
 pub use pairs::{
     Epoch, LeaveOut, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, SamplingConfig,
     choosing_part, reported_part,
 };
-pub(crate) use pairs::{left_out, mix};
 pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::{read_records, read_shards};

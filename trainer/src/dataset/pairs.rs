@@ -10,16 +10,16 @@ mod sampling;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use rand::SeedableRng;
 
 use super::record::{Label, Record, Shares, Split};
 use super::view::{View, stacked};
-use crate::device::DeviceKind;
 use crate::distortion::Perturbation;
-use crate::fake::{Passage, Picture, Quality, Random};
-use crate::reconstruct::Bank;
+use crate::fake::{Passage, Picture, Quality, Reconstruct};
+use crate::random::{Random, mix};
 use donors::Donors;
 use order::Item;
 use sampling::Balanced;
@@ -91,8 +91,8 @@ pub struct Pairs<'a> {
     balance: Option<Balance>,
     /// Described only when there are X-ray swaps to find donors for.
     donors: Option<Donors>,
-    /// Read only when there are faces to reconstruct.
-    bank: Option<Bank>,
+    /// For faces to reconstruct.
+    bank: Option<Arc<dyn Reconstruct>>,
 }
 
 /// What is drawn so that people, sources and kinds are balanced.
@@ -122,8 +122,8 @@ impl<'a> Pairs<'a> {
     ///
     /// # Errors
     /// When a share is out of range, the part has too few real faces to make pairs of, what
-    /// is left out is not there, a stored frame that is needed for X-ray swaps does not
-    /// decode, or the bank of reconstructing networks cannot be read.
+    /// is left out is not there, or a stored frame that is needed for X-ray swaps does not
+    /// decode.
     pub fn of(records: &'a [Record], config: &PairConfig, wanted: Split) -> Result<Self> {
         config.check()?;
         let left_out = left_out(records, &config.leave_out)?;
@@ -176,12 +176,6 @@ impl<'a> Pairs<'a> {
         let balance = sampling
             .balance
             .then(|| Balance::new(records, &blendable, &fakes, config));
-        let bank = match &config.reconstruct_bank {
-            Some(path) if config.reconstruct_share > 0.0 => {
-                Some(Bank::read(path, &DeviceKind::Flex.open()?)?)
-            }
-            _ => None,
-        };
         let pairs = Self {
             records,
             config: config.clone(),
@@ -191,7 +185,7 @@ impl<'a> Pairs<'a> {
             originals,
             balance,
             donors,
-            bank,
+            bank: None,
         };
         ensure!(
             pairs.blendable.len() >= 2 || !pairs.twins.is_empty(),
@@ -200,6 +194,12 @@ impl<'a> Pairs<'a> {
             pairs.fakes.len()
         );
         Ok(pairs)
+    }
+
+    /// The same with networks that reconstruct the share of faces that is asked for.
+    #[must_use]
+    pub fn with_bank(self, bank: Option<Arc<dyn Reconstruct>>) -> Self {
+        Self { bank, ..self }
     }
 
     /// Makes pair `index` of an epoch.
@@ -341,14 +341,4 @@ impl Balance {
 
 fn mixed(easy: f32, hard: f32, hardness: f32) -> f32 {
     (easy + (hard - easy) * hardness).clamp(0.0, 1.0)
-}
-
-/// Two numbers into one seed (SplitMix64's finaliser).
-pub(crate) fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a ^ b
-        .wrapping_add(0x9E37_79B9_7F4A_7C15)
-        .wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

@@ -6,8 +6,8 @@ use unmask_shared::geometry::{Point, Similarity};
 
 use super::record::Record;
 use super::{STORED_MARGIN, STORED_SIDE};
+use crate::fake::photometry::GREY;
 use crate::fake::{Passage, Picture, Quality, Random};
-use crate::network::LUMINANCE_SHARES;
 
 /// `frames` consecutive pictures of a record; a photograph is repeated.
 pub(super) fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
@@ -81,7 +81,7 @@ pub(super) fn stacked(planes: &[f32], side: usize) -> Vec<f32> {
     let area = side * side;
     let luminance = |frame: &[f32]| -> Vec<f32> {
         let at = |index: usize| {
-            let shares = LUMINANCE_SHARES.iter().enumerate();
+            let shares = GREY.iter().enumerate();
             shares
                 .map(|(channel, share)| share * frame[channel * area + index])
                 .sum()

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use unmask_shared::media::Frame;
 
 use super::Level;
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Squares for each 256 pixels of the shorter side.
 const FACTOR: [usize; 5] = [16, 32, 48, 64, 80];

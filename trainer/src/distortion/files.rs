@@ -12,8 +12,8 @@ use unmask_shared::media::{
 };
 
 use super::{Distortion, Perturbation, VideoWriter, compress_file};
-use crate::dataset::mix;
 use crate::progress::Bar;
+use crate::random::mix;
 
 /// What says in an output folder how its files were made.
 const LABEL: &str = "perturbations.txt";

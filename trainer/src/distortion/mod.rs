@@ -26,7 +26,7 @@ use std::str::FromStr;
 
 use unmask_shared::media::Frame;
 
-use crate::dataset::mix;
+use crate::random::mix;
 
 pub use error::DistortionError;
 pub use files::{FolderReport, perturb_file, perturb_folder};

@@ -5,7 +5,7 @@ use unmask_shared::media::Frame;
 
 use super::Level;
 use super::ycbcr::{YCbCr, from_rgb, to_rgb};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Variance of the noise on a component whose range is about one.
 const VARIANCE: [f32; 5] = [0.001, 0.002, 0.005, 0.01, 0.05];

@@ -6,9 +6,10 @@ use rayon::prelude::*;
 
 use super::Validation;
 use crate::attack::Faces;
+use crate::attack::suite::Batches;
 use crate::dataset::{Batch, Epoch, MakePlan, Pairs, PreparedPair};
 use crate::distortion::Perturbation;
-use crate::train::to_tensors;
+use crate::evaluation::to_tensors;
 
 /// Order and pseudo-fakes of validation, the same for every run.
 pub const VALIDATION_SEED: u64 = 0x5EED;
@@ -82,5 +83,15 @@ impl<'a> HeldOut<'a> {
             label,
             frames: batch.frames,
         }
+    }
+}
+
+impl Batches for HeldOut<'_> {
+    fn count(&self) -> usize {
+        self.batches()
+    }
+
+    fn batch(&self, index: usize) -> Result<Faces> {
+        Ok(self.faces(&self.made(index, None)?))
     }
 }

@@ -7,6 +7,7 @@ mod held_out;
 pub(crate) mod scored;
 mod scores;
 mod stored;
+mod tensors;
 mod unseen;
 mod validate;
 mod verdicts;
@@ -17,6 +18,7 @@ pub use held_out::{HeldOut, VALIDATION_SEED};
 pub use scored::write_scores;
 pub use scores::{Origin, ScoreSet, Scores};
 pub use stored::{Stored, StoredRequest, score_stored};
+pub use tensors::to_tensors;
 pub use unseen::{
     Analysis, KindRow, Listed, PartRow, Program, RealRow, Truth, Unseen, analyze, evidence_of,
     read_videos, sum_up,

@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use super::validate::values;
 use super::{Origin, ScoreSet, VALIDATION_SEED};
 use crate::attack::{Faces, Pgd, Target};
-use crate::dataset::{Label, PairConfig, Record, Split, left_out, mix, plain_clip, text_hash};
+use crate::dataset::{Label, PairConfig, Record, Split, left_out, plain_clip, text_hash};
 use crate::network::{Frozen, NetworkConfig};
+use crate::random::mix;
 
 /// Frames at a time.
 const BATCH_FRAMES: usize = 64;

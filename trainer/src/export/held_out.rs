@@ -10,13 +10,14 @@ use unmask_shared::quality::Quality;
 use unmask_shared::verdict::{SequentialTest, Verdict, VerdictConfig};
 
 use super::FigureText;
-use super::tracks::VideoEvidence;
 use crate::config::RunConfig;
 use crate::dataset::{Pairs, Record, Split, choosing_part};
 use crate::evaluation::{
     Scores, Stored, StoredRequest, Validation, VerdictRates, score_stored, validate,
 };
+use crate::metric::VideoEvidence;
 use crate::network::Frozen;
+use crate::reconstruct::bank_of;
 
 /// Clips of videos scored of each half, at most.
 const CLIPS_MAX: usize = 20_000;
@@ -77,7 +78,8 @@ impl Halves {
         device: &Device,
     ) -> Result<Both<Scores>> {
         let of = |half: usize, epsilon| -> Result<Scores> {
-            let pairs = Pairs::of(records, &config.data, self.parts[half])?;
+            let pairs = Pairs::of(records, &config.data, self.parts[half])?
+                .with_bank(bank_of(&config.data)?);
             let request = Validation {
                 epsilon,
                 ..*request

@@ -11,8 +11,8 @@ use heapless::{String as Text, Vec as List};
 use unmask_shared::calibration::Calibration;
 use unmask_shared::manifest::{KIND_NAME_MAX, KINDS_MAX, KindFigure};
 
-use super::tracks::VideoEvidence;
 use crate::evaluation::Scores;
+use crate::metric::VideoEvidence;
 use crate::metric::{Bootstrap, Ranking, roc_auc};
 
 /// AUC against real faces of other people from which a kind is found.

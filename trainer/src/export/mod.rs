@@ -3,6 +3,7 @@
 mod bundle;
 mod calibrate;
 mod card;
+mod check;
 mod graph;
 mod held_out;
 mod int8;
@@ -13,12 +14,12 @@ mod quantise;
 mod read;
 mod release;
 mod rewrite;
-mod tracks;
 mod views;
 
 pub use bundle::{About, FigureText, ProvenanceText, clip_logits, write_bundle};
 pub use calibrate::{Caution, calibrate};
 pub use card::{CardText, write_card};
+pub use check::{CheckReport, ENGINE_TOLERANCE, STREAM_TOLERANCE, check_bundle, stream_difference};
 pub use held_out::replay;
 pub(crate) use held_out::verdict_figures;
 pub use int8::{QuantisedHead, QuantisedKernel};
@@ -27,4 +28,3 @@ pub use quantise::{Quantised, QuantisedConv, QuantisedPlain, QuantisedStream, qu
 pub use read::read_bundle;
 pub use release::Release;
 pub use rewrite::{card_of_unseen, rewrite};
-pub use tracks::{VideoEvidence, fit_tracks};

@@ -11,9 +11,9 @@ use unmask_shared::manifest::{Manifest, ModelKind};
 use unmask_shared::synthetic::{FaceModel, golden_clip};
 
 use super::bundle::clip_logits;
+use super::check::ENGINE_TOLERANCE;
 use super::int8::{QuantisedHead, QuantisedKernel};
 use super::quantise::{Quantised, QuantisedPlain, QuantisedStream, quantise};
-use crate::check::ENGINE_TOLERANCE;
 use crate::network::{Architecture, Detector, HeadKind, NetworkConfig, Op, Size};
 
 /// Most blocks of `lite`.

@@ -12,12 +12,13 @@ use super::bundle::kind;
 use super::held_out::{Halves, replay, verdict_figures};
 use super::kinds::FoundKinds;
 use super::{
-    About, CardText, Caution, FigureText, ProvenanceText, Quantised, VideoEvidence, calibrate,
-    fit_tracks, write_bundle, write_card,
+    About, CardText, Caution, FigureText, ProvenanceText, Quantised, calibrate, write_bundle,
+    write_card,
 };
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Record, common_align};
 use crate::evaluation::{Scores, Validation};
+use crate::metric::{VideoEvidence, fit_tracks};
 use crate::network::NetworkConfig;
 use crate::train::RunFolder;
 use unmask_shared::manifest::{ModelKind, PERIOD_MS_MAX};

@@ -7,7 +7,6 @@ use super::Random;
 use super::landmarks::jittered;
 use super::mask::{Hull, MaskShape};
 use super::picture::Picture;
-use crate::reconstruct::Bank;
 
 /// Deviation of the Gaussian that divides a picture into coarse and fine.
 const FINE: f32 = 1.0;
@@ -15,6 +14,16 @@ const FINE: f32 = 1.0;
 const SIDES: [usize; 4] = [80, 96, 112, 128];
 /// Most that fine detail is raised or lowered by, as a factor.
 const GAIN_MAX: f32 = 4.0;
+
+/// Networks that draw a face anew.
+pub trait Reconstruct: Send + Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// A picture drawn anew by network `number`, counted round, at about this side, and brought
+    /// back to its own.
+    fn reconstruct(&self, number: usize, picture: &Picture, side: usize) -> Picture;
+}
 
 /// Everything random about a generated face: drawn once, replayed on all frames of a clip.
 ///
@@ -60,7 +69,11 @@ impl Generated {
     }
 
     /// The fake of consecutive frames, and the real frames it must be told from.
-    pub fn apply_to_clip(&self, targets: &[Picture], bank: &Bank) -> (Vec<Picture>, Vec<Picture>) {
+    pub fn apply_to_clip(
+        &self,
+        targets: &[Picture],
+        bank: &dyn Reconstruct,
+    ) -> (Vec<Picture>, Vec<Picture>) {
         let mask = match (&self.mask, targets.first()) {
             (Some(mask), Some(first)) => Some(mask.render(first.side)),
             _ => None,
@@ -155,7 +168,7 @@ impl Parts {
 mod tests {
     use super::*;
     use crate::fake::blend::tests::textured;
-    use crate::reconstruct::{Autoencoder, SHAPES};
+    use crate::reconstruct::{Autoencoder, Bank, SHAPES};
     use burn::tensor::Device;
     use rand::SeedableRng;
 

@@ -27,7 +27,7 @@ mod xray;
 pub use blend::{Blend, BlendKind};
 pub use colour::{ColourShift, Texture};
 pub use flicker::Flicker;
-pub use generated::Generated;
+pub use generated::{Generated, Reconstruct};
 pub use likeness::{Likeness, LikenessGrid};
 pub use mask::{Hull, MaskShape};
 pub use passage::Passage;
@@ -35,5 +35,4 @@ pub use picture::{Picture, gaussian_blur};
 pub use quality::Quality;
 pub use retime::Retime;
 
-/// The generator behind every random choice: seeded per sample, portable.
-pub type Random = rand_chacha::ChaCha8Rng;
+pub use crate::random::Random;

@@ -107,7 +107,7 @@ impl Filter {
 }
 
 /// Luminance of BT.601.
-const GREY: [f32; 3] = [0.299, 0.587, 0.114];
+pub(crate) const GREY: [f32; 3] = [0.299, 0.587, 0.114];
 
 fn each(picture: &mut Picture, change: impl Fn(f32) -> f32) {
     picture

@@ -149,7 +149,7 @@ fn stamp(options: &PrepareOptions, files: usize) -> Result<()> {
             options.output.display()
         );
     }
-    crate::train::write_atomic(&path, &serde_json::to_vec_pretty(&stamp)?)
+    crate::files::write_atomic(&path, &serde_json::to_vec_pretty(&stamp)?)
 }
 
 /// Some frames of a file, with what the teacher sees in them.

@@ -6,8 +6,8 @@ use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
 use super::interval::Interval;
-use crate::dataset::mix;
-use crate::fake::Random;
+use crate::random::Random;
+use crate::random::mix;
 
 /// Confidence of the intervals.
 const CONFIDENCE: f64 = 0.95;

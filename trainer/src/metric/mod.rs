@@ -13,6 +13,7 @@ mod rates;
 mod stream;
 mod sweep;
 mod tpr;
+mod tracks;
 
 pub use accuracy::accuracy;
 pub use auc::{Ranking, roc_auc, roc_curve};
@@ -26,3 +27,4 @@ pub use rates::{Rate, apcer, apcer_by, bpcer, threshold_at_bpcer};
 pub use stream::{AlarmRate, count_alarms};
 pub use sweep::{Cut, Sweep};
 pub use tpr::tpr_at_fpr;
+pub use tracks::{VideoEvidence, fit_tracks};

@@ -261,8 +261,8 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
 
-    use crate::fake::Random;
     use crate::network::{Architecture, HeadKind, Size};
+    use crate::random::Random;
     use crate::test_numbers::{normal, redrawn, uniform};
 
     const FRAMES: usize = 3;

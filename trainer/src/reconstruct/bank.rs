@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
@@ -12,8 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::net::Autoencoder;
 use super::shape::Shape;
-use crate::fake::Picture;
-use crate::train::write_atomic;
+use crate::dataset::PairConfig;
+use crate::device::DeviceKind;
+use crate::fake::{Picture, Reconstruct};
+use crate::files::write_atomic;
 
 /// Networks in a bank, at most.
 const NETS_MAX: usize = 256;
@@ -121,10 +124,27 @@ impl Bank {
     pub fn is_empty(&self) -> bool {
         self.nets.is_empty()
     }
+}
 
-    /// A picture drawn anew by network `number`, counted round, at about this side, and
-    /// brought back to its own.
-    pub fn reconstruct(&self, number: usize, picture: &Picture, side: usize) -> Picture {
+/// The bank that a configuration names, where it asks for reconstructions.
+///
+/// # Errors
+/// As [`Bank::read`].
+pub fn bank_of(config: &PairConfig) -> Result<Option<Arc<dyn Reconstruct>>> {
+    let path = config.reconstruct_bank.as_ref();
+    let Some(path) = path.filter(|_| config.reconstruct_share > 0.0) else {
+        return Ok(None);
+    };
+    let bank = Bank::read(path, &DeviceKind::Flex.open()?)?;
+    Ok(Some(Arc::new(bank)))
+}
+
+impl Reconstruct for Bank {
+    fn count(&self) -> usize {
+        self.nets.len()
+    }
+
+    fn reconstruct(&self, number: usize, picture: &Picture, side: usize) -> Picture {
         let Some(net) = self.nets.get(number % self.nets.len().max(1)) else {
             return picture.clone();
         };

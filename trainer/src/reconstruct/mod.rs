@@ -9,7 +9,7 @@ mod net;
 mod shape;
 mod train;
 
-pub use bank::Bank;
+pub use bank::{Bank, bank_of};
 pub use net::Autoencoder;
 pub use shape::{SHAPES, Shape, Upsampling};
 pub use train::{Training, train};

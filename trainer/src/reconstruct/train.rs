@@ -7,8 +7,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::net::Autoencoder;
 use super::shape::Shape;
-use crate::dataset::{Record, mix, random_frame};
+use crate::dataset::{Record, random_frame};
 use crate::fake::{Picture, Random};
+use crate::random::mix;
 
 /// Side of the parts of faces that are learnt from: traces of a decoder are local.
 const PART: usize = 64;

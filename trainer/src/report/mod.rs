@@ -34,7 +34,7 @@ pub use samples::sample_faces;
 pub use schema::*;
 pub use tested::{WeightsTested, data_tested, detector_tested};
 
-use crate::train::write_atomic;
+use crate::files::write_atomic;
 
 /// Name of the report for programs.
 pub const JSON_FILE: &str = "report.json";

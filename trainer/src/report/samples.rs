@@ -11,9 +11,9 @@ use image::{ImageFormat, RgbImage};
 use super::schema::Sample;
 use crate::attack::{Attacked, Faces, Pgd, Target, per_clip};
 use crate::dataset::{Batch, Pairs, PreparedPair};
+use crate::evaluation::to_tensors;
 use crate::evaluation::{VALIDATION_SEED, Validation};
 use crate::network::Frozen;
-use crate::train::to_tensors;
 
 /// The first `count` pairs of an evaluation, attacked as there. They show faces of the
 /// data: a report with samples must be kept like the data itself.

@@ -19,6 +19,7 @@ use crate::dataset::{Pairs, Record};
 use crate::evaluation::Validation;
 use crate::export::{About, ProvenanceText, quantise, write_bundle};
 use crate::network::Detector;
+use crate::reconstruct::bank_of;
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
 /// What every row shares; `trainer/configs/methods.toml`.
@@ -158,7 +159,7 @@ impl Study {
             .fold();
         let net = quantise(&trained)?;
         let rounded = net.dequantise(device);
-        let pairs = Pairs::new(records, &config.data, true)?;
+        let pairs = Pairs::new(records, &config.data, true)?.with_bank(bank_of(&config.data)?);
         let request = Validation::of(&config.network, self.pairs, 0.0);
         let bundle = run.file(&format!("{}-seed-{seed}", row.name));
         write_bundle(

@@ -1,7 +1,6 @@
 //! The run folder and its checkpoints: complete or absent, never half.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -11,11 +10,11 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 use unmask_shared::bundle::sha256_hex;
-use unmask_shared::without_temporary_name;
 
 use super::best::{Trend, Weights};
 use super::free::FreeNoise;
 use crate::config::RunConfig;
+use crate::files::write_atomic;
 use crate::network::Detector;
 
 /// A folder with `config.toml`, `metrics.jsonl`, `curves.svg`, `checkpoint-N` and `best-N`.
@@ -332,20 +331,4 @@ fn network(checkpoint: &Path, name: &str, config: &RunConfig, device: &Device) -
     let net = Detector::new(&config.network, device);
     net.try_load_record(record.with_context(damaged)?)
         .with_context(damaged)
-}
-
-/// Writes a file so that it appears complete or not at all.
-///
-/// # Errors
-/// When the disk refuses; an earlier version stays.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(without_temporary_name)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {} (is the disk full?)", path.display()))
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use crate::files::write_atomic;
 use crate::progress::{say_beside, time_left};
 
 /// Steps over which the shown loss and speed are averaged.
@@ -199,7 +200,7 @@ fn forget_after(metrics: &Path, step: usize) -> Result<()> {
         })
         .collect();
     if kept.len() < text.len() {
-        super::checkpoint::write_atomic(metrics, kept.as_bytes())?;
+        write_atomic(metrics, kept.as_bytes())?;
     }
     Ok(())
 }

@@ -13,14 +13,16 @@ use super::descend::{Descent, descend, optimizer};
 use super::free::FreeNoise;
 use super::plan::Plan;
 use super::progress::{Measured, Parts, Progress};
-use super::step::{Guide, Loss, attacked, loss, to_tensors};
+use super::step::{Guide, Loss, attacked, loss};
 use super::teacher::Teacher;
 use super::together::{check, descend_together};
 use crate::config::{InnerAttack, RunConfig};
-use crate::dataset::{Batch, Loader, Pairs, Record, mix};
-use crate::evaluation::{Validation, validate};
+use crate::dataset::{Batch, Loader, Pairs, Record};
+use crate::evaluation::{Validation, to_tensors, validate};
 use crate::loss::Taught;
 use crate::network::{Detector, Frozen};
+use crate::random::mix;
+use crate::reconstruct::bank_of;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,8 +64,8 @@ pub fn train(
     start: &Start<'_>,
     stop: &AtomicBool,
 ) -> Result<Outcome> {
-    let pairs = Pairs::new(records, &config.data, false)?;
-    let held_out = Pairs::new(records, &config.data, true)?;
+    let pairs = Pairs::new(records, &config.data, false)?.with_bank(bank_of(&config.data)?);
+    let held_out = Pairs::new(records, &config.data, true)?.with_bank(bank_of(&config.data)?);
     let plan = Plan::new(config, pairs.len());
     let mut state = begin(folder, config, device, start.init)?;
     let teacher = Teacher::of(folder, config, start.init, device)?;

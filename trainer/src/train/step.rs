@@ -1,10 +1,9 @@
 //! One step: the attack inside and the loss of the method.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use crate::attack::{Begin, Faces, Objective, Pgd, Target, spread};
 use crate::config::{AttackConfig, InnerAttack, Method, RunConfig};
-use crate::dataset::Batch;
 use crate::loss::{Taught, Terms, Truth, adversarial_training, classification, logit_adjustment};
 use crate::network::{Detector, Features};
 
@@ -51,18 +50,6 @@ impl Guide {
         };
         config.distil.add(terms, clean, &taught)
     }
-}
-
-/// Moves a batch to the device: images `[clips * frames, 3, side, side]` and one label
-/// per clip.
-pub fn to_tensors(batch: &Batch, device: &Device) -> (Tensor<4>, Tensor<1>) {
-    let shape = [batch.clips() * batch.frames, 3, batch.side, batch.side];
-    let images = TensorData::new(batch.images.clone(), shape);
-    let labels = TensorData::new(batch.labels.clone(), [batch.clips()]);
-    (
-        Tensor::from_data(images, device),
-        Tensor::from_data(labels, device),
-    )
 }
 
 /// The attack that a run's configuration asks for, but for `free`, which has none of its own.

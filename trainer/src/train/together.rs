@@ -98,8 +98,9 @@ fn mean(losses: &[(Loss, f32)], device: &Device) -> Loss {
 #[cfg(test)]
 mod tests {
     use super::super::descend::{descend, optimizer};
-    use super::super::step::{Guide, loss, to_tensors};
+    use super::super::step::{Guide, loss};
     use super::*;
+    use crate::evaluation::to_tensors;
     use crate::network::Size;
     use crate::test_numbers::redrawn;
 

@@ -7,8 +7,8 @@ use super::super::queries::{distance, images};
 use super::super::suite::is_target;
 use super::super::{BlackBox, HopSkipJump, Norm, Target};
 use super::{Check, Subject, mean, percent, share};
-use crate::fake::Random;
 use crate::metric::roc_auc;
+use crate::random::Random;
 
 /// Steps of the attack whose doubling should change little.
 const STEPS: usize = 50;

@@ -7,8 +7,8 @@ use rand::SeedableRng;
 use super::super::clips::host;
 use super::super::suite::is_target;
 use super::super::{Begin, Faces, Pgd, Target, Victim, WhiteBox};
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// What is checked.
 #[derive(Clone, Copy)]

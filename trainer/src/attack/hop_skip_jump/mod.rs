@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::queries::{Queries, project};
 use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
-use crate::fake::Random;
+use crate::random::Random;
 use walk::Walk;
 
 /// Begins at an image that is decided the other way, walks along the line to the clean one

@@ -7,7 +7,7 @@ use super::super::clips::normal;
 use super::super::queries::{Queries, distance, project};
 use super::super::{Ball, Noise, Norm};
 use super::HopSkipJump;
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Halvings of a line or a step at most.
 const HALVINGS_MAX: usize = 40;

@@ -7,8 +7,8 @@ use super::super::{
     Named, Nes, Noise, NoiseFloor, Norm, Patch, Pgd, Square, Statistical, Target, Universal,
     Victim, WhiteBox,
 };
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
 
 /// An attack, by what it needs.
 pub enum Attacker<'a> {

@@ -1,7 +1,6 @@
 //! Suites: several attacks on the same clips, of which every clip keeps the worst.
 
 mod assemble;
-mod held_out;
 mod member;
 mod pace;
 mod report;
@@ -12,7 +11,7 @@ mod tests;
 
 pub use member::{Attacker, Cost, Limits, MEMBER_NAMES, Member, aa_binary};
 pub use pace::Pace;
-pub use report::{SCHEMA, SuiteReport, scores_of, worst_case};
+pub use report::{SCHEMA, SuiteReport, worst_case};
 pub(in crate::attack) use report::{is_target, margin};
 pub use run::{Batches, Done, Suite};
 pub use state::{Cell, Identity, State};

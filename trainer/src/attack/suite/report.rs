@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::check::Check;
 use super::super::{Access, AttackResult, Target};
-use crate::evaluation::Scores;
+use crate::metric::roc_auc;
 
 /// Version of the layout of [`SuiteReport`].
 pub const SCHEMA: u32 = 1;
@@ -42,20 +42,20 @@ impl SuiteReport {
     /// AUC with the clips of `attacked` under this attack and the others clean; `None` where
     /// they were not attacked.
     pub fn auc(&self, result: &AttackResult, attacked: Target) -> Option<f64> {
-        let scores = scores_of(&self.clean, result, &self.labels);
         if result.target != Target::Both && result.target != attacked {
             return None;
         }
-        match attacked {
-            Target::Fakes => scores.one_sided_auc(true),
-            Target::Reals => scores.one_sided_auc(false),
-            Target::Both => scores.attacked_auc(),
-        }
+        let clips = self.clean.iter().zip(&result.logits).zip(&self.labels);
+        let scores = clips.map(|((clean, after), fake)| match is_target(attacked, *fake) {
+            true => *after,
+            false => *clean,
+        });
+        roc_auc(&scores.collect::<Vec<_>>(), &self.labels)
     }
 
     /// AUC without attack.
     pub fn clean_auc(&self) -> Option<f64> {
-        scores_of(&self.clean, &self.worst, &self.labels).clean_auc()
+        roc_auc(&self.clean, &self.labels)
     }
 
     /// Share of the attacked clips on the right side of logit 0 that the attack moved to the
@@ -69,17 +69,6 @@ impl SuiteReport {
             }
         }
         (right > 0).then(|| fooled as f64 / right as f64)
-    }
-}
-
-/// Scores with and without an attack.
-pub fn scores_of(clean: &[f32], result: &AttackResult, labels: &[bool]) -> Scores {
-    Scores {
-        clean: clean.to_vec(),
-        attacked: result.logits.clone(),
-        fake: labels.to_vec(),
-        gradient_share: result.gradient_share.unwrap_or(1.0),
-        ..Scores::default()
     }
 }
 

@@ -9,9 +9,9 @@ use super::super::clips::host;
 use super::super::queries::{distance, images};
 use super::super::{Attacked, Faces, Target, Victim};
 use super::{Cell, Identity, Member, State, SuiteReport};
-use crate::dataset::mix;
-use crate::fake::Random;
 use crate::network::Differentiable;
+use crate::random::Random;
+use crate::random::mix;
 
 /// Clips under attack, made a batch at a time. A batch is the same whenever it is made.
 pub trait Batches {

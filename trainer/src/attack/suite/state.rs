@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::Target;
-use crate::train::write_atomic;
+use crate::files::write_atomic;
 
 /// What must be the same for a suite to go on where it stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
 use super::{Range, Rows, Transform, pick, separable, within};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Blurs with a Gaussian kernel; the border repeats the outermost pixel.
 #[derive(Clone, Copy, Debug)]

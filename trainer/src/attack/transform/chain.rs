@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 
 use super::Transform;
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Applies transforms in order.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 
 use super::Transform;
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Leaves pictures as they are.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::spectral::cosine;
 use super::{Range, Rows, Transform, pick, separable, within};
-use crate::fake::Random;
+use crate::random::Random;
 
 const BLOCK: usize = 8;
 

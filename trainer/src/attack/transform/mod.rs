@@ -18,7 +18,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use crate::fake::Random;
+use crate::random::Random;
 
 pub use blur::Blur;
 pub use chain::Chain;

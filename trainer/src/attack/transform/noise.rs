@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::Transform;
 use crate::attack::clips::normal;
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Adds white Gaussian noise, independent for every value of every frame.
 #[derive(Clone, Copy, Debug)]

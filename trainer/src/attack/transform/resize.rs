@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 
 use super::{Range, Rows, Transform, pick, separable, within};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Scales pictures and scales them back to their size, bilinearly with half-pixel centres
 /// and without a filter against aliasing, as `interpolate` of PyTorch and `resize` of

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Rows, Transform, separable};
 use crate::attack::clips::uniform;
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Adds uniform noise and multiplies every coefficient of the picture's cosine transform
 /// by its own random number: the spectral copies of FPBA.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 
 use super::{Range, Rows, Transform, pick, separable, within};
-use crate::fake::Random;
+use crate::random::Random;
 
 /// Moves pictures, bilinearly; what comes in repeats the outermost pixel.
 #[derive(Clone, Copy, Debug)]

@@ -16,9 +16,11 @@ use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards, reported_part};
 use crate::device::DeviceKind;
 use crate::evaluation::{HeldOut, Validation};
+use crate::files::write_atomic;
 use crate::network::Frozen;
 use crate::progress::time_left;
-use crate::train::{Weights, write_atomic};
+use crate::reconstruct::bank_of;
+use crate::train::Weights;
 use progress::Progress;
 use table::{print_checks, print_table};
 
@@ -125,7 +127,7 @@ impl Args {
         let surrogate = surrogate.transpose()?;
         let records = read_shards(&self.data)?;
         let part = reported_part(&records, config.data.shares());
-        let pairs = Pairs::of(&records, &config.data, part)?;
+        let pairs = Pairs::of(&records, &config.data, part)?.with_bank(bank_of(&config.data)?);
         let request = Validation::of(&config.network, self.pairs, epsilon.value());
         let batches = HeldOut::new(&pairs, &request, &device);
         ensure!(

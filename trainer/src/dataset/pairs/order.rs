@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 
 use super::sampling::{FAKE_SHARE_MAX, apportion};
 use super::{Balance, Pairs, mix};
-use crate::fake::Random;
+use crate::random::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {

@@ -1,6 +1,6 @@
 //! The fake of a pair: made from real faces, or taken from the data.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rand::RngExt;
 
 use super::{Clips, EASY, MakePlan, PairKind, Pairs, mixed};
@@ -63,15 +63,13 @@ impl Pairs<'_> {
         random: &mut Random,
     ) -> Result<Option<Clips>> {
         let share = mixed(0.0, self.config.reconstruct_share, plan.hardness);
-        let Some(bank) = self
-            .bank
-            .as_ref()
-            .filter(|_| random.random_bool(share.into()))
-        else {
+        if !random.random_bool(share.into()) {
             return Ok(None);
-        };
+        }
+        let bank = self.bank.as_deref();
+        let bank = bank.context("data.reconstruct_share asks for networks, and there are none")?;
         let targets = clip(&self.records[i], plan.frames, random)?;
-        let generated = Generated::sample(bank.len(), &stored_crop(), random);
+        let generated = Generated::sample(bank.count(), &stored_crop(), random);
         let (reals, fakes) = generated.apply_to_clip(&targets, bank);
         Ok(Some((reals, fakes, PairKind::Reconstruction)))
     }

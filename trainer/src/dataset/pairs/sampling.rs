@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::record::Record;
-use crate::fake::Random;
+use crate::random::Random;
 
 /// How an epoch draws its faces. It has as many pairs as without balance, but draws source,
 /// person, then clip, so that many pictures of one source do not drown few people on video.

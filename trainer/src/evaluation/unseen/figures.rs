@@ -10,7 +10,7 @@ use unmask_shared::verdict::Verdict;
 use super::listed::{Listed, PARTS, Truth};
 use super::program::{Analysis, Track};
 use crate::evaluation::VerdictRates;
-use crate::export::VideoEvidence;
+use crate::metric::VideoEvidence;
 use crate::metric::{Bootstrap, Interval, Ranking};
 
 /// Tracks with fewer judged frames do not speak for a video that has longer ones; the same as

@@ -4,10 +4,10 @@ use rand::RngExt;
 use unmask_shared::geometry::Point;
 
 use super::cover::Cover;
-use crate::fake::Random;
 use crate::fake::landmarks::normal;
 use crate::fake::mask::Hull;
 use crate::fake::outline::Outline;
+use crate::random::Random;
 
 /// Side of the paper's aligned faces in pixels.
 pub(super) const PAPER_SIDE: f32 = 317.0;

@@ -3,7 +3,7 @@
 //! The points are those that RealForensics aligns to (frontal faces of the LRW
 //! corpus), in a frame of 256 x 256 pixels, in the usual 68-point order.
 
-use crate::geometry::Point;
+use super::Point;
 
 /// x and y of the 68 points in a frame of 256 x 256 pixels.
 pub const MEAN_FACE: [[f32; 2]; 68] = [

@@ -54,14 +54,14 @@ impl VideoEvidence {
     }
 
     /// With logits turned into log-likelihood ratios.
-    pub(super) fn calibrated(mut self, calibration: &Calibration) -> Self {
+    pub(crate) fn calibrated(mut self, calibration: &Calibration) -> Self {
         for logit in self.blocks.iter_mut().flatten() {
             *logit = calibration.llr(*logit);
         }
         self
     }
 
-    pub(super) fn is_picture(&self) -> bool {
+    pub(crate) fn is_picture(&self) -> bool {
         self.frames() < 2
     }
 
@@ -69,7 +69,7 @@ impl VideoEvidence {
         self.blocks.iter().map(Vec::len).sum()
     }
 
-    pub(super) fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         let sum: f64 = self
             .blocks
             .iter()
@@ -224,7 +224,7 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     use super::*;
-    use crate::fake::Random;
+    use crate::random::Random;
 
     fn normal(random: &mut Random) -> f64 {
         let (u, v): (f64, f64) = (

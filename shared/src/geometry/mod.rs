@@ -4,10 +4,12 @@
 //! picture and y pointing down; pixel `i` covers `[i, i + 1)`, so its centre
 //! is at `i + 0.5`.
 
+mod mean_face;
+
 use libm::{cosf, hypot, sinf};
 use serde::{Deserialize, Serialize};
 
-use crate::meanface::{INTER_OCULAR, MEAN_FACE, mean_face_eyes, mean_face_five};
+pub use mean_face::{INTER_OCULAR, MEAN_FACE, mean_face_eyes, mean_face_five};
 
 /// Height of the point between the eyes in a square box around a face, as a fraction of its
 /// side: the convention of networks that were trained with boxes, and of [`face_px`].

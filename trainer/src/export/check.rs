@@ -8,7 +8,7 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::engine::Engine;
 use unmask_shared::synthetic::{FaceModel, golden_clip};
 
-use crate::export::clip_logits;
+use super::clip_logits;
 use crate::network::{Frozen, NetworkConfig};
 
 /// Largest difference of a logit between burn's clip and tract's stream.
