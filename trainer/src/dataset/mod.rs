@@ -29,11 +29,11 @@ pub use loader::{Batch, BatchPlan, Loader};
 pub(crate) use media::{each_frame, length, window_starts};
 pub use options::PrepareOptions;
 pub(crate) use ordered::in_order;
-pub(crate) use pairs::left_out;
 pub use pairs::{
     Epoch, LeaveOut, MakePlan, PairConfig, PairKind, Pairs, PreparedPair, SamplingConfig,
     choosing_part, reported_part,
 };
+pub(crate) use pairs::{STACKED, left_out};
 pub use partition::Partition;
 pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::{read_records, read_shards};
@@ -41,7 +41,7 @@ pub(crate) use record::fnv1a as text_hash;
 pub use record::{FaceChoice, Label, Meta, Record, Shares, Split, common_align};
 pub use skip::{Reason, Skip};
 pub(crate) use table::Table;
-pub(crate) use view::{plain_clip, random_frame};
+pub(crate) use view::{plain_clip, random_frame, stacked_clip};
 
 use unmask_shared::geometry::CropSpec;
 

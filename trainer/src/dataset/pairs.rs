@@ -24,6 +24,7 @@ use donors::Donors;
 use order::Item;
 use sampling::Balanced;
 
+pub(crate) use config::STACKED;
 pub use config::{MakePlan, PairConfig, PairKind};
 pub use leave_out::LeaveOut;
 pub(crate) use leave_out::left_out;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use rand::RngExt;
 use unmask_shared::geometry::{Point, Similarity};
 
+use super::pairs::STACKED;
 use super::record::Record;
 use super::{STORED_MARGIN, STORED_SIDE};
 use crate::fake::photometry::GREY;
@@ -89,6 +90,24 @@ pub(super) fn stacked(planes: &[f32], side: usize) -> Vec<f32> {
         (0..area).map(at).collect()
     };
     planes.chunks_exact(3 * area).flat_map(luminance).collect()
+}
+
+/// The first `frames` pictures of a record with the two frames before each stacked in it, as
+/// [`plain_clip`] cuts them.
+///
+/// # Shapes
+/// Output: `[frames, 3, side, side]`, in [0, 1].
+///
+/// # Errors
+/// When a stored frame does not decode.
+pub(crate) fn stacked_clip(record: &Record, frames: usize, side: usize) -> Result<Vec<f32>> {
+    let planes = plain_clip(record, frames + STACKED - 1, side)?;
+    let frame = 3 * side * side;
+    let windows = (0..frames).flat_map(|first| {
+        let until = (first + STACKED) * frame;
+        stacked(planes.get(first * frame..until).unwrap_or_default(), side)
+    });
+    Ok(windows.collect())
 }
 
 fn decode(png: &[u8]) -> Result<Picture> {

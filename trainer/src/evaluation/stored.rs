@@ -10,7 +10,9 @@ use rayon::prelude::*;
 use super::validate::values;
 use super::{Origin, ScoreSet, VALIDATION_SEED};
 use crate::attack::{Faces, Pgd, Target};
-use crate::dataset::{Label, PairConfig, Record, Split, left_out, plain_clip, text_hash};
+use crate::dataset::{
+    Label, PairConfig, Record, STACKED, Split, left_out, plain_clip, stacked_clip, text_hash,
+};
 use crate::network::{Frozen, NetworkConfig};
 use crate::random::mix;
 
@@ -30,6 +32,8 @@ pub struct StoredRequest {
     pub clips: usize,
     /// Whether pictures count as videos of one frame.
     pub pictures: bool,
+    /// See [`NetworkConfig::stacked`].
+    pub stacked: bool,
 }
 
 impl StoredRequest {
@@ -41,6 +45,7 @@ impl StoredRequest {
             epsilon: (epsilon > 0.0).then_some(epsilon),
             clips,
             pictures: false,
+            stacked: network.stacked,
         }
     }
 }
@@ -88,7 +93,10 @@ pub fn score_stored(
     let (mut done, of) = (0, clips.len());
     let mut by_length: BTreeMap<usize, Vec<&Record>> = BTreeMap::new();
     for record in clips {
-        let frames = request.frames.unwrap_or(record.frames.len());
+        let frames = request.frames.unwrap_or(match request.stacked {
+            true => record.frames.len().saturating_sub(STACKED - 1).max(1),
+            false => record.frames.len(),
+        });
         by_length.entry(frames).or_default().push(record);
     }
     for (frames, records) in by_length {
@@ -154,7 +162,10 @@ fn score(
 ) -> Result<()> {
     let clips: Vec<Vec<f32>> = records
         .par_iter()
-        .map(|record| plain_clip(record, frames, request.side))
+        .map(|record| match request.stacked {
+            true => stacked_clip(record, frames, request.side),
+            false => plain_clip(record, frames, request.side),
+        })
         .collect::<Result<_>>()?;
     let (side, n) = (request.side, records.len());
     let shape = [n * frames, 3, side, side];

@@ -59,13 +59,14 @@ impl Look {
         }
     }
 
-    /// Moves the landmarks of `face` to the mean of both looks. Where the second one does not see
-    /// it, they stay, and its score is at most `unsure`.
+    /// Moves the landmarks and the score of `face` to the mean of both looks. Where the second one
+    /// does not see it, landmarks stay, and its score is at most `unsure`.
     pub(super) fn refine(&mut self, view: &RgbView<'_>, face: &mut Face, unsure: f32) {
         let Some(seen) = self.again(view, &face.bbox) else {
             face.score = face.score.min(unsure);
             return;
         };
+        face.score += SHARE * (seen.score - face.score);
         for (at, seen) in face.landmarks.iter_mut().zip(seen.landmarks) {
             at.x += SHARE * (seen.x - at.x);
             at.y += SHARE * (seen.y - at.y);

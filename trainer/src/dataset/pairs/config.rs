@@ -185,7 +185,7 @@ pub struct MakePlan {
 }
 
 /// Frames of which one picture is made where they are stacked.
-pub(super) const STACKED: usize = 3;
+pub(crate) const STACKED: usize = 3;
 
 impl MakePlan {
     /// The frames that are made, one by one.
