@@ -13,7 +13,7 @@ use crate::log::RecordError;
 use crate::model::ModelError;
 use crate::person::JudgeError;
 use crate::pipeline::PipelineError;
-use crate::service::{OnlookersError, OutputError};
+use crate::service::{ObserversError, OutputError};
 use crate::source::SourceError;
 
 /// Why a command ended without a result.
@@ -84,7 +84,7 @@ pub enum EdgeError {
     Show(#[from] OutputError),
     /// Nobody can look on.
     #[error(transparent)]
-    Onlookers(#[from] OnlookersError),
+    ObserverThreads(#[from] ObserversError),
 }
 
 impl From<JudgeError> for EdgeError {

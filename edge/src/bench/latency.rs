@@ -10,10 +10,10 @@ use unmask_shared::face::FinderChoice;
 use unmask_shared::manifest::Manifest;
 
 use super::camera_config;
-use super::eye::Eye;
 use super::machine::Processor;
 use super::pictures::Pictures;
-use super::tape::{Schedule, TapeBus};
+use super::replay_camera::{ReplayBus, Schedule};
+use super::watcher::Watcher;
 use crate::capture::{CameraSetup, Cameras, Taken};
 use crate::error::EdgeError;
 use crate::pipeline::PipelineConfig;
@@ -56,14 +56,14 @@ pub(super) fn measure(
     pictures: &Arc<Pictures>,
     time: Duration,
 ) -> Result<Latency, EdgeError> {
-    let mut eye = Eye::new(network, config)?;
+    let mut eye = Watcher::new(network, config)?;
     let schedule = Arc::new(Schedule::every(Duration::from_secs_f64(1.0 / RATE_HZ)));
-    let bus = TapeBus {
+    let bus = ReplayBus {
         pictures: Arc::clone(pictures),
         schedule: Arc::clone(&schedule),
     };
     let setup = CameraSetup {
-        label: TapeBus::NAME.into(),
+        label: ReplayBus::NAME.into(),
         config: camera_config(),
         bus: Box::new(bus),
         lose_none: false,

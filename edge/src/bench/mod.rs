@@ -5,13 +5,13 @@
 //! crop, network, verdict, and events as JSON. Once as fast as one thread can, and once
 //! at the speed of a camera with the two threads of the service.
 
-mod eye;
 mod latency;
 mod machine;
 mod pictures;
+mod replay_camera;
 mod report;
-mod tape;
 mod throughput;
+mod watcher;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,7 +141,7 @@ pub fn measure(
 /// The camera that plays the pictures, as the service would treat it.
 fn camera_config() -> CameraConfig {
     CameraConfig {
-        name: tape::TapeBus::NAME.into(),
+        name: replay_camera::ReplayBus::NAME.into(),
         ..CameraConfig::default()
     }
 }

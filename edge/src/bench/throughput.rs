@@ -8,10 +8,10 @@ use unmask_shared::engine::Engine;
 use unmask_shared::face::FinderChoice;
 use unmask_shared::manifest::Manifest;
 
-use super::eye::Eye;
 use super::machine::Processor;
 use super::pictures::{PICTURES, Pictures};
-use super::tape::{Schedule, TapeBus};
+use super::replay_camera::{ReplayBus, Schedule};
+use super::watcher::Watcher;
 use super::{StagesMs, camera_config};
 use crate::capture::clock::SystemClock;
 use crate::capture::{Camera, Step};
@@ -64,8 +64,8 @@ pub(super) fn measure(
     pictures: &Arc<Pictures>,
     time: Duration,
 ) -> Result<Throughput, EdgeError> {
-    let mut eye = Eye::new(network, config)?;
-    let bus = TapeBus {
+    let mut eye = Watcher::new(network, config)?;
+    let bus = ReplayBus {
         pictures: Arc::clone(pictures),
         schedule: Arc::new(Schedule::default()),
     };
@@ -106,7 +106,7 @@ pub(super) fn measure(
 }
 
 /// Goes on until the eye has seen so many frames.
-fn play(camera: &mut Camera, eye: &mut Eye, frames: u64) -> Result<(), EdgeError> {
+fn play(camera: &mut Camera, eye: &mut Watcher, frames: u64) -> Result<(), EdgeError> {
     while eye.frames < frames {
         let (start, looked) = (Instant::now(), eye.seconds);
         let step = camera.step(eye);

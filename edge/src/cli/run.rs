@@ -116,7 +116,7 @@ impl RunArgs {
         }
         let (model, log) = (&self.model, &self.log);
         let keys = Some(&model.trusted_key).filter(|keys| !keys.is_empty());
-        let layers = self.capture.lay(self.input.lay(layers));
+        let layers = self.capture.with_flags(self.input.with_flags(layers));
         let settings = layers
             .flag("--format", "format", self.format.as_ref())
             .flag("--max-frames", "max_frames", self.max_frames.as_ref())

@@ -5,7 +5,7 @@
 //! observer copies what it needs and hands it on through a queue with a bound. What
 //! staff ask for comes back through a queue with a bound too, see [`Desk`].
 
-mod desk;
+mod requests;
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::log::Hash;
 use crate::person::Person;
 use unmask_shared::media::Frame;
 
-pub use desk::{Desk, REQUESTS_MAX, Request, RequestError, Requester, desk};
+pub use requests::{Desk, REQUESTS_MAX, Request, RequestError, Requester, desk};
 
 /// The state of everything is told this often.
 pub const STATUS_EVERY: Duration = Duration::from_secs(1);

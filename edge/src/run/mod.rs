@@ -2,9 +2,9 @@
 //! the event log, the alarm and the service manager.
 
 mod health;
-mod lane;
-mod pace;
-mod tell;
+mod playback;
+mod stream;
+mod stream_counters;
 mod watch;
 
 use std::io::Write;
@@ -19,10 +19,10 @@ use crate::error::EdgeError;
 use crate::observe::Observers;
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineError};
 use crate::report::ExitStatus;
-use crate::service::{Onlookers, Service, ServiceConfig};
+use crate::service::{ObserverThreads, Service, ServiceConfig};
 use crate::source::{Frame, MediaKind, Polled, SourceSpec, WatchedSource, open, sniff};
 
-use lane::Streams;
+use stream::Streams;
 use watch::Watch;
 
 /// Longest wait for a frame before other things get their turn.
@@ -51,16 +51,16 @@ pub fn run(
 ) -> Result<ExitStatus, EdgeError> {
     let mut source = open(&options.source)?;
     let beacon = service.outputs.beacon();
-    let (onlookers, observers) =
-        Onlookers::start(&options.config, bundle, source.as_ref(), &beacon)?;
-    if let Some(web) = onlookers.web() {
+    let (observer_threads, observers) =
+        ObserverThreads::start(&options.config, bundle, source.as_ref(), &beacon)?;
+    if let Some(web) = observer_threads.web() {
         let told = format!("live page: http://{}\n", web.address());
         crate::console::progress::tell(&told);
     }
     service.observers = observers;
     let status = run_source(bundle, source.as_mut(), options, service, out);
     service.observers = Observers::default();
-    drop(onlookers);
+    drop(observer_threads);
     status
 }
 

@@ -20,21 +20,21 @@ use crate::service::{LogKeeper, Service, ServiceConfig};
 use crate::source::{Frame, WatchedSource};
 
 use super::MakePipeline;
-use super::lane::{Lane, Streams, lanes};
-use super::pace::Pace;
-use super::tell::Ledger;
+use super::playback::PlaybackClock;
+use super::stream::{StreamState, Streams, lanes};
+use super::stream_counters::StreamCounters;
 
 /// The streams and what is written about them.
 pub(super) struct Watch {
-    lanes: Vec<Lane>,
+    lanes: Vec<StreamState>,
     printer: EventPrinter,
     log: Option<LogKeeper>,
-    ledger: Ledger,
+    ledger: StreamCounters,
     line: StatusLine,
     /// Events of the current frame.
     pending: Vec<Event>,
     pub(super) summary: Summary,
-    pub(super) pace: Pace,
+    pub(super) pace: PlaybackClock,
 }
 
 impl Watch {
@@ -47,12 +47,12 @@ impl Watch {
     ) -> Result<Self, EdgeError> {
         let rules = config.verdict.over(&bundle.manifest.verdict)?;
         let lanes = lanes(bundle, make, config.every, rules, &streams)?;
-        let pace = Pace::new(clock);
+        let pace = PlaybackClock::new(clock);
         Ok(Self {
             lanes,
             printer: EventPrinter::new(config.format),
             log: config.log.open(pace.now())?,
-            ledger: Ledger::new(streams.names),
+            ledger: StreamCounters::new(streams.names),
             line: StatusLine::default(),
             pending: Vec::new(),
             summary: Summary::default(),
@@ -152,9 +152,9 @@ impl Watch {
 
     /// No camera has anything to look at.
     pub(super) fn nothing(&mut self, service: &mut Service<'_>) -> Result<(), EdgeError> {
-        let is_ill = |lane: &Lane| !lane.health.faults().is_empty();
+        let is_ill = |lane: &StreamState| !lane.health.faults().is_empty();
         if self.lanes.iter().any(is_ill) {
-            let verdicts = self.lanes.iter().flat_map(Lane::verdicts);
+            let verdicts = self.lanes.iter().flat_map(StreamState::verdicts);
             service.outputs.blind(verdicts);
         } else {
             service.outputs.idle();
@@ -185,7 +185,7 @@ impl Watch {
         }
         self.summary.frames += 1;
         let fault = self.is_faulty();
-        let verdicts = self.lanes.iter().flat_map(Lane::verdicts);
+        let verdicts = self.lanes.iter().flat_map(StreamState::verdicts);
         service.outputs.frame(verdicts, fault);
         let latency = came.elapsed();
         self.ledger.judged(stream);

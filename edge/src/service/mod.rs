@@ -2,18 +2,18 @@
 //! and everything that shows what was found.
 
 mod config;
-mod keeper;
+mod log_keeper;
 mod notify;
-mod onlookers;
+mod observer_threads;
 mod outputs;
 mod signals;
 mod start;
 mod thresholds;
 
 pub use config::{LogTable, ModelTable, ServiceConfig};
-pub use keeper::LogKeeper;
+pub use log_keeper::LogKeeper;
 pub use notify::{NOTIFY_SOCKET, Notifier, WATCHDOG_PID, WATCHDOG_USEC};
-pub use onlookers::{Onlookers, OnlookersError};
+pub use observer_threads::{ObserverThreads, ObserversError};
 pub use outputs::{OutputError, Outputs};
 pub use signals::Signals;
 pub use thresholds::VerdictTable;

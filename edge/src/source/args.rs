@@ -70,7 +70,7 @@ fn rate(text: &str) -> Result<f64, String> {
 
 impl InputArgs {
     /// Lays what is given over the configuration. One input replaces every other.
-    pub fn lay<T>(&self, layers: Layers<T>) -> Layers<T>
+    pub fn with_flags<T>(&self, layers: Layers<T>) -> Layers<T>
     where
         T: Serialize + DeserializeOwned + Default,
     {
@@ -105,7 +105,7 @@ impl InputArgs {
 
 impl CaptureArgs {
     /// Lays what is given over the configuration.
-    pub fn lay<T>(&self, layers: Layers<T>) -> Layers<T>
+    pub fn with_flags<T>(&self, layers: Layers<T>) -> Layers<T>
     where
         T: Serialize + DeserializeOwned + Default,
     {

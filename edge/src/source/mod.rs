@@ -2,11 +2,11 @@
 
 mod address;
 pub mod args;
-mod cast;
 pub mod config;
 pub mod live;
 pub mod preset;
 pub mod synthetic;
+mod synthetic_people;
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 
 use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
-use super::cast::mix;
+use super::synthetic_people::mix;
 use super::{Frame, FrameSource, SourceError};
 
-pub use super::cast::{
+pub use super::synthetic_people::{
     Act, Appearance, Casting, GAP_FRAMES, PLACE_HEIGHT, PLACE_WIDTH, PLACES, RATE_HZ, STAY_FRAMES,
 };
 

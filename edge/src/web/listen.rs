@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use unmask_shared::bundle::Bundle;
 
 use super::Site;
-use super::pump::Told;
+use super::fan_out::Told;
 use crate::machine;
 use crate::metrics::signal_name;
 

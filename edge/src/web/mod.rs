@@ -11,19 +11,19 @@
 
 mod assets;
 mod config;
+mod fan_out;
 mod guard;
 mod listen;
 mod live;
 mod login;
-mod patient;
 mod picture;
-mod pump;
 mod rate;
 mod reviews;
 mod routes;
 mod serve;
 mod token;
 mod view;
+mod write_timeout;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -48,8 +48,8 @@ pub use view::kind_name;
 use crate::alarm::Beacon;
 use crate::metrics::Metrics;
 use crate::observe::Requester;
+use fan_out::{Hub, encode_pictures, fan_out};
 use live::{Live, Message};
-use pump::{Hub, encode_pictures, pump};
 use rate::RateLimit;
 
 /// The thread is waited for so long at the end.
@@ -192,7 +192,7 @@ impl WebServer {
             let mut is_over = over.clone();
             let served = runtime.block_on(async {
                 let listener = TcpListener::from_std(socket)?;
-                tokio::spawn(pump(messages, Arc::clone(&site.hub)));
+                tokio::spawn(fan_out(messages, Arc::clone(&site.hub)));
                 for stream in 0..site.live.pictures.len() {
                     tokio::spawn(encode_pictures(Arc::clone(&site.live), stream));
                 }

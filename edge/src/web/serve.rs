@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Site;
 use super::guard::Peer;
-use super::patient::{Patient, WRITE_WITHIN};
+use super::write_timeout::{WRITE_WITHIN, WriteTimeout};
 
 /// A request's head must be there within this time; an idle connection is closed
 /// after it.
@@ -61,7 +61,7 @@ async fn talk(stream: TcpStream, router: Router, site: Arc<Site>, place: OwnedSe
     // Small messages must not wait for more.
     let _ = stream.set_nodelay(true);
     site.metrics.device.web_connections.inc();
-    let stream = TokioIo::new(Patient::new(stream, WRITE_WITHIN));
+    let stream = TokioIo::new(WriteTimeout::new(stream, WRITE_WITHIN));
     let ended = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)

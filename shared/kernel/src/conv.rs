@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::finish::Finish;
 use super::pack::{Packed, Row};
-use super::place::{Grid, Map};
+use super::strides::{Grid, Map};
 use super::tile::{Run, Window, correlate, correlate_weights};
 
 /// A convolution with a 3x3 kernel and padding 1, or with a 1x1 kernel.

@@ -6,7 +6,7 @@
 use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
 
 use super::finish::Finish;
-use super::{level, place::Grid};
+use super::{level, strides::Grid};
 
 /// Rows between which the sums of a gradient go to memory, so that the maps of all channels
 /// of these rows stay in the cache.

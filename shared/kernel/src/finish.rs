@@ -2,8 +2,8 @@
 
 use fearless_simd::{Select, Simd, SimdBase, SimdMask};
 
-use super::place::Grid;
 use super::relu::Word;
+use super::strides::Grid;
 
 /// What is done to the sums of a convolution before they are written.
 #[derive(Clone, Copy, Debug)]

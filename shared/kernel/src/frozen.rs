@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use super::conv::Transposed;
 use super::layer::{FoldedConv, Layer};
-use super::place::Map;
 use super::relu::{self, Word, words};
 use super::shuffle::{SHUFFLED, shuffle, unshuffle};
+use super::strides::Map;
 
 /// A folded network, ready for clips of one shape.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use super::conv::{Conv, Transposed};
 use super::pack::Packed;
-use super::place::{Grid, Map};
 use super::relu::{Word, add_bias, words};
+use super::strides::{Grid, Map};
 
 /// One layer: a 3x3 convolution with bias and ReLU. The first one reads pictures as maps of
 /// 12 channels, 2x2 pixels in one.

@@ -29,11 +29,11 @@ mod layer;
 #[cfg(feature = "train")]
 mod norm;
 mod pack;
-mod place;
 #[cfg(feature = "train")]
 mod recycle;
 mod relu;
 mod shuffle;
+mod strides;
 #[cfg(feature = "train")]
 mod sums;
 mod tile;
@@ -53,11 +53,11 @@ pub use layer::FoldedConv;
 #[cfg(feature = "train")]
 pub use norm::Statistics;
 pub use pack::{Packed, Row, lanes};
-pub use place::{Grid, Map};
 #[cfg(feature = "train")]
 pub use recycle::{give, take};
 pub use relu::{Word, add_bias, apply, words};
 pub use shuffle::{SHUFFLED, shuffle, unshuffle};
+pub use strides::{Grid, Map};
 pub use tile::{Run, Window, correlate, correlate_weights};
 #[cfg(feature = "train")]
 pub use train::{Block, Branch, Forward, Weights};
@@ -78,7 +78,7 @@ mod tests {
     use fearless_simd::Level;
 
     use super::conv::{Conv, Transposed};
-    use super::place::Map;
+    use super::strides::Map;
 
     thread_local! {
         static LEVEL: Cell<Option<Level>> = const { Cell::new(None) };

@@ -1,7 +1,7 @@
 //! Pictures as the first layer sees them: 2x2 pixels of three colours in one pixel of 12
 //! channels, so that a 6x6 convolution of stride 2 is a 3x3 one of stride 1.
 
-use super::place::Grid;
+use super::strides::Grid;
 
 /// Colours of a picture.
 const COLOURS: usize = 3;

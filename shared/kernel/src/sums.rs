@@ -3,7 +3,7 @@
 use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
 
-use super::{level, place::Grid};
+use super::{level, strides::Grid};
 
 /// Adds the sum over the pixels of a map to each channel.
 ///

@@ -4,7 +4,7 @@ use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
 
 use super::finish::Finish;
 use super::pack::Packed;
-use super::{level, place::Grid};
+use super::{level, strides::Grid};
 
 /// Consecutive numbers that every pixel reads, `offset` behind the pixel's own place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

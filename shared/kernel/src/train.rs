@@ -5,9 +5,9 @@ use rayon::prelude::*;
 use super::conv::Conv;
 use super::norm::{Moments, Statistics, activate};
 use super::pack::Packed;
-use super::place::Map;
 use super::recycle::{give, take};
 use super::shuffle::unshuffle;
+use super::strides::Map;
 
 /// `relu(norm(conv3x3([x, past])) + norm(conv1x1(x)) + x)`; all but the first are optional.
 #[derive(Clone, Debug)]

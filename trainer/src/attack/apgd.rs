@@ -8,10 +8,10 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
 use super::clips::{choose, draw, each, host, normal, uniform};
-use super::pace::{Pace, checkpoints};
+use super::step_size::{StepSizes, checkpoints};
 use super::{
-    Attacked, Ball, Faces, Goal, Named, Noise, Norm, Objective, Slope, Target, WhiteBox, greatest,
-    lengths, non_zero_share,
+    Attacked, Ball, Faces, Goal, Named, Noise, Norm, Objective, ObjectiveGradient, Target,
+    WhiteBox, greatest, lengths, non_zero_share,
 };
 use crate::network::Differentiable;
 use crate::random::Random;
@@ -100,7 +100,7 @@ impl Apgd {
     ) -> Result<(Peak, Tensor<4>)> {
         let ball = self.ball();
         let at = |x: Tensor<4>| -> Result<Peak> {
-            let slope = Slope::of(net, goal, &x, faces);
+            let slope = ObjectiveGradient::of(net, goal, &x, faces);
             Ok(Peak {
                 images: x,
                 gradient: self.noise.tie(slope.gradient, faces.frames),
@@ -111,7 +111,7 @@ impl Apgd {
         let first = here.gradient.clone();
         let mut best = here.clone();
         let mut before = here.images.clone();
-        let mut pace = Pace::new(self.epsilon * 2.0, &here.value);
+        let mut pace = StepSizes::new(self.epsilon * 2.0, &here.value);
         let mut checkpoints = checkpoints(self.iterations).into_iter().peekable();
         for i in 1..=self.iterations {
             let share = if i == 1 { 1.0 } else { MOMENTUM };

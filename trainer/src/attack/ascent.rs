@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 
 use super::clips::choose;
-use super::{Attacked, Ball, Faces, Goal, Objective, Slope, Target, non_zero_share};
+use super::{Attacked, Ball, Faces, Goal, Objective, ObjectiveGradient, Target, non_zero_share};
 use crate::network::Differentiable;
 
 /// What the steps have in common. `epsilon` and `step` are in pixel units, [0, 1].
@@ -33,7 +33,7 @@ impl Ascent {
         let mut x = clean.clone();
         let mut gradient_share = 0.0;
         for step in 0..self.steps {
-            let gradient = Slope::of(net, &goal, &x, faces).gradient;
+            let gradient = ObjectiveGradient::of(net, &goal, &x, faces).gradient;
             if step == 0 {
                 gradient_share = non_zero_share(&gradient, &faces.mask(self.target));
             }

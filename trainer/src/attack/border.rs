@@ -4,7 +4,7 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 
 use super::clips::host;
-use super::{Faces, Goal, Objective, Slope, per_clip};
+use super::{Faces, Goal, Objective, ObjectiveGradient, per_clip};
 use crate::network::Differentiable;
 
 /// The nearest changes that were found to flip decisions.
@@ -59,8 +59,8 @@ impl<'a> Border<'a> {
     }
 
     /// `-(2y - 1) z` of each clip at `x`, and its gradient.
-    pub fn slope(&self, x: &Tensor<4>) -> Slope {
-        Slope::of(self.net, &self.goal, x, self.faces)
+    pub fn slope(&self, x: &Tensor<4>) -> ObjectiveGradient {
+        ObjectiveGradient::of(self.net, &self.goal, x, self.faces)
     }
 
     /// `-(2y - 1) z` of each clip at `x`.

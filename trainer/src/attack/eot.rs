@@ -94,7 +94,9 @@ mod tests {
     use crate::attack::clips::host;
     use crate::attack::toy::{Linear, grey_faces};
     use crate::attack::transform::{Blur, GaussianNoise, Identity, Resize};
-    use crate::attack::{Goal, Objective, Pgd, Slope, Target, Victim, WhiteBox, per_clip};
+    use crate::attack::{
+        Goal, Objective, ObjectiveGradient, Pgd, Target, Victim, WhiteBox, per_clip,
+    };
     use burn::tensor::Device;
     use rand::SeedableRng;
 
@@ -125,10 +127,10 @@ mod tests {
                 faces.label.clone(),
                 2,
             );
-            Slope::of(&eot, &goal, &faces.images, &faces)
+            ObjectiveGradient::of(&eot, &goal, &faces.images, &faces)
         };
         let all = slope(&some());
-        let each: Vec<Slope> = some().into_iter().map(|one| slope(&[one])).collect();
+        let each: Vec<ObjectiveGradient> = some().into_iter().map(|one| slope(&[one])).collect();
         let gradient = each.iter().map(|one| one.gradient.clone());
         let gradient = gradient.reduce(|a, b| a + b).unwrap() / 3.0;
         let apart: f32 = (all.gradient - gradient).abs().max().into_scalar();

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use super::ascent::Ascent;
 use super::eot::Eot;
 use super::transform::{Spectral, Transform};
-use super::{Attacked, Faces, Named, Noise, Objective, Slope, Target, WhiteBox};
+use super::{Attacked, Faces, Named, Noise, Objective, ObjectiveGradient, Target, WhiteBox};
 use crate::network::Differentiable;
 use crate::random::Random;
 use rand::{RngExt, SeedableRng};
@@ -102,7 +102,7 @@ impl WhiteBox for Frequency {
         };
         let found = ascent.run(net, faces, |goal, x, mut gradient| {
             for _ in 0..self.copies {
-                let copy = Slope::of(&copies, goal, x, faces).gradient;
+                let copy = ObjectiveGradient::of(&copies, goal, x, faces).gradient;
                 gradient = gradient + copy / self.copies as f32;
             }
             self.noise.tie(gradient, faces.frames)

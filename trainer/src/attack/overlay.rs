@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
 use super::clips::choose;
-use super::{Faces, Goal, Noise, Objective, Slope, Target, non_zero_share};
+use super::{Faces, Goal, Noise, Objective, ObjectiveGradient, Target, non_zero_share};
 use crate::network::Differentiable;
 
 const EPOCHS_MAX: usize = 100_000;
@@ -99,7 +99,7 @@ impl Search {
                     faces.label.clone(),
                     faces.frames,
                 );
-                let slope = Slope::of(net, &goal, &overlay.apply(faces)?, faces);
+                let slope = ObjectiveGradient::of(net, &goal, &overlay.apply(faces)?, faces);
                 if epoch == 0 {
                     let share = non_zero_share(&slope.gradient, &faces.mask(self.target));
                     overlay.gradient_share = overlay.gradient_share.min(share);

@@ -6,8 +6,8 @@ use burn::tensor::{Distribution, Tensor};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use super::gradient::ObjectiveGradient;
 use super::objective::{Goal, Objective};
-use super::slope::Slope;
 use super::{Attacked, Ball, Faces, Named, Noise, Norm, WhiteBox, lengths, non_zero_share};
 use crate::network::Differentiable;
 use crate::random::Random;
@@ -111,7 +111,7 @@ impl Pgd {
         let mut x = ball.project(self.begin(faces, &mask), clean, faces.frames);
         let mut gradient_share = 0.0;
         for step in 0..self.steps {
-            let slope = Slope::of(net, &goal, &x, faces);
+            let slope = ObjectiveGradient::of(net, &goal, &x, faces);
             if step == 0 {
                 gradient_share = non_zero_share(&slope.gradient, &mask);
             }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use burn::tensor::Tensor;
 
-use super::slope::per_clip;
+use super::gradient::per_clip;
 use crate::network::Frozen;
 
 /// A detector that only answers.

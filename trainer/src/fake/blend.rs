@@ -5,7 +5,7 @@ use unmask_shared::geometry::CropSpec;
 use super::Random;
 use super::flicker::Flicker;
 use super::picture::Picture;
-use super::soft::SoftBlend;
+use super::soft_blend::SoftBlend;
 use super::xray::XraySwap;
 
 /// How a fake was made.

@@ -21,7 +21,7 @@ mod picture;
 mod planes;
 mod quality;
 mod retime;
-mod soft;
+mod soft_blend;
 mod xray;
 
 pub use blend::{Blend, BlendKind};

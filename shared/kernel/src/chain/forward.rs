@@ -211,7 +211,7 @@ impl Chain {
 
 impl Step {
     /// Where the first tap of each output pixel lies in the input.
-    pub(super) fn read(&self) -> super::super::place::Grid {
+    pub(super) fn read(&self) -> super::super::strides::Grid {
         match self.link.kind {
             Kind::Picture => shifted(self.from, self.link.before).strided(0, 0, self.link.stride),
             _ => self.from,

@@ -19,8 +19,8 @@ pub use weights::{Both, Packs};
 
 use super::depthwise::Depthwise;
 use super::pack::LANES_MAX;
-use super::place::{Grid, Map};
 use super::relu::words;
+use super::strides::{Grid, Map};
 use super::tile::Run;
 
 /// Colours of a picture, and numbers in a pixel of its map.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::super::clips::host;
 use super::super::objective::Goal;
 use super::super::queries::images;
-use super::super::{Objective, Slope};
+use super::super::{Objective, ObjectiveGradient};
 use super::{Check, Subject, percent, share};
 
 /// Forward passes that must agree.
@@ -74,7 +74,7 @@ fn independent(subject: &Subject<'_>, logits: &[f32]) -> Result<Check> {
     ))
 }
 
-fn gradient(subject: &Subject<'_>) -> Result<Slope> {
+fn gradient(subject: &Subject<'_>) -> Result<ObjectiveGradient> {
     let faces = subject.faces;
     let goal = Goal::new(
         Objective::Margin,
@@ -83,10 +83,15 @@ fn gradient(subject: &Subject<'_>) -> Result<Slope> {
         faces.label.clone(),
         faces.frames,
     );
-    Ok(Slope::of(subject.net, &goal, &faces.images, faces))
+    Ok(ObjectiveGradient::of(
+        subject.net,
+        &goal,
+        &faces.images,
+        faces,
+    ))
 }
 
-fn same_detector(slope: &Slope, logits: &[f32]) -> Result<Check> {
+fn same_detector(slope: &ObjectiveGradient, logits: &[f32]) -> Result<Check> {
     let most = apart(&host(slope.logit.clone())?, logits);
     Ok(Check::new(
         "gradients are of the detector",
@@ -121,7 +126,7 @@ fn unsaturated(logits: &[f32]) -> Check {
     )
 }
 
-fn gradients(subject: &Subject<'_>, slope: &Slope) -> Result<Check> {
+fn gradients(subject: &Subject<'_>, slope: &ObjectiveGradient) -> Result<Check> {
     let all = images(&slope.gradient)?;
     let length = all.len() / subject.faces.clips().max(1);
     let logits = host(slope.logit.clone())?;
@@ -150,7 +155,7 @@ fn gradients(subject: &Subject<'_>, slope: &Slope) -> Result<Check> {
 }
 
 /// A short way against the gradient must lower the victim's margin.
-fn downhill(subject: &Subject<'_>, slope: &Slope) -> Result<Check> {
+fn downhill(subject: &Subject<'_>, slope: &ObjectiveGradient) -> Result<Check> {
     let before = subject.margins(subject.faces.images.clone())?;
     let step = slope.gradient.clone().sign() * (subject.epsilon / 10.0);
     let moved = (subject.faces.images.clone() + step).clamp(0.0, 1.0);

@@ -1,16 +1,16 @@
 //! Suites: several attacks on the same clips, of which every clip keeps the worst.
 
 mod assemble;
+mod duration;
 mod member;
-mod pace;
 mod report;
 mod run;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use duration::DurationEstimate;
 pub use member::{Attacker, Cost, Limits, MEMBER_NAMES, Member, aa_binary};
-pub use pace::Pace;
 pub use report::{SCHEMA, SuiteReport, worst_case};
 pub(in crate::attack) use report::{is_target, margin};
 pub use run::{Batches, Done, Suite};

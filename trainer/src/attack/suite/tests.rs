@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::super::queries::fixture::{linear, optimum};
 use super::super::toy::Linear;
 use super::super::{Apgd, Faces, Norm, Target};
-use super::{Batches, Limits, Member, Pace, State, Suite, SuiteReport};
+use super::{Batches, DurationEstimate, Limits, Member, State, Suite, SuiteReport};
 
 const EPSILON: f32 = 8.0 / 255.0;
 
@@ -181,9 +181,9 @@ fn attacks_in_l2_are_reported_beside_the_worst_case() {
 #[test]
 fn an_estimate_counts_passes() {
     let (net, all) = batches();
-    let pace = Pace::measure(&net, &net, &all[0]).unwrap();
+    let pace = DurationEstimate::measure(&net, &net, &all[0]).unwrap();
     assert!(pace.query > 0.0 && pace.gradient > 0.0, "{pace:?}");
-    let pace = Pace {
+    let pace = DurationEstimate {
         query: 0.001,
         gradient: 0.01,
     };

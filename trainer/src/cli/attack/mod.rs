@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use unmask_shared::bundle::Bundle;
 
-use crate::attack::suite::{Batches, Limits, Member, Pace, State, Suite, SuiteReport, aa_binary};
+use crate::attack::suite::{
+    Batches, DurationEstimate, Limits, Member, State, Suite, SuiteReport, aa_binary,
+};
 use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
 use crate::cli::subject::{Subject, is_bundle};
 use crate::config::{Epsilon, RunConfig};
@@ -217,7 +219,7 @@ fn attack(
     epsilon: Epsilon,
 ) -> Result<SuiteReport> {
     let state = State::open(&output.join("state"), &suite.identity(batches.count()))?;
-    let pace = Pace::measure(suite.net, suite.victim, &batches.batch(0)?)?;
+    let pace = DurationEstimate::measure(suite.net, suite.victim, &batches.batch(0)?)?;
     let seconds = pace.total(&suite.members, batches.clips());
     println!(
         "{}, epsilon {epsilon}: {} attacks, about {} in all ({:.2} ms a query, {:.2} ms a gradient)",

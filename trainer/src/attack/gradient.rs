@@ -8,7 +8,7 @@ use crate::network::Differentiable;
 
 /// An objective at some images.
 #[derive(Clone, Debug)]
-pub struct Slope {
+pub struct ObjectiveGradient {
     /// Mean of the objective over the scores of each clip, `[clips]`.
     pub value: Tensor<1>,
     /// Mean logit of each clip, `[clips]`.
@@ -17,7 +17,7 @@ pub struct Slope {
     pub gradient: Tensor<4>,
 }
 
-impl Slope {
+impl ObjectiveGradient {
     /// Evaluates `goal` at `images`, which belong to `faces`.
     pub fn of(net: &dyn Differentiable, goal: &Goal, images: &Tensor<4>, faces: &Faces) -> Self {
         let leaf = images.clone().autodiff().require_grad();

@@ -17,7 +17,7 @@ use super::MakePipeline;
 use super::health::Health;
 
 /// One stream, with people of its own.
-pub(super) struct Lane {
+pub(super) struct StreamState {
     /// What the stream is called.
     pub(super) name: String,
     pub(super) pipeline: Pipeline,
@@ -47,12 +47,12 @@ pub(super) fn lanes(
     every: u32,
     rules: VerdictConfig,
     streams: &Streams<'_>,
-) -> Result<Vec<Lane>, EdgeError> {
+) -> Result<Vec<StreamState>, EdgeError> {
     let run = drawn_run();
     let lane = |stream: &String| {
         let mut pipeline = make(PipelineConfig::watching(every))?;
         pipeline.set_verdict(rules)?;
-        Ok(Lane {
+        Ok(StreamState {
             name: stream.clone(),
             pipeline,
             frame: Frame::default(),
@@ -65,7 +65,7 @@ pub(super) fn lanes(
     streams.names.iter().map(lane).collect()
 }
 
-impl Lane {
+impl StreamState {
     /// Looks at the newest frame; events go into `events`.
     pub(super) fn look(
         &mut self,

@@ -14,7 +14,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const LATE_FRAMES_MAX: u32 = 10;
 
 /// When frames are due.
-pub(super) struct Pace {
+pub(super) struct PlaybackClock {
     clock: Arc<dyn Clock>,
     start: Duration,
     /// How far the source is behind its own clock.
@@ -23,7 +23,7 @@ pub(super) struct Pace {
     late_frames: u32,
 }
 
-impl Pace {
+impl PlaybackClock {
     /// The stream begins now.
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {

@@ -15,7 +15,7 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A connection whose writes end with an error when they make no progress for
 /// [`WRITE_WITHIN`].
-pub struct Patient {
+pub struct WriteTimeout {
     stream: TcpStream,
     limit: Duration,
     /// When patience ends; only looked at while `is_stuck`.
@@ -23,7 +23,7 @@ pub struct Patient {
     is_stuck: bool,
 }
 
-impl Patient {
+impl WriteTimeout {
     /// Watches over a connection.
     pub fn new(stream: TcpStream, limit: Duration) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for WriteTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -65,7 +65,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -108,7 +108,7 @@ mod tests {
             }
             drop(visitor);
         });
-        let mut patient = Patient::new(stream, Duration::from_secs(1));
+        let mut patient = WriteTimeout::new(stream, Duration::from_secs(1));
         let start = Instant::now();
         let error = loop {
             if let Err(error) = patient.write_all(&[7; 1 << 16]).await {

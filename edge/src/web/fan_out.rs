@@ -93,7 +93,7 @@ fn json(name: &'static str, value: &impl Serialize) -> Option<Told> {
 }
 
 /// Passes messages on until the pipeline ends.
-pub(super) async fn pump(mut messages: Receiver<Message>, hub: Arc<Hub>) {
+pub(super) async fn fan_out(mut messages: Receiver<Message>, hub: Arc<Hub>) {
     while let Some(message) = messages.recv().await {
         hub.tell(&message);
     }

@@ -14,7 +14,7 @@ use crate::web::{WebError, WebInput, WebServer};
 
 /// Why somebody cannot look on.
 #[derive(Debug, thiserror::Error)]
-pub enum OnlookersError {
+pub enum ObserversError {
     /// The live page cannot be served.
     #[error(transparent)]
     Web(#[from] WebError),
@@ -25,12 +25,12 @@ pub enum OnlookersError {
 
 /// The threads of everybody who looks on. Dropping it ends them.
 #[derive(Default)]
-pub struct Onlookers {
+pub struct ObserverThreads {
     web: Option<WebServer>,
     mqtt: Option<MqttLink>,
 }
 
-impl Onlookers {
+impl ObserverThreads {
     /// Starts whoever is configured; the pipeline is to tell the observers.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Onlookers {
         bundle: &Bundle,
         source: &dyn WatchedSource,
         beacon: &Arc<Beacon>,
-    ) -> Result<(Self, Observers), OnlookersError> {
+    ) -> Result<(Self, Observers), ObserversError> {
         let streams = source.streams();
         let metrics = Arc::new(Metrics::new(bundle, &streams));
         let (requester, desk) = desk();
@@ -54,10 +54,10 @@ impl Onlookers {
             log: config.log.folder.clone(),
         };
         let mut all: Vec<Box<dyn Observer>> = Vec::new();
-        let mut onlookers = Self::default();
+        let mut observer_threads = Self::default();
         if let Some((web, observer)) = WebServer::start(&config.web, input)? {
             all.push(Box::new(observer));
-            onlookers.web = Some(web);
+            observer_threads.web = Some(web);
         }
         let name = bundle.manifest.name.as_str();
         let link = MqttLink::start(
@@ -70,13 +70,13 @@ impl Onlookers {
         )?;
         if let Some((mqtt, observer)) = link {
             all.push(Box::new(observer));
-            onlookers.mqtt = Some(mqtt);
+            observer_threads.mqtt = Some(mqtt);
         }
         if all.is_empty() {
-            return Ok((onlookers, Observers::default()));
+            return Ok((observer_threads, Observers::default()));
         }
         all.push(Box::new(MetricsObserver::new(&metrics, &streams)));
-        Ok((onlookers, Observers::new(all, Some(desk))))
+        Ok((observer_threads, Observers::new(all, Some(desk))))
     }
 
     /// The connection to the message broker, where there is one.

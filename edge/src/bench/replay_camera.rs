@@ -37,17 +37,17 @@ impl Schedule {
 }
 
 /// A bus with one camera that plays a tape without end.
-pub(super) struct TapeBus {
+pub(super) struct ReplayBus {
     pub(super) pictures: Arc<Pictures>,
     pub(super) schedule: Arc<Schedule>,
 }
 
-impl TapeBus {
+impl ReplayBus {
     /// The name that its camera answers to.
     pub(super) const NAME: &'static str = "tape";
 }
 
-impl Bus for TapeBus {
+impl Bus for ReplayBus {
     fn list(&mut self) -> io::Result<Vec<Attached>> {
         Ok(vec![Attached {
             path: Self::NAME.into(),
@@ -61,7 +61,7 @@ impl Bus for TapeBus {
 
     fn open(&mut self, _: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
         let format = Format::packed(PixelFormat::Mjpg, WIDTH, HEIGHT);
-        Ok(Box::new(Tape {
+        Ok(Box::new(ReplayCamera {
             pictures: Arc::clone(&self.pictures),
             schedule: Arc::clone(&self.schedule),
             format: format.map_err(io::Error::other)?,
@@ -70,14 +70,14 @@ impl Bus for TapeBus {
     }
 }
 
-struct Tape {
+struct ReplayCamera {
     pictures: Arc<Pictures>,
     schedule: Arc<Schedule>,
     format: Format,
     number: u64,
 }
 
-impl Device for Tape {
+impl Device for ReplayCamera {
     fn format(&mut self) -> io::Result<Format> {
         Ok(self.format)
     }

@@ -6,7 +6,7 @@ use crate::capture::{CameraStatus, FaultCounters, FaultSet};
 use crate::observe::StreamStatus;
 
 /// Keeps count of each stream's frames.
-pub(super) struct Ledger {
+pub(super) struct StreamCounters {
     streams: Vec<StreamStatus>,
     /// Frames left out here, by stream; cameras leave out more.
     left_out: Vec<u64>,
@@ -14,7 +14,7 @@ pub(super) struct Ledger {
     told: Vec<u64>,
 }
 
-impl Ledger {
+impl StreamCounters {
     pub(super) fn new(names: &[String]) -> Self {
         let stream = |name: &String| StreamStatus {
             name: name.clone(),

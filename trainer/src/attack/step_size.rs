@@ -20,7 +20,7 @@ pub(super) fn checkpoints(iterations: usize) -> Vec<usize> {
 
 /// Step size of each clip, and what decides about it.
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
+pub(super) struct StepSizes {
     pub step: Vec<f32>,
     last: Vec<f32>,
     rises: Vec<usize>,
@@ -30,7 +30,7 @@ pub(super) struct Pace {
     halved: Vec<bool>,
 }
 
-impl Pace {
+impl StepSizes {
     pub fn new(step: f32, value: &[f32]) -> Self {
         Self {
             step: vec![step; value.len()],
@@ -86,7 +86,7 @@ mod tests {
     /// slowed down, as is one that kept its step and then found nothing better.
     #[test]
     fn steps_follow_progress() {
-        let mut pace = Pace::new(1.0, &[0.0, 0.0]);
+        let mut pace = StepSizes::new(1.0, &[0.0, 0.0]);
         for i in 1..=4 {
             pace.count(&[i as f32, (i % 2) as f32]);
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::super::objective::Goal;
-use super::super::{Faces, Objective, Slope, Victim};
+use super::super::{Faces, Objective, ObjectiveGradient, Victim};
 use super::Member;
 use crate::network::Differentiable;
 
@@ -14,14 +14,14 @@ const MEASURED: u32 = 2;
 
 /// Seconds of one pass of one clip, on this machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct DurationEstimate {
     /// Forward, through the victim.
     pub query: f64,
     /// Forward and backward, through the network that gradients come from.
     pub gradient: f64,
 }
 
-impl Pace {
+impl DurationEstimate {
     /// Times a few passes of a batch.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Pace {
             Ok(logits.sum().into_scalar())
         };
         let gradient = || -> Result<f32> {
-            let slope = Slope::of(net, &goal, &faces.images, faces);
+            let slope = ObjectiveGradient::of(net, &goal, &faces.images, faces);
             Ok(slope.gradient.sum().into_scalar())
         };
         Ok(Self {

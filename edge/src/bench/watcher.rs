@@ -15,7 +15,7 @@ use crate::report::events::EventMaker;
 use unmask_shared::media::Frame;
 
 /// Judges frames and writes events.
-pub(super) struct Eye {
+pub(super) struct Watcher {
     pub(super) pipeline: Pipeline,
     maker: EventMaker,
     frame: Frame,
@@ -30,7 +30,7 @@ pub(super) struct Eye {
     pub(super) error: Option<EdgeError>,
 }
 
-impl Eye {
+impl Watcher {
     pub(super) fn new(
         (engine, finder, manifest): &(Engine, &FinderChoice, &Manifest),
         config: PipelineConfig,
@@ -75,7 +75,7 @@ impl Eye {
     }
 }
 
-impl CameraSink for Eye {
+impl CameraSink for Watcher {
     fn frame(&mut self, frame: &mut Frame) {
         let start = Instant::now();
         if let Err(error) = self.look(frame) {
