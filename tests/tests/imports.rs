@@ -5,12 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders with the sources of a package each, below the root of the repository.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 8] = [
     "shared/src",
     "shared/kernel/src",
     "edge/src",
     "edge/arena/src",
     "edge/pixels/src",
+    "trainer/data/src",
+    "trainer/metrics/src",
     "trainer/src",
 ];
 
@@ -153,7 +155,17 @@ fn packages_know_only_what_the_architecture_allows() {
         ("edge", &["unmask-arena", "unmask-pixels", "unmask-shared"]),
         ("edge/arena", &[]),
         ("edge/pixels", &[]),
-        ("trainer", &["unmask-kernel", "unmask-shared"]),
+        ("trainer/data", &["unmask-shared"]),
+        ("trainer/metrics", &["unmask-data", "unmask-shared"]),
+        (
+            "trainer",
+            &[
+                "unmask-data",
+                "unmask-kernel",
+                "unmask-metrics",
+                "unmask-shared",
+            ],
+        ),
     ];
     for (package, may) in allowed {
         let text = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();

@@ -6,12 +6,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// In the order in which a registry wants them.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 8] = [
     "unmask-arena",
     "unmask-kernel",
     "unmask-pixels",
     "unmask-shared",
     "unmask-edge",
+    "unmask-data",
+    "unmask-metrics",
     "unmask-trainer",
 ];
 /// What a registry takes of one crate, compressed.

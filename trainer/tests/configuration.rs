@@ -15,7 +15,7 @@ const HEAD: &str = "# Keys of a training run\n\
 #[test]
 fn every_key_of_a_run_stands_in_a_document() {
     let settings = Layers::<RunConfig>::new().build().unwrap();
-    let sources = ["trainer/src"];
+    let sources = ["trainer/src", "trainer/data/src"];
     keys::hold(
         "training-keys.md",
         HEAD,

@@ -1,0 +1,7 @@
+//! Preparing pictures and videos of synthetic people, in the layouts of the data sets of
+//! the field.
+
+mod faces;
+mod fixture;
+mod layouts;
+mod pictures;

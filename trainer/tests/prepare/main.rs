@@ -1,8 +1,0 @@
-//! Preparing pictures and videos of synthetic people, in the layouts of the data sets of
-//! the field.
-
-mod faces;
-mod fixture;
-mod layouts;
-mod pictures;
-mod stopped;
