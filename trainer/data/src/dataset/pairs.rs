@@ -131,6 +131,7 @@ impl<'a> Pairs<'a> {
         let part: Vec<usize> = (0..records.len())
             .filter(|i| records[*i].part(config.shares()) == wanted)
             .filter(|i| !left_out.contains(records[*i].meta.group.as_str()))
+            .filter(|i| wanted != Split::Train || records[*i].is_among(config))
             .collect();
         let real = |i: &usize| records[*i].meta.label == Label::Real;
         let blendable: Vec<usize> = part

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use unmask_shared::face::Face;
 use unmask_shared::geometry::Align;
 
+use super::pairs::PairConfig;
+
 /// Ground truth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -195,6 +197,18 @@ impl Record {
         }
     }
 
+    /// Whether its person is among the share of training people that is asked for.
+    pub(super) fn is_among(&self, config: &PairConfig) -> bool {
+        if config.people_share >= 1.0 {
+            return true;
+        }
+        let there = match self.meta.split {
+            Some(_) => 1.0,
+            None => 1.0 - config.validation_share - config.held_out_share,
+        };
+        1.0 - group_share(&self.meta.group) <= config.people_share * there
+    }
+
     /// What made a fake: its kind, or where that is not known its source.
     pub fn kind(&self) -> &str {
         self.meta.kind.as_deref().unwrap_or(&self.meta.source)
@@ -306,6 +320,25 @@ mod tests {
                 "{with} {without}"
             );
         }
+    }
+
+    #[test]
+    fn fewer_people_are_among_more_of_them() {
+        let among = |share: f32| -> Vec<usize> {
+            let config = PairConfig {
+                people_share: share,
+                ..PairConfig::default()
+            };
+            let trained = |i: &usize| record(*i).part(config.shares()) == Split::Train;
+            let chosen = (0..4000).filter(trained);
+            chosen.filter(|i| record(*i).is_among(&config)).collect()
+        };
+        let (quarter, half, all) = (among(0.25), among(0.5), among(1.0));
+        for (found, expected) in [(&quarter, 700), (&half, 1400), (&all, 2800)] {
+            assert!(found.len().abs_diff(expected) < 80, "{}", found.len());
+        }
+        assert!(quarter.iter().all(|i| half.contains(i)));
+        assert!(half.iter().all(|i| all.contains(i)));
     }
 
     #[test]

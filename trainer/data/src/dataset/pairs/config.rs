@@ -49,6 +49,10 @@ pub struct PairConfig {
     /// Share of groups that neither train nor choose: half of them calibrate, half give the
     /// figures. In [0, 1).
     pub held_out_share: f32,
+    /// Share of the people who are there for training that it sees, above 0: how a figure grows
+    /// with people tells whether more of them would help. Those of a smaller share are among
+    /// those of a larger one.
+    pub people_share: f32,
     /// Kinds, sources and methods that are left out, such as `kind=swap`, with all that is
     /// there of the people in them.
     pub leave_out: Vec<LeaveOut>,
@@ -73,6 +77,7 @@ impl Default for PairConfig {
             photometry_share: 0.5,
             validation_share: 0.1,
             held_out_share: 0.2,
+            people_share: 1.0,
             leave_out: vec![],
             sampling: SamplingConfig::default(),
             paired_only: vec!["synthetic".into()],
@@ -103,6 +108,11 @@ impl PairConfig {
                 "data.{key} is {share}: it must be 0 to 1"
             );
         }
+        ensure!(
+            self.people_share > 0.0 && self.people_share <= 1.0,
+            "data.people_share is {}: it must be above 0 and at most 1",
+            self.people_share
+        );
         let unseen = self.validation_share + self.held_out_share;
         ensure!(
             unseen <= 1.0,
