@@ -90,6 +90,11 @@ pub enum EdgeError {
     /// No message broker can be told.
     #[error(transparent)]
     Mqtt(#[from] MqttError),
+    /// A thread that the program needs has panicked.
+    #[error(
+        "a part of the program failed, as is told above: it ends in order, with a safe alarm; please report it"
+    )]
+    Crashed,
 }
 
 impl From<JudgeError> for EdgeError {

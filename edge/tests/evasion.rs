@@ -46,6 +46,16 @@ impl Picture {
         self
     }
 
+    /// Out of focus by so many pixels.
+    fn blurred(self, sigma: f32) -> Self {
+        let (width, height) = (self.width as u32, self.height as u32);
+        let whole = image::RgbImage::from_raw(width, height, self.rgb).expect("the right size");
+        Self {
+            rgb: image::imageops::fast_blur(&whole, sigma).into_raw(),
+            ..self
+        }
+    }
+
     /// Vertical bars over half of it.
     fn barred(mut self) -> Self {
         for (at, pixel) in self.rgb.chunks_exact_mut(3).enumerate() {
@@ -53,6 +63,13 @@ impl Picture {
                 pixel.fill(20);
             }
         }
+        self
+    }
+
+    /// A plain band over the lower half of everything, as a mask.
+    fn masked(mut self) -> Self {
+        let half = self.rgb.len() / 2;
+        self.rgb[half..].fill(110);
         self
     }
 
@@ -184,6 +201,45 @@ fn in_plain_sight_each_is_judged_rightly() {
     assert_eq!(both["faces"], 2, "{both}");
 }
 
+/// In whatever the program writes stands how much of the time was judged.
+#[test]
+fn coverage_is_in_every_output() {
+    let studio = Studio::open();
+    let here = studio.folder.path();
+    let dark = studio.both(|at, picture| match at {
+        0..40 => picture,
+        _ => picture.map(|v| v / 10),
+    });
+    film(&dark, &here.join("clip.mp4"), &[]);
+    let run = "run --log events --source clip.mp4 --format";
+    for line in [
+        "analyze clip.mp4".to_owned(),
+        format!("{run} text"),
+        "log tail events".to_owned(),
+    ] {
+        let ran = common::unmask_in(here, &line.split(' ').collect::<Vec<_>>());
+        assert!(ran.code < 2, "{line}: {}", ran.stderr);
+        assert!(ran.stdout.contains("% judged"), "{line}: {}", ran.stdout);
+    }
+    for line in [format!("{run} jsonl"), "log export events".to_owned()] {
+        let ran = common::unmask_in(here, &line.split(' ').collect::<Vec<_>>());
+        let ended = ran.lines().into_iter().map(|line| match line.get("event") {
+            Some(event) => event.clone(),
+            None => line,
+        });
+        let ended = ended.filter(|event| event["kind"] == "track_ended");
+        let shares: Vec<f64> = ended.filter_map(|e| e["coverage"].as_f64()).collect();
+        assert!(
+            shares.iter().any(|share| *share < 0.9),
+            "{line}: {shares:?}"
+        );
+        assert!(
+            shares.iter().any(|share| *share > 0.9),
+            "{line}: {shares:?}"
+        );
+    }
+}
+
 /// Whoever knows that faces are looked for in each fifth frame hides just those.
 #[test]
 fn blanked_frames_hide_nobody() {
@@ -191,6 +247,7 @@ fn blanked_frames_hide_nobody() {
     type Blank = fn(Picture) -> Picture;
     for (name, blank) in [
         ("black", Picture::black as Blank),
+        ("blurred", |picture| picture.blurred(20.0)),
         ("turned", Picture::upside_down),
         ("barred", Picture::barred),
     ] {
@@ -198,9 +255,11 @@ fn blanked_frames_hide_nobody() {
             0 => blank(picture),
             _ => picture,
         };
-        for pictures in [studio.alone(hide), studio.both(hide)] {
+        for (pictures, faces) in [(studio.alone(hide), 1), (studio.both(hide), 2)] {
             let report = studio.judge(&pictures, &[]);
+            eprintln!("REPORT {name} {report}");
             assert_ne!(verdict(&report), "genuine", "{name}: {report}");
+            assert!(report["faces"].as_u64() >= Some(faces), "{name}: {report}");
         }
     }
 }
@@ -227,6 +286,94 @@ fn a_face_in_the_dark_speaks_for_nobody() {
     assert_eq!(verdict(&report), "undecided", "{report}");
     assert_eq!(report["reason"], "dark", "{report}");
     assert_eq!(report["faces"], 2, "{report}");
+}
+
+/// Whoever cannot be judged, for whatever reason, keeps a genuine bystander from speaking for the
+/// file; how much was judged is told.
+#[test]
+fn a_face_that_cannot_be_judged_keeps_the_file_undecided() {
+    let studio = Studio::open();
+    type Hide = fn(usize, Picture) -> Picture;
+    for (name, hide, reason) in [
+        (
+            "dark",
+            (|_, picture| picture.map(|v| v / 10)) as Hide,
+            "dark",
+        ),
+        ("blurred", |_, picture| picture.blurred(6.0), "blurred"),
+        ("masked", |_, picture| picture.masked(), "covered"),
+        (
+            "short",
+            |at, picture| match at {
+                30..42 => picture,
+                _ => picture.black(),
+            },
+            "too_short",
+        ),
+    ] {
+        let report = studio.judge(&studio.both(hide), &[]);
+        eprintln!("REPORT {name} {report}");
+        assert_eq!(verdict(&report), "undecided", "{name}: {report}");
+        assert_eq!(report["reason"], reason, "{name}: {report}");
+        let tracks = report["tracks"].as_array().expect("tracks").iter();
+        let hidden = tracks.clone().filter(|track| track["reason"] == reason);
+        assert_eq!(hidden.count(), 1, "{name}: {report}");
+        for track in tracks {
+            let coverage = track["coverage"].as_f64().expect("a share");
+            assert!((0.0..=1.0).contains(&coverage), "{name}: {report}");
+        }
+    }
+}
+
+/// The door, which opens for genuine people alone, stays closed while somebody beside them cannot be
+/// judged.
+#[test]
+fn a_door_does_not_open_for_a_bystander() {
+    let studio = Studio::open();
+    type Hide = fn(usize, Picture) -> Picture;
+    for (name, hide, opens) in [
+        ("nobody else", (|_, picture| picture.black()) as Hide, true),
+        ("in plain sight", |_, picture| picture, false),
+        ("dark", |_, picture| picture.map(|v| v / 10), false),
+        (
+            "comes and goes",
+            |at, picture| match at % 10 {
+                0..4 => picture,
+                _ => picture.map(|value| 90 + value / 16),
+            },
+            false,
+        ),
+    ] {
+        film(
+            &studio.both(hide),
+            &studio.folder.path().join("clip.mp4"),
+            &[],
+        );
+        let pin = studio.folder.path().join("pin");
+        let _ = std::fs::remove_file(&pin);
+        let mut arguments = vec![
+            "run",
+            "--source",
+            "clip.mp4",
+            "--set",
+            "alarm.transcript=pin",
+        ];
+        let patterns = ["idle", "undecided", "manipulated", "fault"];
+        let patterns = patterns.map(|state| format!("alarm.patterns.{state}=off"));
+        arguments.extend(patterns.iter().flat_map(|set| ["--set", set]));
+        arguments.extend([
+            "--set",
+            "alarm.patterns.genuine=on",
+            "--set",
+            "alarm.stall_ms=60000",
+        ]);
+        let ran = common::unmask_in(studio.folder.path(), &arguments);
+        assert!(ran.code < 2, "{name}: {}", ran.stderr);
+        let pin = std::fs::read_to_string(&pin).expect("a transcript");
+        eprintln!("REPORT {name} {pin} {}", ran.stdout);
+        let is_open = pin.lines().any(|line| line.ends_with(" 1"));
+        assert_eq!(is_open, opens, "{name}: {pin}{}", ran.stdout);
+    }
 }
 
 /// Beside somebody genuine who is larger and longer in view.
@@ -314,6 +461,12 @@ fn pixels_that_are_not_square_are_seen_as_shown() {
     let aspect = side(2) / side(3);
     assert!((0.6..1.4).contains(&aspect), "{report}");
     assert!(side(2) > 80.0, "{report}");
+    // Stored wider than it is shown, so that nothing is lost: judged as with square pixels.
+    for stored in ["scale=640:240,setsar=1/2", "scale=320:480,setsar=2/1"] {
+        let report = studio.judge(&studio.swapped, &["-vf", stored]);
+        eprintln!("REPORT {stored} {report}");
+        assert_eq!(verdict(&report), "manipulated", "{stored}: {report}");
+    }
 }
 
 fn png(picture: &Picture) -> Vec<u8> {

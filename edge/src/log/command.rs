@@ -20,7 +20,7 @@ use super::storage::{FolderStorage, Storage};
 use super::verify::{Report, VerifyOptions, newest, verify};
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
-use crate::report::style::printable;
+use crate::report::style::{judged_text, printable};
 
 /// What to do with a log.
 #[derive(Debug, Subcommand)]
@@ -232,8 +232,9 @@ fn line(number: u64, event: &Event) -> String {
     let score = event
         .score
         .map_or("-".into(), |score| format!("{score:.2}"));
+    let judged = event.coverage.map(judged_text).unwrap_or_default();
     format!(
-        "{number:>8}  {time:<27}  {}  track {}  frame {}  {kind:?}: {verdict} {score}",
+        "{number:>8}  {time:<27}  {}  track {}  frame {}  {kind:?}: {verdict} {score}{judged}",
         printable(&event.source),
         event.track,
         event.frame

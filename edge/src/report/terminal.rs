@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
-use super::style::{Style, frames_text, plural, printable, reason_text, time_text, verdict_word};
+use super::style::{
+    Style, frames_text, judged_text, plural, printable, reason_text, time_text, verdict_word,
+};
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
@@ -93,7 +95,8 @@ impl EventPrinter {
                 let why = event
                     .reason
                     .map_or_else(String::new, |r| format!(": {}", reason_text(r)));
-                let text = format!("leaves       {score}{word}{why}");
+                let judged = event.coverage.map(judged_text).unwrap_or_default();
+                let text = format!("leaves       {score}{word}{judged}{why}");
                 writeln!(out, "{}", self.style.dim(&text))
             }
             // Told above.

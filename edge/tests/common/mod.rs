@@ -12,7 +12,7 @@ use unmask_edge::builtin::builtin;
 use unmask_edge::source::synthetic::SyntheticSource;
 use unmask_edge::source::{Frame, FrameSource};
 use unmask_shared::bundle::Bundle;
-use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
 /// What a run of the program came to.
 pub struct Ran {
@@ -131,9 +131,19 @@ pub fn skip(test: &str, why: &str) {
 
 /// One synthetic person, 640 x 480.
 pub fn person(seed: u64, frames: u32) -> Vec<Frame> {
+    scene(seed, frames, Swap::Never)
+}
+
+/// The same with the face of somebody else.
+pub fn swapped(seed: u64, frames: u32) -> Vec<Frame> {
+    scene(seed, frames, Swap::Always)
+}
+
+fn scene(seed: u64, frames: u32, swap: Swap) -> Vec<Frame> {
     let model = FaceModel::builtin().unwrap();
     let config = SceneConfig {
         seed,
+        swap,
         face_px: 120.0..=180.0,
         ..SceneConfig::default()
     };

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -326,14 +327,27 @@ fn a_blocked_write_is_on_every_output_within_two_seconds() {
     ] {
         command.args(["--set", &setting]);
     }
+    // The service manager, whose watchdog starves by the same rule.
+    let manager = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&manager).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    command.env("NOTIFY_SOCKET", &manager);
+    command.env("WATCHDOG_USEC", "400000");
+    let fed = || {
+        let mut bytes = [0; 512];
+        let told = std::iter::from_fn(|| socket.recv(&mut bytes).ok().map(|n| bytes[..n].to_vec()));
+        told.filter(|told| told.starts_with(b"WATCHDOG=1")).count()
+    };
     let mut child = command.stdout(writer).spawn().unwrap();
     drop(command);
     let frames = || number(&get(page, "/metrics"), "unmask_frames_judged_total");
     let start = Instant::now();
     // The hang begins when no further frame is judged.
     let (mut judged, mut since) = (0.0, Instant::now());
+    let mut was_fed = 0;
     while since.elapsed() < Duration::from_secs(1) || judged == 0.0 {
         assert!(start.elapsed() < Duration::from_secs(120), "it never hangs");
+        was_fed += fed();
         if let Some(now) = frames()
             && now > judged
         {
@@ -358,6 +372,10 @@ fn a_blocked_write_is_on_every_output_within_two_seconds() {
         pin.trim_end().ends_with(" 0"),
         "the alarm is not safe: {pin}"
     );
+    fed();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(was_fed > 0, "the watchdog was never fed");
+    assert_eq!(fed(), 0, "the watchdog is fed though the pipeline hangs");
     child.kill().unwrap();
     child.wait().unwrap();
     drop(reader);
