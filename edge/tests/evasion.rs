@@ -390,6 +390,26 @@ fn a_bystander_does_not_speak_for_others() {
     assert_ne!(verdict(&report), "genuine", "{report}");
 }
 
+/// What any editor or phone offers: a flagged swap stays flagged, or is doubted.
+#[test]
+fn a_filter_does_not_make_it_genuine() {
+    let studio = Studio::open();
+    for filter in [
+        "eq=contrast=1.5",
+        "eq=saturation=2",
+        "eq=gamma=1.6",
+        "eq=gamma=0.6",
+        "eq=brightness=-0.2",
+        "hue=s=0",
+        "unsharp=5:5:3",
+    ] {
+        let report = studio.judge(&studio.swapped, &["-vf", filter]);
+        eprintln!("REPORT {filter} {report}");
+        assert_ne!(verdict(&report), "genuine", "{filter}: {report}");
+        assert_eq!(report["faces"], 1, "{filter}: {report}");
+    }
+}
+
 /// Players show the track that is flagged default, and viewers may choose any.
 #[test]
 fn a_second_track_is_judged_too() {
