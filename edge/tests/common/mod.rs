@@ -131,22 +131,28 @@ pub fn skip(test: &str, why: &str) {
 
 /// One synthetic person, 640 x 480.
 pub fn person(seed: u64, frames: u32) -> Vec<Frame> {
-    scene(seed, frames, Swap::Never)
-}
-
-/// The same with the face of somebody else.
-pub fn swapped(seed: u64, frames: u32) -> Vec<Frame> {
-    scene(seed, frames, Swap::Always)
-}
-
-fn scene(seed: u64, frames: u32, swap: Swap) -> Vec<Frame> {
-    let model = FaceModel::builtin().unwrap();
     let config = SceneConfig {
         seed,
-        swap,
         face_px: 120.0..=180.0,
         ..SceneConfig::default()
     };
+    scene(config, frames)
+}
+
+/// Somebody with the face of somebody else, 320 x 240; seed 501 is flagged.
+pub fn swapped(seed: u64, frames: u32) -> Vec<Frame> {
+    let config = SceneConfig {
+        width: 320,
+        height: 240,
+        seed,
+        swap: Swap::Always,
+        face_px: 100.0..=140.0,
+    };
+    scene(config, frames)
+}
+
+fn scene(config: SceneConfig, frames: u32) -> Vec<Frame> {
+    let model = FaceModel::builtin().unwrap();
     let scene = Scene::new(&model, config).unwrap();
     let shot = |index| {
         let shot = scene.frame(index);

@@ -345,7 +345,8 @@ fn a_blocked_write_is_on_every_output_within_two_seconds() {
     // The hang begins when no further frame is judged.
     let (mut judged, mut since) = (0.0, Instant::now());
     let mut was_fed = 0;
-    while since.elapsed() < Duration::from_secs(1) || judged == 0.0 {
+    // Some events fit: what comes before them is a slow start.
+    while since.elapsed() < Duration::from_secs(1) || judged < 5.0 {
         assert!(start.elapsed() < Duration::from_secs(120), "it never hangs");
         was_fed += fed();
         if let Some(now) = frames()

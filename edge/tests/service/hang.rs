@@ -215,8 +215,10 @@ fn a_video_that_hangs_is_a_fault_within_two_seconds() {
         ),
     );
     let path = std::env::var("PATH").unwrap();
-    let page = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let page = page.local_addr().unwrap();
+    let page = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let mut child = command()
         .current_dir(place)
         .args(["run", "--source", "clip.mp4", "--format", "jsonl"])
