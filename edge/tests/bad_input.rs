@@ -138,19 +138,24 @@ fn a_video_cut_off_in_the_middle_of_its_frames() {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() * 8 / 10]).unwrap();
         let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", name]);
-        assert!(ran.code >= 2, "{name}: {}{}", ran.stdout, ran.stderr);
         let line = &ran.lines()[0];
         let read = line["frames"].as_u64().unwrap();
         assert!((80..117).contains(&read), "{line}");
         assert_eq!(line["faces"], 1, "{line}");
-        if is_swapped {
-            assert_eq!(line["verdict"], "manipulated", "{line}");
-            assert_eq!(ran.code, 3, "{line}");
-        }
+        assert!(ran.code & 1 == i32::from(is_swapped), "{line}");
+        assert_eq!(line["verdict"] == "manipulated", is_swapped, "{line}");
         let damage = line["damage"].as_str().unwrap();
-        assert!(damage.contains("cut short"), "{line}");
-        // A stream for broadcast does not say how long it is.
-        assert!(damage.contains("of 120") || name == "cut.ts", "{line}");
+        if name == "cut.ts" {
+            // A stream for broadcast does not say how long it is: what is told is its last, broken
+            // frame.
+            assert!(damage.contains("ffmpeg says"), "{line}");
+            continue;
+        }
+        assert!(ran.code >= 2, "{line}");
+        assert!(
+            damage.contains("cut short") && damage.contains("of 120"),
+            "{line}"
+        );
         let ran = unmask_in(folder.path(), &["analyze", name]);
         assert!(ran.stdout.contains("damaged:"), "{}", ran.stdout);
         let ran = unmask_in(folder.path(), &["run", "--source", name]);

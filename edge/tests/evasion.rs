@@ -257,7 +257,6 @@ fn blanked_frames_hide_nobody() {
         };
         for (pictures, faces) in [(studio.alone(hide), 1), (studio.both(hide), 2)] {
             let report = studio.judge(&pictures, &[]);
-            eprintln!("REPORT {name} {report}");
             assert_ne!(verdict(&report), "genuine", "{name}: {report}");
             assert!(report["faces"].as_u64() >= Some(faces), "{name}: {report}");
         }
@@ -312,12 +311,13 @@ fn a_face_that_cannot_be_judged_keeps_the_file_undecided() {
         ),
     ] {
         let report = studio.judge(&studio.both(hide), &[]);
-        eprintln!("REPORT {name} {report}");
         assert_eq!(verdict(&report), "undecided", "{name}: {report}");
         assert_eq!(report["reason"], reason, "{name}: {report}");
         let tracks = report["tracks"].as_array().expect("tracks").iter();
-        let hidden = tracks.clone().filter(|track| track["reason"] == reason);
-        assert_eq!(hidden.count(), 1, "{name}: {report}");
+        let by = tracks
+            .clone()
+            .find(|track| track["id"] == report["decided_by"]);
+        assert_eq!(by.expect("somebody")["verdict"], "undecided", "{report}");
         for track in tracks {
             let coverage = track["coverage"].as_f64().expect("a share");
             assert!((0.0..=1.0).contains(&coverage), "{name}: {report}");
@@ -370,7 +370,6 @@ fn a_door_does_not_open_for_a_bystander() {
         let ran = common::unmask_in(studio.folder.path(), &arguments);
         assert!(ran.code < 2, "{name}: {}", ran.stderr);
         let pin = std::fs::read_to_string(&pin).expect("a transcript");
-        eprintln!("REPORT {name} {pin} {}", ran.stdout);
         let is_open = pin.lines().any(|line| line.ends_with(" 1"));
         assert_eq!(is_open, opens, "{name}: {pin}{}", ran.stdout);
     }
@@ -394,6 +393,7 @@ fn a_bystander_does_not_speak_for_others() {
 #[test]
 fn a_filter_does_not_make_it_genuine() {
     let studio = Studio::open();
+    let mut flagged = 0;
     for filter in [
         "eq=contrast=1.5",
         "eq=saturation=2",
@@ -404,10 +404,12 @@ fn a_filter_does_not_make_it_genuine() {
         "unsharp=5:5:3",
     ] {
         let report = studio.judge(&studio.swapped, &["-vf", filter]);
-        eprintln!("REPORT {filter} {report}");
         assert_ne!(verdict(&report), "genuine", "{filter}: {report}");
         assert_eq!(report["faces"], 1, "{filter}: {report}");
+        flagged += u32::from(verdict(&report) == "manipulated");
     }
+    // One of them takes the fine detail, too, so that it is undecided.
+    assert!(flagged >= 5, "{flagged} of 7");
 }
 
 /// Players show the track that is flagged default, and viewers may choose any.
@@ -484,7 +486,6 @@ fn pixels_that_are_not_square_are_seen_as_shown() {
     // Stored wider than it is shown, so that nothing is lost: judged as with square pixels.
     for stored in ["scale=640:240,setsar=1/2", "scale=320:480,setsar=2/1"] {
         let report = studio.judge(&studio.swapped, &["-vf", stored]);
-        eprintln!("REPORT {stored} {report}");
         assert_eq!(verdict(&report), "manipulated", "{stored}: {report}");
     }
 }
