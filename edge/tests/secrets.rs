@@ -70,7 +70,7 @@ fn a_camera_s_password_is_on_no_page_and_in_no_message() {
     fake(folder.path(), "ffmpeg", "5.1");
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = broker.local_addr().unwrap().port();
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = std::sync::mpsc::sync_channel(4096);
     // As much of MQTT as it takes to be told everything: CONNACK, then whatever comes.
     std::thread::spawn(move || {
         for mut stream in broker.incoming().map_while(Result::ok) {
