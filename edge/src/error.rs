@@ -84,7 +84,12 @@ pub enum EdgeError {
     Show(#[from] OutputError),
     /// Nobody can look on.
     #[error(transparent)]
-    ObserverThreads(#[from] ObserversError),
+    Observers(#[from] ObserversError),
+    /// A thread that the program needs has panicked.
+    #[error(
+        "a part of the program failed, as is told above: it ends in order, with a safe alarm; please report it"
+    )]
+    Crashed,
 }
 
 impl From<JudgeError> for EdgeError {

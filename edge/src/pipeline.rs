@@ -259,6 +259,11 @@ impl Pipeline {
         self.shots
     }
 
+    /// Whether more faces are in view than can be followed: what the others are, nobody knows.
+    pub fn is_crowded(&self) -> bool {
+        self.tracker.is_crowded()
+    }
+
     /// The people in view, oldest first. Those with `id` 0 are not yet believed
     /// to be people.
     pub fn people(&self) -> &[Person] {

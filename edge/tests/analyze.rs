@@ -3,8 +3,10 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use common::{encode, have_ffmpeg, person, save, two_people, unmask_in};
+use common::{encode, encode_rgb, have_ffmpeg, person, save, two_people, unmask_in};
 use serde_json::Value;
 use unmask_edge::source::{FfmpegSource, Frame, FrameSource};
 use unmask_shared::face::{FinderConfig, builtin_finder};
@@ -179,24 +181,84 @@ fn rotated_and_huge_videos_are_read() {
     let wide = folder.path().join("wide.mp4");
     encode(&person(4, 12), &wide, &["-vf", "scale=2560:1440"]);
     // Stored lying on its side, with the note that it is to be turned back.
+    let plain = folder.path().join("plain.mp4");
+    encode(&person(4, 12), &plain, &[]);
     let stored = folder.path().join("stored.mp4");
     encode(&person(4, 12), &stored, &["-vf", "transpose=clock"]);
-    let turned = folder.path().join("turned.mp4");
-    let status = std::process::Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-i"])
-        .arg(&stored)
-        .args(["-c", "copy", "-metadata:s:v:0", "rotate=90"])
-        .arg(&turned)
-        .status();
-    assert!(status.unwrap().success());
+    let turn = ["-c", "copy", "-metadata:s:v:0", "rotate=90", "turned.mp4"];
+    if !convert(folder.path(), &[&["-i", "stored.mp4"][..], &turn].concat()) {
+        return;
+    }
     let ran = unmask_in(
         folder.path(),
-        &["analyze", "--format", "jsonl", "wide.mp4", "turned.mp4"],
+        &[
+            "analyze",
+            "--every",
+            "1",
+            "--format",
+            "jsonl",
+            "wide.mp4",
+            "turned.mp4",
+            "plain.mp4",
+        ],
     );
-    for line in ran.lines() {
+    let lines = ran.lines();
+    for line in &lines {
         assert_eq!(line["frames"], 12, "{line}");
+        assert_eq!(line["faces"], 1, "{line}");
     }
-    assert_eq!(ran.lines()[0]["faces"], 1, "{}", ran.stdout);
+    // Upright, the face is where it is in what was never turned.
+    let side = |line: &Value, at: usize| line["tracks"][0]["box"][at].as_f64().unwrap();
+    for at in 0..4 {
+        let apart = side(&lines[1], at) - side(&lines[2], at);
+        assert!(apart.abs() < 8.0, "{} {}", lines[1], lines[2]);
+    }
+}
+
+/// However long a video is, memory does not grow with it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_video_takes_no_more_memory_than_a_short_one() {
+    if !have_ffmpeg("a_long_video_takes_no_more_memory_than_a_short_one") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.mp4");
+    encode(&person(4, 60), &path, &["-vf", "scale=320:240"]);
+    let looped = Command::new("ffmpeg")
+        .current_dir(folder.path())
+        .args(["-loglevel", "error", "-stream_loop", "40", "-i", "clip.mp4"])
+        .args(["-c", "copy", "long.mp4"])
+        .status();
+    assert!(looped.unwrap().success());
+    let mut child = common::command()
+        .current_dir(folder.path())
+        .args(["analyze", "long.mp4", "--format", "jsonl"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let peak = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    };
+    let start = std::time::Instant::now();
+    let mut peaks: Vec<u64> = Vec::new();
+    // A process that has ended has no memory.
+    while let Some(peak) = peak() {
+        peaks.push(peak);
+        assert!(start.elapsed().as_secs() < 300, "it does not end");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let mut told = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut told).unwrap();
+    child.wait().unwrap();
+    let report: Value = serde_json::from_str(&told).unwrap();
+    assert!(report["frames"].as_u64() > Some(2400), "{report}");
+    assert!(peaks.len() > 8, "too fast to tell: {peaks:?}");
+    let (early, late) = (peaks[peaks.len() / 4], *peaks.last().unwrap());
+    assert!(late < 150_000, "{late} kB");
+    assert!(late < early + 8_000, "{early} kB, then {late} kB");
 }
 
 #[test]
@@ -218,25 +280,230 @@ fn a_folder_is_walked_in_order() {
     assert_eq!(paths, ["media/a.png", "media/b/z.png", "media/c.png"]);
 }
 
+/// Writes a file with ffmpeg; `false`, loudly, where this ffmpeg cannot.
+fn convert(folder: &Path, arguments: &[&str]) -> bool {
+    let made = Command::new("ffmpeg")
+        .current_dir(folder)
+        .args(["-y", "-loglevel", "error"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .status()
+        .unwrap();
+    if !made.success() {
+        common::skip(
+            &format!("ffmpeg {}", arguments.join(" ")),
+            "it has no such encoder",
+        );
+    }
+    made.success()
+}
+
+/// Whoever writes it, a picture is a picture, and is judged as one.
 #[test]
 fn a_still_in_a_format_that_ffmpeg_reads_is_judged_as_a_picture() {
     if !have_ffmpeg("a_still_in_a_format_that_ffmpeg_reads") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    save(&person(3, 1)[0], &folder.path().join("a.png"));
-    let made = std::process::Command::new("ffmpeg")
-        .current_dir(folder.path())
-        .args(["-loglevel", "error", "-i", "a.png", "b.tiff"])
-        .status()
-        .unwrap();
-    assert!(made.success());
-    let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", "."]);
-    let lines = ran.lines();
-    assert_eq!(lines.len(), 2, "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(lines[1]["kind"], "image");
-    for key in ["score", "verdict", "reason", "faces"] {
-        assert_eq!(lines[0][key], lines[1][key], "{key}");
+    let here = folder.path();
+    save(&person(3, 1)[0], &here.join("a.png"));
+    let judge = |name: &str| {
+        let ran = unmask_in(here, &["analyze", "--format", "jsonl", name]);
+        assert!(ran.code < 2, "{name}: {}{}", ran.stdout, ran.stderr);
+        ran.lines().remove(0)
+    };
+    let original = judge("a.png");
+    assert_eq!(original["faces"], 1, "{original}");
+    let still = ["-i", "a.png"];
+    for (name, more, is_lossless) in [
+        ("b.tiff", &[][..], true),
+        ("b.bmp", &[], true),
+        ("b.webp", &["-lossless", "1"], true),
+        ("b.jxl", &["-distance", "0"], true),
+        ("b.jp2", &["-q:v", "1"], false),
+        ("b.gif", &[], false),
+        (
+            "b.avif",
+            &["-c:v", "libaom-av1", "-still-picture", "1", "-crf", "5"],
+            false,
+        ),
+        ("b.jpg", &["-q:v", "1"], false),
+        ("b.mkv", &["-c:v", "ffv1"], false),
+    ] {
+        let all = [&still, more, &[name]].concat();
+        if !convert(here, &all) {
+            continue;
+        }
+        let report = judge(name);
+        assert_eq!(report["kind"], "image", "{name}: {report}");
+        assert_eq!(report["faces"], 1, "{name}: {report}");
+        assert_ne!(report["reason"], "too_short", "{name}: {report}");
+        for key in ["score", "verdict", "reason"] {
+            assert!(
+                !is_lossless || original[key] == report[key],
+                "{name}, {key}: {report}"
+            );
+        }
+    }
+    // Names do not count.
+    for (from, name) in [
+        ("b.jpg", "c.jfif"),
+        ("b.tiff", "c.TIF"),
+        ("a.png", "c.heic"),
+    ] {
+        fs::copy(here.join(from), here.join(name)).unwrap();
+        let report = judge(name);
+        assert_eq!(
+            (&report["kind"], &report["faces"]),
+            (&"image".into(), &1.into()),
+            "{report}"
+        );
+    }
+}
+
+/// Codecs, depths, containers and names of broadcast, phones and the web.
+#[test]
+fn a_person_is_seen_in_every_kind_of_video() {
+    if !have_ffmpeg("a_person_is_seen_in_every_kind_of_video") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let frames = person(4, 12);
+    encode(&frames, &here.join("plain.mkv"), &["-c:v", "ffv1"]);
+    let hdr = [
+        "-color_primaries",
+        "bt2020",
+        "-color_trc",
+        "smpte2084",
+        "-colorspace",
+        "bt2020nc",
+    ];
+    let deep = [
+        "-c:v",
+        "libx265",
+        "-x265-params",
+        "log-level=none",
+        "-pix_fmt",
+        "yuv420p10le",
+    ];
+    for (name, arguments) in [
+        (
+            "a.mxf",
+            &["-c:v", "mpeg2video", "-r", "25", "-q:v", "2"][..],
+        ),
+        (
+            "a.vob",
+            &["-c:v", "mpeg2video", "-r", "25", "-q:v", "2", "-f", "vob"],
+        ),
+        ("a.ts", &["-c:v", "mpeg2video", "-q:v", "2"]),
+        (
+            "a.webm",
+            &[
+                "-c:v",
+                "libvpx-vp9",
+                "-crf",
+                "20",
+                "-b:v",
+                "0",
+                "-cpu-used",
+                "8",
+            ],
+        ),
+        (
+            "a.mkv",
+            &["-c:v", "libaom-av1", "-crf", "20", "-cpu-used", "8"],
+        ),
+        ("ten.mkv", &["-c:v", "libx264", "-pix_fmt", "yuv422p10le"]),
+        ("hdr.mp4", &[&deep[..], &hdr].concat()),
+        (
+            "full.mp4",
+            &[
+                "-c:v",
+                "libx264",
+                "-vf",
+                "scale=out_range=full",
+                "-color_range",
+                "pc",
+            ],
+        ),
+        ("a.gif", &["-f", "gif"]),
+        ("a.avi", &["-c:v", "mjpeg", "-q:v", "2"]),
+    ] {
+        if !convert(here, &[&["-i", "plain.mkv"], arguments, &[name]].concat()) {
+            continue;
+        }
+        let ran = unmask_in(here, &["analyze", "--format", "jsonl", name]);
+        assert!(ran.code < 2, "{name}: {}{}", ran.stdout, ran.stderr);
+        let report = ran.lines().remove(0);
+        // Rates differ from 30, which leaves some out.
+        assert!(
+            (9..=12).contains(&report["frames"].as_u64().unwrap()),
+            "{name}: {report}"
+        );
+        assert_eq!(
+            (&report["kind"], &report["faces"]),
+            (&"video".into(), &1.into()),
+            "{report}"
+        );
+    }
+    // By their content, whatever they are called.
+    let unnamed = here.join("unnamed");
+    fs::create_dir(&unnamed).unwrap();
+    for name in [
+        "a.avi", "a.vob", "ten.mkv", "full.mp4", "a.mxf", "a.ts", "a.gif", "a.webm",
+    ] {
+        if let Some((stem, ending)) = name.split_once('.')
+            && here.join(name).exists()
+        {
+            fs::copy(here.join(name), unnamed.join(format!("{ending} {stem}"))).unwrap();
+        }
+    }
+    let files = fs::read_dir(&unnamed).unwrap().count();
+    let ran = unmask_in(here, &["analyze", "--format", "jsonl", "unnamed"]);
+    assert!(ran.code < 2, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.lines().len(), files, "{}{}", ran.stdout, ran.stderr);
+}
+
+/// From the smallest to the widest: judged, or found to be without a face, but never an error.
+#[test]
+fn pictures_and_videos_of_any_size_are_read() {
+    if !have_ffmpeg("pictures_and_videos_of_any_size_are_read") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (width, height) in [
+        (1, 1),
+        (2, 2),
+        (3, 5),
+        (17, 1),
+        (1, 300),
+        (8000, 2),
+        (641, 479),
+        (8001, 301),
+    ] {
+        let picture = image::RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([x as u8, y as u8, (x ^ y) as u8])
+        });
+        picture.save(folder.path().join("a.png")).unwrap();
+        let size = [width as usize, height as usize];
+        let path = folder.path().join("a.mkv");
+        let lossless = ["-c:v", "ffv1", "-pix_fmt", "bgr0"];
+        encode_rgb([&*picture; 3].into_iter(), size, "25", &path, &lossless);
+        let names = ["analyze", "--format", "jsonl", "a.png", "a.mkv"];
+        let ran = unmask_in(folder.path(), &names);
+        assert!(
+            ran.code < 2,
+            "{width}x{height}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+        let frames = ran
+            .lines()
+            .iter()
+            .map(|line| line["frames"].as_u64().unwrap())
+            .collect::<Vec<_>>();
+        assert_eq!(frames, [1, 3], "{width}x{height}");
     }
 }
 
@@ -284,6 +551,82 @@ fn a_small_face_in_a_large_photograph_is_found() {
     picture.save(folder.path().join("hall.png")).unwrap();
     let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", "hall.png"]);
     assert_eq!(ran.lines()[0]["faces"], 1, "{}", ran.stdout);
+}
+
+/// One bad entry costs none of the others, and the exit code tells.
+#[cfg(unix)]
+#[test]
+fn a_bad_entry_does_not_cost_the_others() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let media = folder.path().join("media");
+    let locked = media.join("locked");
+    fs::create_dir_all(&locked).unwrap();
+    save(&person(6, 1)[0], &media.join("z.png"));
+    fs::copy(media.join("z.png"), locked.join("y.png")).unwrap();
+    fs::write(media.join("._z.png"), "resources").unwrap();
+    symlink("nowhere.png", media.join("b.png")).unwrap();
+    symlink(".", media.join("loop")).unwrap();
+    symlink("z.png", media.join("link.png")).unwrap();
+    let made = Command::new("mkfifo").arg(media.join("pipe.png")).status();
+    assert!(made.unwrap().success());
+    fs::write(media.join("damaged.png"), "no picture").unwrap();
+    // To root every folder is open.
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    let is_locked = fs::read_dir(&locked).is_err();
+    let ran = unmask_in(folder.path(), &["analyze", "--format", "jsonl", "media"]);
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    let lines = ran.lines();
+    let told = |name: &str| {
+        let path = format!("media/{name}");
+        let mut found = lines.iter().filter(|line| line["path"] == path.as_str());
+        let line = found
+            .next()
+            .unwrap_or_else(|| panic!("{name}: {}", ran.stdout));
+        assert!(found.next().is_none(), "{name} twice");
+        line
+    };
+    for good in ["z.png", "link.png"] {
+        assert_eq!(told(good)["faces"], 1, "{good}: {}", ran.stdout);
+    }
+    for bad in ["b.png", "pipe.png", "damaged.png"] {
+        assert!(told(bad)["error"].is_string(), "{bad}: {}", ran.stdout);
+    }
+    match is_locked {
+        true => assert!(told("locked")["error"].is_string(), "{}", ran.stdout),
+        false => assert_eq!(told("locked/y.png")["faces"], 1, "{}", ran.stdout),
+    }
+    assert!(ran.stderr.contains("2 files are neither"), "{}", ran.stderr);
+}
+
+/// A name is no part of what the program says.
+#[test]
+fn a_name_does_not_steer_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let forged = "a\r\u{1b}[2Kgenuine.png";
+    save(&person(6, 1)[0], &folder.path().join(forged));
+    let line = ["run", "--source", forged, "--log", "events", "--format"];
+    let missing = "b\u{1b}[2K\rgenuine.png";
+    for arguments in [
+        &["analyze", forged][..],
+        &["analyze", forged, missing],
+        &["analyze", "--format", "jsonl", forged, missing],
+        &["run", "--source", missing],
+        &[&line[..], &["text"]].concat(),
+        &[&line[..], &["jsonl"]].concat(),
+        &["log", "tail", "events"],
+        &["log", "export", "events"],
+        &["log", "verify", "events"],
+        &["review", "list", "events"],
+    ] {
+        let ran = unmask_in(folder.path(), arguments);
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!told.is_empty(), "{arguments:?}");
+        for control in told.chars().filter(|c| c.is_control()) {
+            assert_eq!(control, '\n', "{arguments:?}: {told:?}");
+        }
+    }
 }
 
 /// Nothing in a folder is left out without a word.

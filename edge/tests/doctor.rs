@@ -96,6 +96,32 @@ fn what_is_wrong_is_named_with_its_remedy() {
     assert!(found.contains("alarm.line"), "{found}");
 }
 
+/// Root reads every file, the service does not.
+#[test]
+fn a_token_that_only_root_may_read_is_told() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a-token-for-a-test-of-24").unwrap();
+    std::fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
+    let is_of_root = std::fs::metadata(&token).unwrap().uid() == 0;
+    let set = [
+        "--set",
+        "source=synthetic",
+        "--set",
+        "web.token_file=token",
+        "--set",
+        "web.address=127.0.0.1:0",
+    ];
+    let (_, checks) = doctor(folder.path(), &set);
+    let (is, found, remedy) = level(&checks, "token");
+    match is_of_root {
+        true => assert_eq!(is, "warning", "{found}"),
+        false => assert_eq!(is, "ok", "{found}"),
+    }
+    assert!(!is_of_root || remedy.contains("chgrp"), "{remedy}");
+}
+
 #[test]
 fn a_damaged_log_is_a_problem() {
     let folder = tempfile::tempdir().unwrap();

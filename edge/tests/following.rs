@@ -275,6 +275,42 @@ fn everybody_is_judged_once_a_period_and_told_of_at_once() {
     }
 }
 
+/// A crowd in front of the camera does not hide whoever comes last: that somebody is not judged is
+/// known.
+#[test]
+fn a_crowd_that_is_too_large_is_told() {
+    let crowd = |count: usize| {
+        let tracked = move |frame: u64| {
+            let sway = 2.0 * (0.2 * frame as f32).sin();
+            let place = |at: usize| (10.0 + 100.0 * at as f32 + sway, 0.95);
+            (0..count)
+                .map(|at| face(place(at).0, place(at).1))
+                .collect()
+        };
+        let script = Script {
+            faces: tracked,
+            asked: Rc::default(),
+        };
+        let manifest = builtin().unwrap().manifest;
+        let (network, search) = (Box::new(Prosecutor), Box::new(script));
+        let mut pipeline =
+            Pipeline::with_parts(network, search, manifest, PipelineConfig::default());
+        for index in 0..12 {
+            let frame = Frame {
+                index,
+                time_us: index * 40_000,
+                width: WIDTH,
+                height: HEIGHT,
+                rgb: picture(0, 0),
+            };
+            pipeline.push(&frame, &mut |_, _| {}).unwrap();
+        }
+        (pipeline.people().len(), pipeline.is_crowded())
+    };
+    assert_eq!(crowd(24), (24, false));
+    assert_eq!(crowd(25), (24, true));
+}
+
 /// Whoever blanks each fifth frame, in which a fixed rhythm would look, hides nobody.
 #[test]
 fn a_rhythm_that_is_drawn_cannot_be_met() {

@@ -4,6 +4,8 @@
 mod common;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -59,6 +61,119 @@ fn a_camera_s_password_is_in_no_argument_and_no_output() {
             );
         }
     }
+}
+
+/// A camera that refuses: its fault is on the page, in the metrics, the log and the broker's topics.
+#[test]
+fn a_camera_s_password_is_on_no_page_and_in_no_message() {
+    let folder = tempfile::tempdir().unwrap();
+    fake(folder.path(), "ffmpeg", "5.1");
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = broker.local_addr().unwrap().port();
+    let (tell, told) = std::sync::mpsc::sync_channel(4096);
+    // As much of MQTT as it takes to be told everything: CONNACK, then whatever comes.
+    std::thread::spawn(move || {
+        for mut stream in broker.incoming().map_while(Result::ok) {
+            let _ = stream.write_all(&[0x20, 2, 0, 0]);
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut bytes) {
+                let _ = tell.send(String::from_utf8_lossy(&bytes[..read]).into_owned());
+            }
+        }
+    });
+    let config = folder.path().join("kiosk.toml");
+    fs::write(&config, format!("source = {URL:?}\n")).unwrap();
+    let page = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut child = common::command()
+        .args(["run", "--format", "jsonl", "--config"])
+        .arg(&config)
+        .arg("--log")
+        .arg(folder.path().join("log"))
+        .args([
+            "--set",
+            &format!("web.address={page}"),
+            "--set",
+            "mqtt.host=127.0.0.1",
+        ])
+        .args(["--set", &format!("mqtt.port={port}")])
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+        .env("RUST_LOG", "unmask_edge=debug")
+        .stdout(fs::File::create(folder.path().join("stdout")).unwrap())
+        .stderr(fs::File::create(folder.path().join("stderr")).unwrap())
+        .spawn()
+        .unwrap();
+    let get = |path: &str| {
+        let (start, mut answer) = (Instant::now(), Vec::new());
+        if let Ok(mut stream) = TcpStream::connect(page) {
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
+            let asked = format!("GET {path} HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(asked.as_bytes());
+            // Of what goes on for ever, the first seconds.
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut bytes)
+                && start.elapsed() < Duration::from_secs(3)
+            {
+                answer.extend_from_slice(&bytes[..read]);
+            }
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let start = Instant::now();
+    while !get("/metrics").contains("} 0\n")
+        || !get("/metrics").contains("unmask_camera_up{camera=")
+    {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{}",
+            get("/metrics")
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    for path in ["/", "/metrics", "/api/live", "/api/reviews", "/kiosk"] {
+        let answer = get(path);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        assert!(!answer.contains(SECRET), "{path}: {answer}");
+    }
+    // Nor where anybody on the machine may read it.
+    let line = fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
+    assert!(!String::from_utf8_lossy(&line).contains(SECRET));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let messages: String = told.try_iter().collect();
+    assert!(messages.contains("rtsp://127.0.0.1:1/live"), "{messages}");
+    assert!(!messages.contains(SECRET), "{messages}");
+    for name in ["stdout", "stderr"] {
+        let text = fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(
+            !text.contains(SECRET) && !text.contains('\x1b'),
+            "{name}: {text}"
+        );
+    }
+    let log = folder.path().join("log");
+    let log = log.to_str().unwrap();
+    for line in [
+        ["log", "export", log],
+        ["log", "tail", log],
+        ["review", "list", log],
+    ] {
+        let ran = unmask(&line);
+        assert!(
+            !format!("{}{}", ran.stdout, ran.stderr).contains(SECRET),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn a_checked_machine_tells_no_password() {
+    let ran = unmask(&["doctor", "--set", &format!("source={URL}")]);
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(told.contains("127.0.0.1:1"), "{told}");
+    assert!(!told.contains(SECRET), "{told}");
 }
 
 #[test]

@@ -29,6 +29,18 @@ struct Said {
     is_over: bool,
     stalls: u64,
     is_stalled: bool,
+    has_crashed: bool,
+}
+
+/// Held by a thread that the program cannot do without: where it panics, the program must end.
+pub struct Needed(Arc<Beacon>);
+
+impl Drop for Needed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().has_crashed = true;
+        }
+    }
 }
 
 /// What to show now.
@@ -73,6 +85,16 @@ impl Beacon {
     pub fn end(&self) {
         self.lock().is_over = true;
         self.changed.notify_all();
+    }
+
+    /// For a thread that the program needs.
+    pub fn needs(self: &Arc<Self>) -> Needed {
+        Needed(Arc::clone(self))
+    }
+
+    /// Whether a thread that the program needs has panicked.
+    pub fn has_crashed(&self) -> bool {
+        self.lock().has_crashed
     }
 
     /// What to show now.

@@ -18,7 +18,7 @@ mod worker;
 
 use std::sync::Arc;
 
-pub use beacon::{Beacon, Sight};
+pub use beacon::{Beacon, Needed, Sight};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{AlarmConfig, STALL_MS};
 pub use driver::{Driver, PinStats, REFRESH_EVERY, RETRIES_MAX, RETRY_AFTER};

@@ -1,6 +1,7 @@
 //! The thread that drives the pin.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -40,7 +41,12 @@ impl Alarm {
         let (tell, ended) = sync_channel(1);
         let watched = Arc::clone(&beacon);
         let thread = Builder::new().name("alarm".into()).spawn(move || {
-            drive(&mut driver, &watched);
+            let _needed = watched.needs();
+            let shown = catch_unwind(AssertUnwindSafe(|| drive(&mut driver, &watched)));
+            make_safe(&mut driver, &watched);
+            if let Err(panic) = shown {
+                resume_unwind(panic);
+            }
             // Nobody may be waiting any more.
             let _ = tell.try_send(());
         })?;
@@ -58,7 +64,7 @@ impl Alarm {
     }
 }
 
-/// Ends only with the beacon. The pin is let go only after it is safe.
+/// Ends only with the beacon.
 fn drive<P: OutputPin>(driver: &mut Driver<P>, beacon: &Beacon) {
     let mut stalls = 0;
     loop {
@@ -76,6 +82,10 @@ fn drive<P: OutputPin>(driver: &mut Driver<P>, beacon: &Beacon) {
         let wait = wait.clamp(Duration::from_millis(1), LOOK_EVERY);
         beacon.wait(sight.signal, wait);
     }
+}
+
+/// The pin is let go only after it is safe.
+fn make_safe<P: OutputPin>(driver: &mut Driver<P>, beacon: &Beacon) {
     for _ in 0..RETRIES_MAX {
         if driver.make_safe(beacon.now()) {
             break;

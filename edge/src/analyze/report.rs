@@ -153,7 +153,7 @@ impl TrackReport {
     }
 
     /// Frames from the first to the last.
-    fn span(&self) -> u64 {
+    pub(super) fn span(&self) -> u64 {
         self.last_frame.saturating_sub(self.first_frame) + 1
     }
 }

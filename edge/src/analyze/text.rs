@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use unmask_shared::verdict::Verdict;
 
-use crate::console::style::{Style, frames_text, printable, reason_text, verdict_word};
+use crate::console::style::{
+    Style, frames_text, judged_text, printable, reason_text, verdict_word,
+};
 use crate::source::MediaKind;
 
 use super::{MediaReport, PathReport, TrackReport};
@@ -56,8 +58,12 @@ impl TextReport {
             1 => write!(out, ", 1 face")?,
             n => write!(out, ", {n} faces")?,
         }
-        if let (Some(face), 2..) = (done.decided_by, done.faces) {
-            write!(out, ", decided by face {face}")?;
+        match (done.decided_by, done.faces, &done.tracks[..]) {
+            (Some(face), 2.., _) => write!(out, ", decided by face {face}")?,
+            (_, _, [track]) if done.kind == MediaKind::Video => {
+                write!(out, "{}", judged_text(track.coverage))?;
+            }
+            _ => {}
         }
         match done.reason {
             Some(reason) => writeln!(out, ": {}", reason_text(reason))?,
@@ -100,11 +106,9 @@ impl TextReport {
             track.id
         )?;
         if kind == MediaKind::Video {
-            write!(
-                out,
-                ", frames {} to {}",
-                track.first_frame, track.last_frame
-            )?;
+            let (first, last) = (track.first_frame, track.last_frame);
+            let judged = judged_text(track.coverage);
+            write!(out, ", frames {first} to {last}{judged}")?;
         }
         match track.reason {
             Some(reason) => writeln!(out, ": {}", reason_text(reason)),

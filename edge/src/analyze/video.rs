@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use unmask_shared::event::EventKind;
+use unmask_shared::verdict::Verdict;
 
 use crate::console::progress::Progress;
 use crate::error::EdgeError;
@@ -41,6 +42,11 @@ impl Analyzer {
         if seen.frames == 1 && seen.tracks == 1 {
             // A picture in a format of videos: it gets no second frame to be surer by.
             return Ok(self.still(path)?.but(seen.damage));
+        }
+        if found.is_crowded {
+            let note = "more faces were in view at once than can be followed: not all were judged";
+            seen.damage.notes.push(note.into());
+            seen.damage.is_mostly_missing = true;
         }
         found.tracks.sort_by_key(|track| track.id);
         let report = MediaReport::new(
@@ -98,6 +104,7 @@ impl Analyzer {
             self.pipeline
                 .push(&self.frame, &mut |kind, person| found.note(kind, person))?;
             found.follow(self.pipeline.people());
+            found.is_crowded |= self.pipeline.is_crowded();
             *frames += 1;
             read += 1;
             progress.update(read);
@@ -140,6 +147,8 @@ impl Seen {
 #[derive(Default)]
 struct Found {
     faces: usize,
+    /// Whether there were ever more faces at once than can be followed.
+    is_crowded: bool,
     /// Those of earlier tracks of the file.
     before: usize,
     tracks: Vec<TrackReport>,
@@ -155,14 +164,34 @@ impl Found {
                 self.score(std::slice::from_ref(person));
                 let logits = self.logits.as_mut();
                 let logits = logits.map(|all| all.remove(&person.key).unwrap_or_default());
-                if self.tracks.len() < TRACKS_MAX {
-                    let track = TrackReport::of(person);
-                    let id = track.id.saturating_add(self.before as u32);
-                    let track = TrackReport { id, ..track };
-                    self.tracks.push(TrackReport { logits, ..track });
-                }
+                let track = TrackReport::of(person);
+                let id = track.id.saturating_add(self.before as u32);
+                let track = TrackReport { id, ..track };
+                self.keep(TrackReport { logits, ..track });
             }
             _ => {}
+        }
+    }
+
+    /// Lists a track. A crowd of glimpses does not push out whoever speaks against the file.
+    fn keep(&mut self, track: TrackReport) {
+        if self.tracks.len() < TRACKS_MAX {
+            self.tracks.push(track);
+            return;
+        }
+        let weight = |track: &TrackReport| {
+            let verdict = match track.verdict {
+                Verdict::Manipulated => 2,
+                Verdict::Undecided => 1,
+                Verdict::Genuine => 0,
+            };
+            (verdict, track.span())
+        };
+        let least = self.tracks.iter_mut().min_by_key(|track| weight(track));
+        if let Some(least) = least
+            && weight(&track) > weight(least)
+        {
+            *least = track;
         }
     }
 
@@ -184,5 +213,50 @@ impl Found {
                 logits.push(person.logit);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unmask_shared::geometry::FaceBox;
+
+    use super::*;
+
+    #[test]
+    fn a_crowd_of_glimpses_does_not_push_out_a_fake() {
+        let track = |id: u32, frames: u32, verdict| TrackReport {
+            id,
+            first_frame: 0,
+            last_frame: u64::from(frames) - 1,
+            frames,
+            coverage: 1.0,
+            score: None,
+            mean_score: None,
+            face_px: 90.0,
+            bbox: FaceBox {
+                x: 0.0,
+                y: 0.0,
+                width: 90.0,
+                height: 90.0,
+            },
+            logits: None,
+            verdict,
+            reason: None,
+        };
+        let mut found = Found::default();
+        let crowd = 2 * TRACKS_MAX as u32;
+        (0..crowd).for_each(|id| found.keep(track(id, 3, Verdict::Undecided)));
+        found.keep(track(crowd, 40, Verdict::Manipulated));
+        (0..crowd).for_each(|id| found.keep(track(id, 90, Verdict::Undecided)));
+        assert_eq!(found.tracks.len(), TRACKS_MAX);
+        let report = MediaReport::new(
+            Path::new("a.mp4"),
+            MediaKind::Video,
+            900,
+            found.tracks.len(),
+            found.tracks,
+        );
+        assert_eq!(report.verdict, Verdict::Manipulated);
+        assert_eq!(report.decided_by, Some(crowd));
     }
 }

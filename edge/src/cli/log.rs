@@ -8,7 +8,7 @@ use serde::Serialize;
 use unmask_shared::event::Event;
 use unmask_shared::review::Review;
 
-use crate::console::style::printable;
+use crate::console::style::{judged_text, printable};
 use crate::error::EdgeError;
 use crate::log::{
     CHECKPOINT_BYTES_MAX, Counter, FolderStorage, KEY_FILE, LogEntry, PUBLIC_FILE, RecordError,
@@ -220,8 +220,9 @@ fn line(number: u64, event: &Event) -> String {
     let score = event
         .score
         .map_or("-".into(), |score| format!("{score:.2}"));
+    let judged = event.coverage.map(judged_text).unwrap_or_default();
     format!(
-        "{number:>8}  {time:<27}  {}  track {}  frame {}  {kind:?}: {verdict} {score}",
+        "{number:>8}  {time:<27}  {}  track {}  frame {}  {kind:?}: {verdict} {score}{judged}",
         printable(&event.source),
         event.track,
         event.frame

@@ -99,6 +99,11 @@ pub fn reason_text(reason: Reason) -> &'static str {
     }
 }
 
+/// Share of the time that was judged: `, 87 % judged`.
+pub fn judged_text(coverage: f32) -> String {
+    format!(", {:.0} % judged", 100.0 * coverage)
+}
+
 /// `1 frame`, `90 frames`.
 pub fn frames_text(frames: u64) -> String {
     plural(frames, "frame", "frames")

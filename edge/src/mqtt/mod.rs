@@ -130,6 +130,7 @@ impl MqttLink {
         let (end, over) = watch::channel(false);
         let (tell, ended) = sync_channel(1);
         let thread = Builder::new().name("mqtt".into()).spawn(move || {
+            let _needed = link.beacon.needs();
             runtime.block_on(session::run(link, over));
             runtime.shutdown_background();
             // Nobody may be waiting any more.

@@ -7,7 +7,7 @@ use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
 use crate::console::style::{
-    Style, frames_text, plural, printable, reason_text, time_text, verdict_word,
+    Style, frames_text, judged_text, plural, printable, reason_text, time_text, verdict_word,
 };
 
 /// How events are written.
@@ -95,7 +95,8 @@ impl EventPrinter {
                 let why = event
                     .reason
                     .map_or_else(String::new, |r| format!(": {}", reason_text(r)));
-                let text = format!("leaves       {score}{word}{why}");
+                let judged = event.coverage.map(judged_text).unwrap_or_default();
+                let text = format!("leaves       {score}{word}{judged}{why}");
                 writeln!(out, "{}", self.style.dim(&text))
             }
             // Told above.

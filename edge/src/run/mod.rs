@@ -169,6 +169,9 @@ impl Run<'_, '_> {
         let mut frame = Frame::default();
         let mut read = 0;
         while read < frames_max && !self.service.signals.is_stopping() {
+            if self.service.outputs.beacon().has_crashed() {
+                return Err(EdgeError::Crashed);
+            }
             if self.service.signals.take_reload() {
                 self.reload(watch);
             }

@@ -120,10 +120,12 @@ impl StreamState {
         self.pipeline.finish(&mut note)
     }
 
-    /// The verdicts on everybody in view.
+    /// The verdicts on everybody in view; who is beyond those that can be followed is not judged.
     pub(super) fn verdicts(&self) -> impl Iterator<Item = Verdict> {
         let people = self.pipeline.people().iter();
-        people.filter(|person| person.id != 0).map(Person::verdict)
+        let judged = people.filter(|person| person.id != 0).map(Person::verdict);
+        let others = self.pipeline.is_crowded().then_some(Verdict::Undecided);
+        judged.chain(others)
     }
 }
 

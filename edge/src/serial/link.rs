@@ -74,6 +74,7 @@ impl SerialLink {
             waiting: None,
         };
         let thread = Builder::new().name("serial".into()).spawn(move || {
+            let _needed = line.beacon.needs();
             line.run();
             let _ = tell.try_send(());
         })?;

@@ -17,7 +17,7 @@ pub use unmask_shared::media::{
     animation, list_media, list_open_media, pad_edges, read_picture, read_picture_before, sniff,
 };
 
-use crate::capture::{CameraStatus, FaultSet};
+use crate::capture::{CameraStatus, FaultKind, FaultSet};
 use crate::console::progress::tell;
 use crate::console::style::printable;
 
@@ -94,7 +94,20 @@ pub trait WatchedSource: FrameSource {
 
 impl WatchedSource for SyntheticSource {}
 impl WatchedSource for FolderSource {}
-impl WatchedSource for FfmpegSource {}
+
+/// A video of which nothing comes for so long, though nobody is busy with it, stalls: its disk or
+/// network is gone.
+const STALLED: Duration = Duration::from_millis(700);
+
+impl WatchedSource for FfmpegSource {
+    fn faults(&self, _: usize) -> FaultSet {
+        let is_stalled = self.silence() >= STALLED;
+        is_stalled
+            .then_some(FaultKind::Stalled)
+            .into_iter()
+            .collect()
+    }
+}
 
 /// Opens what the user asked for.
 pub fn open(spec: &SourceSpec) -> Result<Box<dyn WatchedSource>, SourceError> {

@@ -17,7 +17,7 @@ use motion::Motion;
 /// How faces are followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrackerConfig {
-    /// Most faces followed at once; further ones are ignored.
+    /// Most faces followed at once; of further ones only that they are there is known.
     pub tracks_max: usize,
     /// A face that was not found for longer than this is somebody new, seconds. In a stream of
     /// few frames a second, two frames without it.
@@ -173,6 +173,8 @@ pub struct Tracker {
     interval_s: f32,
     assignment: Assignment,
     face_taken: Vec<bool>,
+    /// Whether the last search found more faces than are followed.
+    is_crowded: bool,
 }
 
 impl Tracker {
@@ -185,7 +187,13 @@ impl Tracker {
             interval_s: 0.0,
             assignment: Assignment::default(),
             face_taken: Vec::new(),
+            is_crowded: false,
         }
+    }
+
+    /// Whether somebody is in view, as far as the last search tells, who is not followed.
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded
     }
 
     /// The faces that are being followed now, by `key`, oldest first.
@@ -212,7 +220,7 @@ impl Tracker {
             self.interval_s = seconds;
         }
         if seconds > (self.config.gap_max_s).max(UNEVEN_FRAMES * self.interval_s) {
-            self.tracks.clear();
+            self.clear();
         }
         self.interval_s += INTERVAL_GAIN * (seconds - self.interval_s);
         for track in &mut self.tracks {
@@ -227,6 +235,7 @@ impl Tracker {
     /// Takes in what a detection found in the current frame. Faces that belong to no track
     /// begin new ones.
     pub fn correct(&mut self, faces: &[Face]) {
+        self.is_crowded = false;
         self.face_taken.clear();
         self.face_taken.resize(faces.len(), false);
         let tracks = &self.tracks;
@@ -255,6 +264,7 @@ impl Tracker {
     /// Drops all tracks, as when the picture size changes.
     pub fn clear(&mut self) {
         self.tracks.clear();
+        self.is_crowded = false;
     }
 
     fn gap_max_s(&self) -> f32 {
@@ -266,10 +276,16 @@ impl Tracker {
             .tracks
             .iter()
             .any(|t| t.bbox.iou(&face.bbox) > DUPLICATE_IOU);
-        if !known && self.tracks.len() < self.config.tracks_max {
-            self.tracks.push(Track::new(self.next_key, face));
-            self.next_key += 1;
+        if known {
+            return;
         }
+        if self.tracks.len() == self.config.tracks_max {
+            // The finder's doubts are no reason to doubt everybody else.
+            self.is_crowded |= face.score >= STILL_FACE_SCORE_MIN;
+            return;
+        }
+        self.tracks.push(Track::new(self.next_key, face));
+        self.next_key += 1;
     }
 }
 

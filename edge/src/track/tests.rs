@@ -236,9 +236,13 @@ fn at_most_so_many_tracks_whatever_the_detector_says() {
     for frame in 0..50 {
         run(&mut tracker, 1, frame, &crowd);
         assert!(tracker.tracks().len() <= config.tracks_max);
+        assert!(tracker.is_crowded());
     }
     let first = config.tracks_max as u64;
     assert!(tracker.tracks().iter().all(|t| t.key < first));
+    // Those who are followed are all who are left.
+    run(&mut tracker, 1, 50, &crowd[..24]);
+    assert!(!tracker.is_crowded());
 }
 
 #[test]

@@ -189,6 +189,7 @@ impl WebServer {
         let (end, over) = watch::channel(false);
         let (tell, ended) = sync_channel(1);
         let thread = Builder::new().name("web".into()).spawn(move || {
+            let _needed = site.beacon.needs();
             let mut is_over = over.clone();
             let served = runtime.block_on(async {
                 let listener = TcpListener::from_std(socket)?;

@@ -12,7 +12,7 @@ use unmask_edge::builtin::builtin;
 use unmask_edge::source::synthetic::SyntheticSource;
 use unmask_edge::source::{Frame, FrameSource};
 use unmask_shared::bundle::Bundle;
-use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig};
+use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 
 /// What a run of the program came to.
 pub struct Ran {
@@ -131,12 +131,28 @@ pub fn skip(test: &str, why: &str) {
 
 /// One synthetic person, 640 x 480.
 pub fn person(seed: u64, frames: u32) -> Vec<Frame> {
-    let model = FaceModel::builtin().unwrap();
     let config = SceneConfig {
         seed,
         face_px: 120.0..=180.0,
         ..SceneConfig::default()
     };
+    scene(config, frames)
+}
+
+/// Somebody with the face of somebody else, 320 x 240; seed 501 is flagged.
+pub fn swapped(seed: u64, frames: u32) -> Vec<Frame> {
+    let config = SceneConfig {
+        width: 320,
+        height: 240,
+        seed,
+        swap: Swap::Always,
+        face_px: 100.0..=140.0,
+    };
+    scene(config, frames)
+}
+
+fn scene(config: SceneConfig, frames: u32) -> Vec<Frame> {
+    let model = FaceModel::builtin().unwrap();
     let scene = Scene::new(&model, config).unwrap();
     let shot = |index| {
         let shot = scene.frame(index);

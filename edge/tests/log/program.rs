@@ -117,6 +117,15 @@ fn a_wrong_key_changes_nothing() {
     assert_eq!(public(), before);
     let verified = log("verify", &own.folder, &[]);
     assert_eq!(verified.code, 0, "{}", verified.stdout);
+    // Who expects another key is told that the log is not signed with it.
+    let expected = fs::read_to_string(other.folder.join("log.pub")).unwrap();
+    let verified = log("verify", &own.folder, &["--key", expected.trim()]);
+    assert_eq!(verified.code, 1, "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("signed with another key"),
+        "{}",
+        verified.stdout
+    );
 }
 
 /// What a program left that was killed while it wrote; no key is among that.

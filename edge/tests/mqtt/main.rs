@@ -267,6 +267,57 @@ fn two_devices_of_one_name_take_turns_ever_more_slowly() {
     }
 }
 
+/// Whoever fights for a name says so, with the remedy.
+#[test]
+fn a_device_whose_name_is_taken_says_so() {
+    if !have_broker("a_device_whose_name_is_taken_says_so") {
+        return;
+    }
+    let broker = Broker::start();
+    let _other = Device::start(broker.port);
+    let mut command = common::command();
+    command.args(["run", "--source", "synthetic:8", "--realtime"]);
+    command.args([
+        "--set",
+        "mqtt.host=127.0.0.1",
+        "--set",
+        "mqtt.device=kiosk-1",
+    ]);
+    command.args(["--set", &format!("mqtt.port={}", broker.port)]);
+    command.env("RUST_LOG", "error");
+    let log = common::log_until(
+        &mut command,
+        Duration::ZERO,
+        "is another device of this name there?",
+    );
+    assert!(log.contains("mqtt.device"), "{log}");
+    assert!(!log.contains('\x1b'), "colours without a terminal: {log}");
+}
+
+/// Two machines that nobody named have names of their own.
+#[test]
+fn a_device_without_a_name_has_that_of_its_machine() {
+    if !have_broker("a_device_without_a_name_has_that_of_its_machine") {
+        return;
+    }
+    let broker = Broker::start();
+    let mut listener = Listener::start(broker.port);
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let name = name.trim().replace(|c: char| !is_plain(c), "-");
+    let port = format!("mqtt.port={}", broker.port);
+    let mut child = common::command()
+        .args(["run", "--source", "synthetic:8", "--realtime"])
+        .args(["--set", "mqtt.host=127.0.0.1", "--set", &port])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let topic = format!("unmask/{name}/availability");
+    listener.wait_for(&topic, Duration::from_secs(60), |p| p == "online");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// The pipeline cannot say that it hangs: the connection's own thread does.
 #[test]
 fn a_pipeline_that_hangs_is_told_within_two_seconds() {

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -296,18 +297,27 @@ fn number(metrics: &str, name: &str) -> Option<f64> {
 /// blocks the pipeline.
 #[test]
 fn a_blocked_write_is_on_every_output_within_two_seconds() {
+    if !common::have_ffmpeg("a_blocked_write_is_on_every_output_within_two_seconds") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let broker = TlsBroker::start("broker");
     let (reader, mut writer) = io::pipe().unwrap();
-    // Of the 64 KiB that a pipe holds, some events are left.
-    writer.write_all(&[b'\n'; 63 << 10]).unwrap();
+    // Of the 64 KiB that a pipe holds, room for one event is left.
+    writer.write_all(&[b'\n'; (64 << 10) - 500]).unwrap();
+    // Small frames, which even a busy machine judges in time.
+    common::encode(
+        &common::swapped(501, 200),
+        &folder.path().join("clip.mp4"),
+        &[],
+    );
     let page = super::broker::free_port();
     let mut command = common::command();
     command.current_dir(folder.path());
     command.args([
         "run",
         "--source",
-        "synthetic:8",
+        "clip.mp4",
         "--realtime",
         "--format",
         "jsonl",
@@ -326,14 +336,26 @@ fn a_blocked_write_is_on_every_output_within_two_seconds() {
     ] {
         command.args(["--set", &setting]);
     }
+    // The service manager, whose watchdog starves by the same rule.
+    let manager = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&manager).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    command.env("NOTIFY_SOCKET", &manager);
+    command.env("WATCHDOG_USEC", "400000");
+    let fed = || {
+        let mut bytes = [0; 512];
+        let told = std::iter::from_fn(|| socket.recv(&mut bytes).ok().map(|n| bytes[..n].to_vec()));
+        told.filter(|told| told.starts_with(b"WATCHDOG=1")).count()
+    };
     let mut child = command.stdout(writer).spawn().unwrap();
     drop(command);
     let frames = || number(&get(page, "/metrics"), "unmask_frames_judged_total");
     let start = Instant::now();
-    // The hang begins when no further frame is judged.
-    let (mut judged, mut since) = (0.0, Instant::now());
-    while since.elapsed() < Duration::from_secs(1) || judged == 0.0 {
+    // The hang begins when no further frame is judged, which is told each second.
+    let (mut judged, mut since, mut was_fed) = (0.0, Instant::now(), 0);
+    while since.elapsed() < Duration::from_millis(1500) || judged < 3.0 {
         assert!(start.elapsed() < Duration::from_secs(120), "it never hangs");
+        was_fed += fed();
         if let Some(now) = frames()
             && now > judged
         {
@@ -341,14 +363,15 @@ fn a_blocked_write_is_on_every_output_within_two_seconds() {
         }
         std::thread::sleep(Duration::from_millis(60));
     }
-    // As long before as it took to ask.
-    let end = since + Duration::from_millis(2200);
+    // Two seconds after the last moment at which it may have begun, and as long as it takes to ask.
+    let end = since + Duration::from_millis(3200);
     broker.wait_for(&["publish", "availability", "offline"], end);
     broker.wait_for(&["publish", "/alarm", "safe"], end);
     let metrics = get(page, "/metrics");
     for wanted in [
-        "unmask_pipeline_hung 1",
-        "unmask_camera_up{camera=\"synthetic:8\"} 0",
+        // Its help has the same words.
+        "\nunmask_pipeline_hung 1",
+        "unmask_camera_up{camera=\"clip.mp4\"} 0",
         "unmask_alarm_state{state=\"safe\"} 1",
     ] {
         assert!(metrics.contains(wanted), "{wanted}: {metrics}");
@@ -358,6 +381,10 @@ fn a_blocked_write_is_on_every_output_within_two_seconds() {
         pin.trim_end().ends_with(" 0"),
         "the alarm is not safe: {pin}"
     );
+    fed();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(was_fed > 0, "the watchdog was never fed");
+    assert_eq!(fed(), 0, "the watchdog is fed though the pipeline hangs");
     child.kill().unwrap();
     child.wait().unwrap();
     drop(reader);

@@ -253,6 +253,39 @@ fn the_pin_is_safe_within_half_a_second_of_a_panic_an_end_and_a_hang() {
     assert!((380 * MS..500 * MS).contains(&hang), "{hang:?}");
 }
 
+/// A pin whose driver panics when it is to be lit.
+#[derive(Clone, Default)]
+struct Bomb(Flaky);
+
+impl ErrorType for Bomb {
+    type Error = Broken;
+}
+
+impl OutputPin for Bomb {
+    fn set_low(&mut self) -> Result<(), Broken> {
+        self.0.set(false)
+    }
+
+    fn set_high(&mut self) -> Result<(), Broken> {
+        self.0.set(true)?;
+        // Not `panic!`, whose message would be taken for a failed test.
+        std::panic::resume_unwind(Box::new("bang"))
+    }
+}
+
+/// Nobody would drive the pin any more: it is made safe, and the program is told to end.
+#[test]
+fn a_panic_where_the_pin_is_driven_leaves_it_safe_and_is_told() {
+    let beacon = beacon(Arc::new(SystemClock::default()));
+    let pin = Bomb::default();
+    let alarm = Alarm::start(pin.clone(), &AlarmConfig::default(), beacon.clone()).unwrap();
+    assert!(!beacon.has_crashed());
+    beacon.show(Signal::Manipulated);
+    until(|| beacon.has_crashed());
+    assert_eq!(pin.0.0.lock().unwrap().level, Some(false));
+    drop(alarm);
+}
+
 /// A pin whose driver hangs.
 struct Stuck(Arc<AtomicBool>);
 

@@ -46,7 +46,7 @@ fn pid(path: &Path) -> String {
 }
 
 /// Somebody else may have to collect it, but it is dead.
-fn is_dead(pid: &str) -> bool {
+pub fn is_dead(pid: &str) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat"));
     state.map_or(true, |state| state.contains(") Z "))
 }
@@ -120,6 +120,160 @@ fn a_video_that_hangs_does_not_hold_up_the_end() {
         assert!(start.elapsed() < END, "{:?}", start.elapsed());
         assert!(is_dead(&ffmpeg), "ffmpeg still runs");
     }
+}
+
+/// Whatever asks for the end, and with a configuration file or without: one way out, with a safe
+/// alarm, no children and a whole log.
+#[test]
+fn every_signal_leaves_by_one_way() {
+    for signal in ["-TERM", "-INT", "-HUP", "-QUIT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path();
+        let line = "echo $$ > pid; while :; do head -c 9216 /dev/zero; sleep 0.03; done";
+        let mut child = command()
+            .current_dir(place)
+            .args([
+                "run",
+                "--command",
+                line,
+                "--size",
+                "64x48",
+                "--log",
+                "events",
+            ])
+            .args([
+                "--set",
+                "alarm.transcript=pin",
+                "--set",
+                "alarm.stall_ms=3000",
+            ])
+            .args([
+                "--set",
+                "alarm.patterns.idle=on",
+                "--set",
+                "alarm.patterns.fault=on",
+            ])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let camera = pid(&place.join("pid"));
+        let pin = place.join("pin");
+        let start = Instant::now();
+        while !fs::exists(&pin).unwrap() || levels(&pin).last() != Some(&true) {
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "{signal}: never lit"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let start = Instant::now();
+        let sent = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if start.elapsed() > 2 * END => {
+                    child.kill().unwrap();
+                    panic!("it does not end after {signal}");
+                }
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        assert_eq!(status.code(), Some(0), "{signal}");
+        assert!(is_dead(&camera), "{signal}: the command still runs");
+        assert_eq!(levels(&pin).last(), Some(&false), "{signal}: not safe");
+        let verified = crate::common::unmask_in(place, &["log", "verify", "events"]);
+        assert_eq!(verified.code, 0, "{signal}: {}", verified.stdout);
+    }
+}
+
+/// A video whose disk goes away in the middle: within two seconds it is a fault on the pin and in
+/// the metrics, and nobody is in view any more.
+#[test]
+fn a_video_that_hangs_is_a_fault_within_two_seconds() {
+    if !crate::common::have_ffmpeg("a_video_that_hangs_is_a_fault_within_two_seconds") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let clip = crate::common::person(8, 40);
+    crate::common::encode(&clip, &place.join("clip.mp4"), &[]);
+    let tools = place.join("tools");
+    fs::create_dir(&tools).unwrap();
+    // The first thirty frames of 640 x 480.
+    let real = Command::new("which").arg("ffmpeg").output().unwrap();
+    let real = String::from_utf8(real.stdout).unwrap();
+    install(
+        &tools,
+        "ffmpeg",
+        &format!(
+            "case $1 in -version) exec {0} -version;; esac\n\
+             {0} \"$@\" | head -c 27648450\necho > hangs\nsleep 60",
+            real.trim()
+        ),
+    );
+    let path = std::env::var("PATH").unwrap();
+    let page = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut child = command()
+        .current_dir(place)
+        .args(["run", "--source", "clip.mp4", "--format", "jsonl"])
+        .args(["--set", &format!("web.address={page}")])
+        .args([
+            "--set",
+            "alarm.transcript=pin",
+            "--set",
+            "alarm.stall_ms=3000",
+        ])
+        .args([
+            "--set",
+            "alarm.patterns.fault=on",
+            "--set",
+            "verdict.clear_ms=0",
+        ])
+        .args(["--set", "verdict.hold_ms=0"])
+        .env("PATH", format!("{}:{path}", tools.display()))
+        .stdout(fs::File::create(place.join("events")).unwrap())
+        .spawn()
+        .unwrap();
+    let metrics = || {
+        use std::io::{Read, Write};
+        let mut answer = String::new();
+        if let Ok(mut stream) = std::net::TcpStream::connect(page) {
+            let ask = format!("GET /metrics HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(ask.as_bytes());
+            let _ = stream.read_to_string(&mut answer);
+        }
+        answer
+    };
+    let wait = |what: &str, within: Duration, is_so: &dyn Fn() -> bool| {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < within, "{what}: {}", metrics());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let long = Duration::from_secs(30);
+    wait("no hang", long, &|| place.join("hangs").exists());
+    let start = Instant::now();
+    // Those frames that are on their way are judged meanwhile.
+    let soon = Duration::from_millis(2500);
+    wait("the pin", soon, &|| {
+        levels(&place.join("pin")).last() == Some(&true)
+    });
+    wait("the metrics", soon, &|| {
+        metrics().contains("unmask_camera_up{camera=\"clip.mp4\"} 0")
+    });
+    assert!(start.elapsed() < soon, "{:?}", start.elapsed());
+    let events = fs::read_to_string(place.join("events")).unwrap();
+    assert!(events.contains("camera_lost"), "{events}");
+    assert!(events.contains("track_ended"), "{events}");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// The manager's watchdog runs only once the service is ready.

@@ -7,6 +7,7 @@ mod alarm;
 mod camera;
 mod hang;
 mod notify;
+mod panic;
 mod process;
 mod running;
 mod serial;

@@ -426,31 +426,34 @@ fn has_own_process(test: &str) -> bool {
 }
 
 #[test]
-fn a_thousand_connections_are_bounded_and_others_are_served_again() {
-    if !has_own_process("abuse::a_thousand_connections_are_bounded_and_others_are_served_again") {
+fn two_thousand_connections_are_bounded_and_others_are_served_again() {
+    if !has_own_process("abuse::two_thousand_connections_are_bounded_and_others_are_served_again") {
         return;
     }
     let server = alone(|config| config.connections_max = 32);
     let before = resident_bytes().unwrap();
-    let mut all: Vec<TcpStream> = (0..1000)
-        .filter_map(|_| connect(&server.url).ok())
-        .collect();
-    std::thread::sleep(Duration::from_millis(300));
-    let mut open = 0;
-    for stream in &mut all {
-        stream
-            .set_read_timeout(Some(Duration::from_millis(1)))
-            .unwrap();
-        let mut byte = [0];
-        // What is open has nothing to say yet; what was refused is closed.
-        open += usize::from(stream.read(&mut byte).is_err_and(|error| {
-            matches!(
-                error.kind(),
-                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-            )
-        }));
+    // Twice a thousand: a process may often have no more than that open.
+    for _ in 0..2 {
+        let mut all: Vec<TcpStream> = (0..1000)
+            .filter_map(|_| connect(&server.url).ok())
+            .collect();
+        std::thread::sleep(Duration::from_millis(300));
+        let mut open = 0;
+        for stream in &mut all {
+            stream
+                .set_read_timeout(Some(Duration::from_millis(1)))
+                .unwrap();
+            let mut byte = [0];
+            // What is open has nothing to say yet; what was refused is closed.
+            open += usize::from(stream.read(&mut byte).is_err_and(|error| {
+                matches!(
+                    error.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                )
+            }));
+        }
+        assert!(open <= 32, "{open} connections are open");
     }
-    assert!(open <= 32, "{open} connections are open");
     let grown = resident_bytes().unwrap().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes of memory");
     // Whoever does not ask loses his place.

@@ -117,49 +117,68 @@ impl Life {
     }
 }
 
-/// How long a process is waited for: until it has had so much of a processor, or has done nothing
-/// for so long though it might have. A machine that is busy with other things is no reason to
-/// give up.
-#[derive(Debug)]
-struct Patience {
-    limit: Duration,
+/// For how long a process that something is expected of has done nothing for it, though it might
+/// have: it was not waiting for a processor, and used none, and read nothing.
+#[derive(Debug, Default)]
+pub(super) struct Idleness {
     life: Option<Life>,
-    idle_since: Option<Instant>,
+    since: Option<Instant>,
 }
 
-impl Patience {
-    fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            life: None,
-            idle_since: None,
-        }
+impl Idleness {
+    /// Looks at a child. Where the system does not tell, the clock counts.
+    pub(super) fn of(&mut self, child: &Child) -> Duration {
+        self.look(Instant::now(), Life::of(child.id()))
     }
 
-    /// Why it is at an end; `None` while it is not.
-    fn ends(&mut self, now: Instant, life: Option<Life>) -> Option<String> {
-        let seconds = self.limit.as_secs_f32();
+    fn look(&mut self, now: Instant, life: Option<Life>) -> Duration {
         let did = |before: Life, now: Life| {
             now.runs || now.processor > before.processor || now.read > before.read
         };
         if let (Some(before), Some(life)) = (self.life, life)
             && did(before, life)
         {
-            self.idle_since = None;
+            self.since = None;
         }
         self.life = life;
+        now.duration_since(*self.since.get_or_insert(now))
+    }
+}
+
+/// How long a process is waited for: until it has had so much of a processor, or has done nothing
+/// for so long though it might have. A machine that is busy with other things is no reason to
+/// give up.
+#[derive(Debug)]
+struct Patience {
+    limit: Duration,
+    idleness: Idleness,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            idleness: Idleness::default(),
+        }
+    }
+
+    /// Why it is at an end; `None` while it is not.
+    fn ends(&mut self, now: Instant, life: Option<Life>) -> Option<String> {
+        let idle = self.idleness.look(now, life);
         if life.is_some_and(|life| life.processor > self.limit) {
+            let seconds = self.limit.as_secs_f32();
             return Some(format!(
                 "no answer after {seconds} s of processor time; the file may be damaged"
             ));
         }
-        let since = *self.idle_since.get_or_insert(now);
-        (now.duration_since(since) >= self.limit).then(|| {
-            format!(
-                "no answer, and nothing done for {seconds} s; is the disk or network that holds it there?"
-            )
-        })
+        (idle >= self.limit).then(|| format!("no answer, and {}", nothing_done(self.limit)))
     }
+}
+
+/// What to say of a child that was idle for so long.
+pub(super) fn nothing_done(time: Duration) -> String {
+    let seconds = time.as_secs_f32();
+    format!("nothing done for {seconds} s; is the disk or network that holds it there?")
 }
 
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {

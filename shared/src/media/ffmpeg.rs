@@ -7,10 +7,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::child::{self, Idleness};
 use super::probe::{Probe, file_argument, launch_error, probe};
 use super::reader::{FrameReader, FromPipe};
 use super::stderr::StderrTail;
-use super::{Frame, FrameSource, Polled, SourceError, child};
+use super::{Frame, FrameSource, Polled, SourceError};
 
 /// Wider videos are scaled down to this by ffmpeg.
 const WIDTH_MAX: u32 = 1280;
@@ -20,6 +21,10 @@ const END: Duration = Duration::from_secs(2);
 const STAMPS: usize = 1024;
 /// A time stamp is told before its frame, and waited for no longer.
 const STAMP_WITHIN: Duration = Duration::from_secs(1);
+/// Time between looks at what ffmpeg does while a frame is waited for.
+const LOOK: Duration = Duration::from_millis(200);
+/// Whoever must have the next frame waits so long for an ffmpeg that does nothing.
+const HUNG: Duration = Duration::from_secs(30);
 /// Most tracks of pictures of a file that are looked at.
 const TRACKS_MAX: usize = 4;
 
@@ -40,6 +45,8 @@ pub struct FfmpegSource {
     stamps: Receiver<Stamp>,
     frames: u64,
     time_us: u64,
+    idleness: Idleness,
+    silence: Duration,
 }
 
 impl FfmpegSource {
@@ -75,6 +82,32 @@ impl FfmpegSource {
         (!said.is_empty()).then_some(said)
     }
 
+    /// For how long a frame has been waited for of which ffmpeg did nothing: it was not busy, and
+    /// read nothing. Zero after a frame.
+    pub fn silence(&self) -> Duration {
+        self.silence
+    }
+
+    /// Gives up an ffmpeg that hangs.
+    fn give_up(&mut self) -> SourceError {
+        self.reader = None;
+        child::kill(&mut self.child);
+        self.ended_early(child::nothing_done(HUNG))
+    }
+
+    fn ended_early(&self, reason: String) -> SourceError {
+        let path = self.path.clone();
+        match self.frames {
+            0 => SourceError::NotAVideo { path, reason },
+            frames => SourceError::Truncated {
+                path,
+                frames,
+                expected: self.expected(),
+                reason,
+            },
+        }
+    }
+
     fn start(
         path: &Path,
         mut tracks: VecDeque<Probe>,
@@ -108,6 +141,8 @@ impl FfmpegSource {
             stamps,
             frames: 0,
             time_us: 0,
+            idleness: Idleness::default(),
+            silence: Duration::ZERO,
         })
     }
 
@@ -127,16 +162,7 @@ impl FfmpegSource {
             Some(status) if said.is_empty() => format!("it ended with {status}"),
             Some(_) => said,
         };
-        let path = self.path.clone();
-        if self.frames == 0 {
-            return Err(SourceError::NotAVideo { path, reason });
-        }
-        Err(SourceError::Truncated {
-            path,
-            frames: self.frames,
-            expected: self.expected(),
-            reason,
-        })
+        Err(self.ended_early(reason))
     }
 
     /// Frames that the container promises, by their number or by its length.
@@ -265,8 +291,8 @@ fn command(path: &Path, probe: &Probe) -> Command {
 }
 
 impl FfmpegSource {
-    /// Waits for the next frame; with `wait`, no longer than that.
-    fn read(&mut self, frame: &mut Frame, wait: Option<Duration>) -> Result<Polled, SourceError> {
+    /// Waits for the next frame, no longer than `wait`.
+    fn read(&mut self, frame: &mut Frame, wait: Duration) -> Result<Polled, SourceError> {
         let Some(reader) = &mut self.reader else {
             return Ok(Polled::End);
         };
@@ -276,9 +302,13 @@ impl FfmpegSource {
                 self.time_us = self.stamp(self.frames).max(self.time_us);
                 frame.time_us = self.time_us;
                 self.frames += 1;
+                (self.idleness, self.silence) = (Idleness::default(), Duration::ZERO);
                 Ok(Polled::Frame(0))
             }
-            Ok(FromPipe::Nothing) => Ok(Polled::Nothing),
+            Ok(FromPipe::Nothing) => {
+                self.silence = self.idleness.of(&self.child);
+                Ok(Polled::Nothing)
+            }
             Ok(FromPipe::End) => self.finish().map(|()| Polled::End),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.finish()?;
@@ -291,12 +321,18 @@ impl FfmpegSource {
 
 impl FrameSource for FfmpegSource {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
-        // Without a limit to the wait, there is always something.
-        Ok(self.read(frame, None)? != Polled::End)
+        loop {
+            match self.read(frame, LOOK)? {
+                Polled::Frame(_) => return Ok(true),
+                Polled::End => return Ok(false),
+                Polled::Nothing if self.silence >= HUNG => return Err(self.give_up()),
+                Polled::Nothing => {}
+            }
+        }
     }
 
     fn poll_frame(&mut self, frame: &mut Frame, wait: Duration) -> Result<Polled, SourceError> {
-        self.read(frame, Some(wait))
+        self.read(frame, wait)
     }
 
     fn name(&self) -> &str {

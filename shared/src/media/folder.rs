@@ -129,25 +129,47 @@ fn walk(
 
 /// Whether a file that is not named like one begins like a picture or a video.
 fn begins_like_media(path: &Path) -> bool {
-    let mut head = [0_u8; 32];
+    // Three packets of a transport stream.
+    let mut head = Vec::with_capacity(3 * TS_PACKET);
     // Before it is opened: the opening of a pipe waits for somebody who writes.
     let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
     if !is_file || is_left_by_mac(path) {
         return false;
     }
-    let read = File::open(path).and_then(|mut file| file.read(&mut head));
-    let head = head.get(..read.unwrap_or(0)).unwrap_or_default();
+    let read =
+        File::open(path).and_then(|file| file.take(3 * TS_PACKET as u64).read_to_end(&mut head));
+    read.is_ok() && is_media_head(&head)
+}
+
+/// Bytes from one `0x47` of a transport stream to the next.
+const TS_PACKET: usize = 188;
+
+fn is_media_head(head: &[u8]) -> bool {
     let is_picture = image::guess_format(head).is_ok_and(|format| format.reading_enabled());
-    // MP4 and its kin, Matroska, AVI, MPEG programme streams, Flash.
-    let starts: [(usize, &[u8]); 5] = [
+    // MP4 and its kin with HEIC and AVIF, Matroska, AVI, MPEG programme and video streams, Flash,
+    // MXF, Ogg, ASF, GIF; TIFF of both byte orders, JPEG 2000, JPEG XL.
+    let starts: [(usize, &[u8]); 15] = [
         (4, b"ftyp"),
         (0, b"\x1a\x45\xdf\xa3"),
         (8, b"AVI "),
         (0, b"\0\0\x01\xba"),
+        (0, b"\0\0\x01\xb3"),
         (0, b"FLV\x01"),
+        (0, b"\x06\x0e\x2b\x34\x02\x05"),
+        (0, b"OggS"),
+        (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+        (0, b"GIF8"),
+        (0, b"II*\0"),
+        (0, b"MM\0*"),
+        (0, b"\0\0\0\x0cjP  "),
+        (0, b"\0\0\0\x0cJXL "),
+        (0, b"\xff\x0a"),
     ];
     let begins = |&(at, start): &(usize, &[u8])| head.get(at..at + start.len()) == Some(start);
-    is_picture || starts.iter().any(begins)
+    let is_transport = [0, 1, 2]
+        .iter()
+        .all(|n| head.get(n * TS_PACKET) == Some(&0x47));
+    is_picture || is_transport || starts.iter().any(begins)
 }
 
 /// Whether ffmpeg reads such pictures only where it was built so.

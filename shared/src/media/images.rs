@@ -256,6 +256,109 @@ mod tests {
         decode_picture(Cursor::new(&inside), &mut frame).unwrap();
     }
 
+    /// Where row 0 and column 0 of the stored picture are seen, for each orientation (EXIF 2.32,
+    /// table 6).
+    const ORIENTATIONS: [(&str, &str); 8] = [
+        ("top", "left"),
+        ("top", "right"),
+        ("bottom", "right"),
+        ("bottom", "left"),
+        ("left", "top"),
+        ("right", "top"),
+        ("right", "bottom"),
+        ("left", "bottom"),
+    ];
+
+    #[test]
+    fn pictures_are_upright_whatever_their_orientation() {
+        // Four quarters that nobody confuses, 32 x 16.
+        let upright = RgbImage::from_fn(32, 16, |x, y| match (x < 16, y < 8) {
+            (true, true) => Rgb([220, 20, 20]),
+            (false, true) => Rgb([20, 220, 20]),
+            (true, false) => Rgb([20, 20, 220]),
+            (false, false) => Rgb([220, 220, 220]),
+        });
+        for (number, (row, column)) in (1_u8..).zip(ORIENTATIONS) {
+            let is_turned = row == "left" || row == "right";
+            let (width, height) = if is_turned { (16, 32) } else { (32, 16) };
+            let stored = RgbImage::from_fn(width, height, |x, y| {
+                let place = |side: &str, along: u32, length: u32| match side {
+                    "right" | "bottom" => length - 1 - along,
+                    _ => along,
+                };
+                let (seen_x, seen_y) = match is_turned {
+                    true => (place(row, y, 32), place(column, x, 16)),
+                    false => (place(column, x, 32), place(row, y, 16)),
+                };
+                *upright.get_pixel(seen_x, seen_y)
+            });
+            let mut plain = Vec::new();
+            let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut plain, 100);
+            stored.write_with_encoder(encoder).unwrap();
+            // APP1 with one entry: the orientation, tag 0x0112, a short.
+            let mut bytes = plain[..2].to_vec();
+            bytes.extend(b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01");
+            bytes.extend([1, 0x12, 0, 3, 0, 0, 0, 1, 0, number, 0, 0, 0, 0, 0, 0]);
+            bytes.extend(&plain[2..]);
+            let mut frame = Frame::default();
+            decode_picture(Cursor::new(&bytes), &mut frame).unwrap();
+            assert_eq!((frame.width, frame.height), (32, 16), "{number}");
+            for (at, seen) in frame.rgb.chunks_exact(3).enumerate() {
+                let wanted = upright.get_pixel(at as u32 % 32, at as u32 / 32).0;
+                // Colours run at the edges of the quarters.
+                let is_edge = (13..19).contains(&(at % 32)) || (5..11).contains(&(at / 32));
+                let is_near = seen.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) < 40);
+                assert!(
+                    is_edge || is_near,
+                    "{number} at {at}: {seen:?}, not {wanted:?}"
+                );
+            }
+        }
+    }
+
+    /// Made and read by Pillow 11:
+    ///
+    ///     im = Image.new('CMYK', (8, 8), (0, 200, 100, 40))
+    ///     im.save(b, 'JPEG', quality=95, subsampling=0, optimize=True)
+    ///     Image.open(b).convert('RGB').getpixel((4, 4))  # (215, 46, 131)
+    #[test]
+    fn colours_of_print_and_deep_colours_are_read() {
+        const CMYK: &str = "ffd8ffee000e41646f626500640000000000ffdb00430002010101010102010101\
+            02020202020403020202020504040304060506060605060606070908060709070606080b08090a0a0a0a0a06\
+            080b0c0b0a0c090a0a0affc000140800080008044311004d11005911004b1100ffc400150001010000000000\
+            0000000000000000000907ffc40014100100000000000000000000000000000000ffda000e0443004d005900\
+            4b00003f007f06dad8571fffd9";
+        let bytes = (0..CMYK.len() / 2).map(|at| &CMYK[2 * at..2 * at + 2]);
+        let bytes: Vec<u8> = bytes.map(|b| u8::from_str_radix(b, 16).unwrap()).collect();
+        let mut frame = Frame::default();
+        decode_picture(Cursor::new(bytes), &mut frame).unwrap();
+        assert_eq!((frame.width, frame.height), (8, 8));
+        let near = |frame: &Frame, wanted: [u8; 3]| {
+            let same = |pixel: &[u8]| pixel.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 2);
+            frame.rgb.chunks_exact(3).all(same)
+        };
+        assert!(near(&frame, [215, 46, 131]), "{:?}", &frame.rgb[..3]);
+        // Sixteen bits a channel, coloured and grey, without and with alpha.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep.png");
+        let deep = |value: u8| u16::from(value) * 257;
+        let rgb = [40, 120, 250].map(deep);
+        type Deep<P> = image::ImageBuffer<P, Vec<u16>>;
+        Deep::from_pixel(5, 3, Rgb(rgb)).save(&path).unwrap();
+        read_picture(&path, &mut frame).unwrap();
+        assert!(near(&frame, [40, 120, 250]), "{:?}", &frame.rgb[..3]);
+        let clear = image::Rgba([rgb[0], rgb[1], rgb[2], deep(51)]);
+        Deep::from_pixel(5, 3, clear).save(&path).unwrap();
+        read_picture(&path, &mut frame).unwrap();
+        // 40 * 0.2 + 255 * 0.8 and so on.
+        assert!(near(&frame, [212, 228, 254]), "{:?}", &frame.rgb[..3]);
+        Deep::from_pixel(5, 3, image::Luma([deep(99)]))
+            .save(&path)
+            .unwrap();
+        read_picture(&path, &mut frame).unwrap();
+        assert!(near(&frame, [99; 3]), "{:?}", &frame.rgb[..3]);
+    }
+
     #[test]
     fn a_truncated_picture_is_an_error() {
         let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //! child that hangs.
 
 use std::io::{self, BufReader, Read};
-use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::{Frame, ppm};
@@ -45,21 +45,12 @@ impl FrameReader {
         Ok(Self { frames, empty })
     }
 
-    /// Takes the next frame (pixels and size only), and waits for it up to `wait`;
-    /// `None` waits until there is one, or the pipe ends.
+    /// Takes the next frame (pixels and size only), and waits for it up to `wait`.
     ///
     /// # Errors
     /// When the pipe broke, or holds no frames.
-    pub(super) fn read(
-        &mut self,
-        frame: &mut Frame,
-        wait: Option<Duration>,
-    ) -> io::Result<FromPipe> {
-        let told = match wait {
-            Some(wait) => self.frames.recv_timeout(wait),
-            None => (self.frames.recv()).map_err(|RecvError| RecvTimeoutError::Disconnected),
-        };
-        match told {
+    pub(super) fn read(&mut self, frame: &mut Frame, wait: Duration) -> io::Result<FromPipe> {
+        match self.frames.recv_timeout(wait) {
             Ok(Ok(Some(mut fresh))) => {
                 std::mem::swap(frame, &mut fresh);
                 // Where the reader has enough of them, this one is let go.
@@ -116,11 +107,12 @@ mod tests {
         let mut reader = FrameReader::start(Stuck { bytes }).unwrap();
         let mut frame = Frame::default();
         let mut read = |wait| reader.read(&mut frame, wait).unwrap();
-        assert!(matches!(read(None), FromPipe::Frame));
-        let wait = Some(Duration::from_millis(20));
+        let long = Duration::from_secs(60);
+        assert!(matches!(read(long), FromPipe::Frame));
+        let wait = Duration::from_millis(20);
         assert!(matches!(read(wait), FromPipe::Nothing));
-        assert!(matches!(read(None), FromPipe::End));
-        assert!(matches!(read(None), FromPipe::End), "and so it stays");
+        assert!(matches!(read(long), FromPipe::End));
+        assert!(matches!(read(long), FromPipe::End), "and so it stays");
         assert_eq!((frame.width, frame.rgb.as_slice()), (1, &b"abc"[..]));
     }
 }
