@@ -4,6 +4,7 @@
 //! manipulated, and ends when the verdict changed or the face left. What somebody
 //! finds is an entry of its own; the newest one counts. Nothing is ever changed.
 
+mod clips;
 mod command;
 mod csv;
 mod edl;
@@ -13,5 +14,5 @@ mod timecode;
 pub use command::ReviewCommand;
 pub use csv::write_csv;
 pub use edl::{EVENTS_MAX, EdlError, write_edl};
-pub use span::{Found, RateChoice, Span, spans};
+pub use span::{Found, RateChoice, Span, spans, start_at};
 pub use timecode::{Rate, Timecode, TimecodeError};

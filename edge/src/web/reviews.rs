@@ -15,7 +15,7 @@ use super::Site;
 use super::routes::asked;
 use crate::log::{Decision, LogReader, RecordError};
 use crate::observe::Request;
-use crate::review::{Rate, RateChoice, Span, spans, write_csv};
+use crate::review::{Rate, RateChoice, Span, spans, start_at, write_csv};
 
 /// So many of the newest entries of the log are looked through.
 const ENTRIES_MAX: usize = 4000;
@@ -84,15 +84,22 @@ async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
         wanted: None,
         otherwise: Rate::new(site.rate_hz),
     };
+    let start = site.start_timecode;
     let found = read(site, move |folder| {
         let log = LogReader::open(&folder)?;
         let newest = log.newest(ENTRIES_MAX)?;
         let fault = newest
             .fault
             .map(|fault| format!("the log is NOT INTACT: {fault}"));
+        let mut spans = spans(&newest.entries, rate);
+        let started = start.map_or(Ok(()), |start| start_at(&mut spans, start));
+        let no_start = started
+            .err()
+            .map(|error| format!("web.start_timecode: {error}"));
+        let unread = newest.unread.map(|unread| unread.to_string());
         Ok(Queue {
-            spans: spans(&newest.entries, rate),
-            problem: fault.or(newest.unread.map(|unread| unread.to_string())),
+            spans,
+            problem: fault.or(unread).or(no_start),
         })
     });
     let found = Arc::new(found.await?);

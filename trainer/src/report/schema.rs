@@ -1,4 +1,4 @@
-//! What a report holds. `docs/evaluation.md` describes every field.
+//! What a report holds. `docs/report-keys.md` lists every field with its words here.
 
 use serde::{Deserialize, Serialize};
 
