@@ -48,6 +48,8 @@ pub fn hold_fields(page: &str, head: &str, root: &str, paths: &[String], sources
     for path in paths {
         let doc = structs.doc(root, path);
         let doc = doc.unwrap_or_else(|| panic!("no words about {path} in the code"));
+        // As the record has it.
+        let doc = doc.replace("`None`", "`null`");
         text += &format!("| `{path}` | {doc} |\n");
     }
     settle(page, &text);
