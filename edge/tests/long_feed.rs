@@ -14,12 +14,12 @@ const RATE_HZ: u64 = 25;
 const BEGINS_WITHIN: u64 = RATE_HZ;
 /// It ends at most so many frames from the cut: half a second.
 const ENDS_WITHIN: u64 = RATE_HZ / 2;
-/// Of the swapped shots of two seconds, this share is flagged at least.
-const FLAGGED: f64 = 0.6;
+/// Of the swapped shots of little more than a second, this share is flagged at least.
+const FLAGGED: f64 = 0.8;
 
 /// Frames of a shot: of different lengths, so that cuts fall between two searches.
 fn frames_of(shot: u64) -> u64 {
-    48 + shot % 7
+    30 + shot % 7
 }
 
 fn is_swapped(shot: u64) -> bool {
