@@ -140,7 +140,7 @@ fn of_several_cameras_the_one_with_an_alarm_comes_forward() {
             const of = (...verdicts) => verdicts.map((verdict) => ({ verdict }));
             grid.cameras(['door', 'hall', 'yard', 'gate'], 0, pick);
             grid.seen({ stream: 0, people: of('genuine') });
-            grid.seen({ stream: 3, people: of() });
+            grid.seen({ stream: 3, people: of('undecided') });
             grid.seen({ stream: 1, people: of('undecided', 'genuine') });
             grid.seen({ stream: 2, people: of('genuine', 'manipulated') });
             // Another alarm does not take the place of one that is shown.
@@ -157,7 +157,7 @@ fn of_several_cameras_the_one_with_an_alarm_comes_forward() {
     assert_eq!(shown["picked"], serde_json::json!([2]));
     assert_eq!(
         shown["signals"],
-        serde_json::json!(["genuine", "manipulated", "manipulated", "idle"])
+        serde_json::json!(["genuine", "manipulated", "manipulated", "undecided"])
     );
     assert_eq!(
         shown["pressed"],
