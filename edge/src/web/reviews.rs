@@ -1,11 +1,12 @@
 //! The review queue over the web.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{self, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +16,7 @@ use super::Site;
 use super::routes::asked;
 use crate::log::{Decision, LogReader, RecordError};
 use crate::observe::Request;
-use crate::review::{Rate, RateChoice, Span, spans, start_at, write_csv};
+use crate::review::{Rate, RateChoice, Span, Timecode, spans, start_at, write_csv};
 
 /// So many of the newest entries of the log are looked through.
 const ENTRIES_MAX: usize = 4000;
@@ -85,23 +86,7 @@ async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
         otherwise: Rate::new(site.rate_hz),
     };
     let start = site.start_timecode;
-    let found = read(site, move |folder| {
-        let log = LogReader::open(&folder)?;
-        let newest = log.newest(ENTRIES_MAX)?;
-        let fault = newest
-            .fault
-            .map(|fault| format!("the log is NOT INTACT: {fault}"));
-        let mut spans = spans(&newest.entries, rate);
-        let started = start.map_or(Ok(()), |start| start_at(&mut spans, start));
-        let no_start = started
-            .err()
-            .map(|error| format!("web.start_timecode: {error}"));
-        let unread = newest.unread.map(|unread| unread.to_string());
-        Ok(Queue {
-            spans,
-            problem: fault.or(unread).or(no_start),
-        })
-    });
+    let found = read(site, move |folder| Queue::read(&folder, rate, start));
     let found = Arc::new(found.await?);
     let cached = (Instant::now(), Arc::clone(&found));
     *site
@@ -121,6 +106,33 @@ pub(super) async fn list(State(site): State<Arc<Site>>) -> Response {
 }
 
 impl Queue {
+    fn read(folder: &Path, rate: RateChoice, start: Option<Timecode>) -> Result<Self, RecordError> {
+        let log = match LogReader::open(folder) {
+            // The page is served before the cameras, and with them the log, are open.
+            Err(RecordError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+                return Ok(Self {
+                    spans: Vec::new(),
+                    problem: Some("the event log is not open yet".to_owned()),
+                });
+            }
+            log => log?,
+        };
+        let newest = log.newest(ENTRIES_MAX)?;
+        let fault = newest
+            .fault
+            .map(|fault| format!("the log is NOT INTACT: {fault}"));
+        let mut spans = spans(&newest.entries, rate);
+        let started = start.map_or(Ok(()), |start| start_at(&mut spans, start));
+        let no_start = started
+            .err()
+            .map(|error| format!("web.start_timecode: {error}"));
+        let unread = newest.unread.map(|unread| unread.to_string());
+        Ok(Self {
+            spans,
+            problem: fault.or(unread).or(no_start),
+        })
+    }
+
     fn answer(&self, body: impl IntoResponse) -> Response {
         let mut answer = body.into_response();
         let problem = self
@@ -154,7 +166,10 @@ pub(super) async fn csv(State(site): State<Arc<Site>>) -> Response {
 }
 
 /// The still of an entry.
-pub(super) async fn still(State(site): State<Arc<Site>>, Path(entry): Path<u64>) -> Response {
+pub(super) async fn still(
+    State(site): State<Arc<Site>>,
+    extract::Path(entry): extract::Path<u64>,
+) -> Response {
     let found = read(&site, move |folder| LogReader::open(&folder)?.still(entry)).await;
     match found {
         Ok(Some(bytes)) => ([(CONTENT_TYPE, "image/jpeg")], bytes).into_response(),
@@ -188,7 +203,7 @@ impl Finding {
 /// Writes what somebody found into the event log.
 pub(super) async fn decide(
     State(site): State<Arc<Site>>,
-    Path(entry): Path<u64>,
+    extract::Path(entry): extract::Path<u64>,
     Json(finding): Json<Finding>,
 ) -> Response {
     let queue = match spans_of(&site).await {
@@ -204,6 +219,22 @@ pub(super) async fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_that_is_not_open_yet_has_no_spans() {
+        let folder = tempfile::tempdir().unwrap();
+        let rate = RateChoice {
+            wanted: None,
+            otherwise: Rate::new(30.0),
+        };
+        let queue = |folder: &Path| Queue::read(folder, rate, None);
+        let missing = folder.path().join("events");
+        let early = queue(&missing).unwrap();
+        assert_eq!(early.spans, []);
+        assert_eq!(early.problem.unwrap(), "the event log is not open yet");
+        std::fs::write(folder.path().join("log.pub"), "no key").unwrap();
+        assert!(matches!(queue(folder.path()), Err(RecordError::Key { .. })));
+    }
 
     #[test]
     fn an_answer_tells_what_is_missing_in_it() {
