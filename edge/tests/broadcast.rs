@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use common::{Ran, encode_rgb, have_ffmpeg, unmask_in};
 use serde_json::Value;
@@ -55,6 +56,18 @@ fn export(folder: &Path, more: &[&str]) -> Ran {
         folder,
         &[&["review", "export", "events"][..], more].concat(),
     )
+}
+
+/// How long a video is.
+fn seconds_of(path: &Path) -> f64 {
+    let line = "-v error -show_entries format=duration -of csv=p=0";
+    let told = Command::new("ffprobe")
+        .args(line.split(' '))
+        .arg(path)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    told.trim().parse().expect(&told)
 }
 
 /// Hours, minutes, seconds and frames of a timecode.
@@ -137,6 +150,23 @@ fn flagged_spans_have_the_edges_of_their_shots_in_every_form() {
         for key in ["first_frame", "flagged_frame", "last_frame"] {
             assert_eq!(fields[at(key)], span[key].to_string(), "{key}");
         }
+    }
+
+    let clips = "review clips events --from feed.mkv --output clips --margin 0.5";
+    let cut = unmask_in(here, &clips.split(' ').collect::<Vec<_>>());
+    assert_eq!(cut.code, 0, "{}", cut.stderr);
+    for span in &spans {
+        let (first, last) = (&span["first_frame"], &span["last_frame"]);
+        let [first, last] = [first, last].map(|frame| frame.as_f64().unwrap());
+        // The feed ends with the last span.
+        let margins = if last + 1.0 < 4.0 * SHOT as f64 {
+            1.0
+        } else {
+            0.5
+        };
+        let wanted = (last + 1.0 - first) * 1001.0 / 30_000.0 + margins;
+        let found = seconds_of(&here.join(format!("clips/span-{}.mp4", span["entry"])));
+        assert!((found - wanted).abs() < 0.1, "{found} s, not {wanted}");
     }
 
     // The still of what was flagged has a box: yellow that the scene has nowhere.

@@ -16,7 +16,8 @@ pub const MODEL_BYTES_MAX: u64 = 256 << 20;
 /// Most bytes of the manifest, and of the card.
 pub const TEXT_BYTES_MAX: u64 = 1 << 20;
 
-const MANIFEST_FILE: &str = "manifest.json";
+/// What the network is, and how it is asked.
+pub const MANIFEST_FILE: &str = "manifest.json";
 /// Its card, for people.
 pub const CARD_FILE: &str = "CARD.md";
 /// The checksums, which are what is signed.

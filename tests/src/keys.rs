@@ -13,11 +13,7 @@ const WRITE: &str = "UNMASK_WRITE_DOCS";
 /// `printed` is what `--print-config` prints of the defaults, `root` the struct that it is of,
 /// `sources` folders with the structs below it.
 pub fn hold(page: &str, head: &str, root: &str, printed: &str, sources: &[&str]) {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut structs = Structs::default();
-    for folder in sources {
-        structs.read(&home.join(folder));
-    }
+    let structs = Structs::of(sources);
     let mut text = head.to_owned();
     let mut section = None;
     let mut nameless = Vec::new();
@@ -41,9 +37,29 @@ pub fn hold(page: &str, head: &str, root: &str, printed: &str, sources: &[&str])
         nameless.is_empty(),
         "no words about {nameless:?} in the code"
     );
-    let path = home.join("docs").join(page);
+    settle(page, &text);
+}
+
+/// Compares a page below `docs` with what the code says of the fields of a record, by their dotted
+/// paths, or writes it anew.
+pub fn hold_fields(page: &str, head: &str, root: &str, paths: &[String], sources: &[&str]) {
+    let structs = Structs::of(sources);
+    let mut text = format!("{head}\n| field | |\n|---|---|\n");
+    for path in paths {
+        let doc = structs.doc(root, path);
+        let doc = doc.unwrap_or_else(|| panic!("no words about {path} in the code"));
+        // As the record has it.
+        let doc = doc.replace("`None`", "`null`");
+        text += &format!("| `{path}` | {doc} |\n");
+    }
+    settle(page, &text);
+}
+
+/// Compares a page below `docs` with a text, or writes it anew.
+fn settle(page: &str, text: &str) {
+    let path = home().join("docs").join(page);
     if std::env::var_os(WRITE).is_some() {
-        fs::write(&path, &text).expect("docs can be written");
+        fs::write(&path, text).expect("docs can be written");
         return;
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
@@ -52,6 +68,10 @@ pub fn hold(page: &str, head: &str, root: &str, printed: &str, sources: &[&str])
         found == text,
         "docs/{page} is not what the program says, first at {differs:?}: run this test with {WRITE}=1"
     );
+}
+
+fn home() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn shown(value: &str) -> String {
@@ -111,6 +131,14 @@ struct Field {
 struct Structs(HashMap<String, HashMap<String, Field>>);
 
 impl Structs {
+    fn of(folders: &[&str]) -> Self {
+        let mut structs = Self::default();
+        for folder in folders {
+            structs.read(&home().join(folder));
+        }
+        structs
+    }
+
     fn read(&mut self, folder: &Path) {
         let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();

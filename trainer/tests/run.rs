@@ -95,9 +95,14 @@ fn a_run_is_pictured_evaluated_exported_and_checked() {
     let device = Device::flex();
     let run = trained(&folder.path().join("run"), &config);
     let curves = std::fs::read_to_string(run.file("curves.svg")).unwrap();
-    assert!(curves.contains("validation AUC"));
+    assert!(curves.contains("held out"));
     let metrics = std::fs::read_to_string(run.file("metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 3, "one line per epoch: {metrics}");
+    // TensorBoard reads the same lines: trainer/tests/oracles/tensorboard_events.py.
+    let entries = std::fs::read_dir(folder.path().join("run")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let events: Vec<String> = names.filter(|name| name.contains("tfevents")).collect();
+    assert_eq!(events.len(), 1, "{events:?}");
 
     let trained = run.trained(&config, None, &device).unwrap();
     let net = quantise(&trained.net.fold()).unwrap();

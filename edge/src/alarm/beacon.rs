@@ -10,6 +10,8 @@ use super::clock::Clock;
 /// Without a sign of life for so long, the pipeline hangs: on a slow machine a single frame may take
 /// longer than the alarm waits, and nobody needs to be told of that.
 const HUNG: Duration = Duration::from_millis(1200);
+/// A lamp is tried for so long.
+const REHEARSAL: Duration = Duration::from_secs(3);
 
 /// Where the pipeline says what to show, and the outputs look it up. The
 /// pipeline cannot hold it: without a sign of life it says [`Signal::Safe`].
@@ -30,6 +32,8 @@ struct Said {
     stalls: u64,
     is_stalled: bool,
     has_crashed: bool,
+    /// The lamp is tried until then.
+    rehearsed_until: Duration,
 }
 
 /// Held by a thread that the program cannot do without: where it panics, the program must end.
@@ -103,6 +107,23 @@ impl Beacon {
         self.look_at(&mut self.lock(), now)
     }
 
+    /// Somebody wants to see whether the lamp works: the pin shows [`Signal::Manipulated`] for three
+    /// seconds, and no other output does.
+    pub fn rehearse(&self) {
+        let until = self.now().saturating_add(REHEARSAL);
+        self.lock().rehearsed_until = until;
+    }
+
+    /// What the pin shows where this is to be shown: the alarm during a rehearsal. The safe state
+    /// stays what it is.
+    pub fn on_pin(&self, sight: Sight) -> Signal {
+        let is_tried = self.now() < self.lock().rehearsed_until;
+        match is_tried && sight.signal != Signal::Safe {
+            true => Signal::Manipulated,
+            false => sight.signal,
+        }
+    }
+
     /// Waits for at most so long for a change since `before` was seen.
     pub fn wait(&self, before: Signal, most: Duration) {
         let now = self.now();
@@ -154,5 +175,27 @@ impl Beacon {
     /// A panic elsewhere leaves nothing half-written here.
     fn lock(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clock::ManualClock;
+    use super::*;
+
+    #[test]
+    fn a_rehearsal_shows_the_alarm_on_the_pin_alone_and_never_in_place_of_the_safe_state() {
+        let clock = Arc::new(ManualClock::default());
+        let beacon = Beacon::new(Arc::clone(&clock) as _, Duration::from_secs(10));
+        beacon.rehearse();
+        assert_eq!(beacon.on_pin(beacon.look()), Signal::Safe);
+        beacon.show(Signal::Idle);
+        assert_eq!(beacon.on_pin(beacon.look()), Signal::Manipulated);
+        assert_eq!(beacon.look().signal, Signal::Idle);
+        clock.advance(REHEARSAL);
+        assert_eq!(beacon.on_pin(beacon.look()), Signal::Idle);
+        beacon.rehearse();
+        beacon.end();
+        assert_eq!(beacon.on_pin(beacon.look()), Signal::Safe);
     }
 }

@@ -69,7 +69,7 @@ fn drive<P: OutputPin>(driver: &mut Driver<P>, beacon: &Beacon) {
     let mut stalls = 0;
     loop {
         let (sight, now) = (beacon.look(), beacon.now());
-        let next = driver.step(sight.signal, now);
+        let next = driver.step(beacon.on_pin(sight), now);
         if sight.is_over {
             break;
         }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod clips;
 mod doctor;
 mod generate;
 mod log;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::clips::ClipsArgs;
 use crate::console::style::{plural, printable};
 use crate::error::EdgeError;
 use crate::log::{
     Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig, RecordError,
 };
-use crate::review::{Rate, RateChoice, Span, Timecode, spans, write_csv, write_edl};
+use crate::review::{Rate, RateChoice, Span, Timecode, spans, start_at, write_csv, write_edl};
 
 /// What to do with the review queue.
 #[derive(Debug, Subcommand)]
@@ -20,6 +21,8 @@ pub enum ReviewCommand {
     List(ListArgs),
     /// Write them for an editing system, a spreadsheet or a program
     Export(ExportArgs),
+    /// Cut a short video around each span out of the recording that was watched
+    Clips(ClipsArgs),
     /// Write into the log that a flagged face was manipulated
     Confirm(DecideArgs),
     /// Write into the log that it was a false alarm
@@ -59,6 +62,9 @@ pub struct SpanArgs {
     /// in drop-frame form
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<Rate>,
+    /// Timecode of the stream's first frame, such as 10:00:00:00
+    #[arg(long, value_name = "HH:MM:SS:FF")]
+    pub start_timecode: Option<Timecode>,
     /// Only what nobody has looked at yet
     #[arg(long)]
     pub open: bool,
@@ -88,9 +94,6 @@ pub struct ExportArgs {
     /// name of --output ends
     #[arg(long, value_enum, required_unless_present = "output")]
     pub format: Option<ExportFormat>,
-    /// Timecode of the stream's first frame, such as 10:00:00:00; drop-frame at 29.97 and 59.94
-    #[arg(long, value_name = "HH:MM:SS:FF")]
-    pub start_timecode: Option<Timecode>,
     /// File to write, instead of the terminal
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -134,6 +137,7 @@ impl ReviewCommand {
         match self {
             Self::List(args) => args.run(out),
             Self::Export(args) => args.run(out),
+            Self::Clips(args) => args.run(out),
             Self::Confirm(args) => args.run(Decision::Confirmed, out),
             Self::Dismiss(args) => args.run(Decision::Dismissed, out),
         }
@@ -141,20 +145,24 @@ impl ReviewCommand {
 }
 
 /// Spans, newest first, and what is wrong with the log that they are from.
-struct Read {
-    spans: Vec<Span>,
+pub(super) struct Read {
+    pub(super) spans: Vec<Span>,
     fault: Option<String>,
     unread: Option<RecordError>,
 }
 
 impl SpanArgs {
-    fn read(&self) -> Result<Read, EdgeError> {
+    pub(super) fn read(&self) -> Result<Read, EdgeError> {
         let newest = LogReader::open(&self.folder)?.newest(self.entries as usize)?;
         let rate = RateChoice {
             wanted: self.rate,
             otherwise: None,
         };
         let mut spans = spans(&newest.entries, rate);
+        if let Some(start) = self.start_timecode {
+            start_at(&mut spans, start)
+                .map_err(|error| EdgeError::Config(format!("--start-timecode: {error}")))?;
+        }
         if self.open {
             spans.retain(|span| span.review.is_none());
         }
@@ -167,7 +175,7 @@ impl SpanArgs {
 }
 
 impl Read {
-    fn end(self, out: &mut dyn Write) -> Result<(), EdgeError> {
+    pub(super) fn end(self, out: &mut dyn Write) -> Result<(), EdgeError> {
         if let Some(fault) = self.fault {
             out.flush()?;
             eprintln!("unmask-edge: the log is NOT INTACT: {fault}");
@@ -206,12 +214,6 @@ impl ExportArgs {
         let mut read = self.spans.read()?;
         // In the order of the programme.
         read.spans.reverse();
-        if let Some(start) = self.start_timecode {
-            for span in &mut read.spans {
-                let shifted = span.start_at(start);
-                shifted.map_err(|error| EdgeError::Config(format!("--start-timecode: {error}")))?;
-            }
-        }
         let mut bytes = Vec::new();
         match format {
             ExportFormat::Csv => write_csv(&read.spans, &mut bytes)?,

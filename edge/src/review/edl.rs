@@ -181,7 +181,12 @@ mod tests {
             score: Some(0.99),
             still: None,
             review: None,
-            counted: Some(Counted { rate, first, after }),
+            counted: Some(Counted {
+                rate,
+                first,
+                after,
+                start: 0,
+            }),
         }
     }
 

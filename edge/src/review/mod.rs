@@ -11,5 +11,5 @@ mod timecode;
 
 pub use csv::write_csv;
 pub use edl::{EVENTS_MAX, EdlError, write_edl};
-pub use span::{Found, RateChoice, Span, spans};
+pub use span::{Found, RateChoice, Span, spans, start_at};
 pub use timecode::{Rate, Timecode, TimecodeError};

@@ -57,6 +57,8 @@ pub(super) struct Counted {
     pub(super) first: u64,
     /// `None` while the span lasts.
     pub(super) after: Option<u64>,
+    /// What the first frame of the stream counts as.
+    pub(super) start: u64,
 }
 
 impl Span {
@@ -69,11 +71,28 @@ impl Span {
             let before = edges.rate.frame_of(start)?;
             edges.first += before;
             edges.after = edges.after.map(|after| after + before);
+            edges.start += before;
             self.timecode_in = Some(edges.rate.timecode(edges.first));
             self.timecode_out = edges.after.map(|after| edges.rate.timecode(after));
         }
         Ok(())
     }
+
+    /// Begin and end in seconds since the start of the stream; `None` while it lasts, and where
+    /// nobody knows the rate.
+    pub fn seconds(&self) -> Option<(f64, f64)> {
+        let edges = self.counted?;
+        let since = |frame: u64| frame.saturating_sub(edges.start) as f64 / edges.rate.hz();
+        Some((since(edges.first), since(edges.after?)))
+    }
+}
+
+/// [`Span::start_at`] of all.
+///
+/// # Errors
+/// The first one; spans before it are counted from `start` then.
+pub fn start_at(spans: &mut [Span], start: Timecode) -> Result<(), TimecodeError> {
+    spans.iter_mut().try_for_each(|span| span.start_at(start))
 }
 
 /// What somebody found.
@@ -241,6 +260,7 @@ impl SpanList {
             rate,
             first: first.1.map_or(first.0, |time_us| rate.frame_at(time_us)),
             after: None,
+            start: 0,
         });
         self.spans.push(Span {
             entry,

@@ -7,7 +7,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Path, type and text of each file.
-pub(super) const FILES: [(&str, &str, &str); 14] = [
+pub(super) const FILES: [(&str, &str, &str); 15] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/kiosk", HTML, include_str!("page/index.html")),
     ("/login", HTML, include_str!("page/login.html")),
@@ -22,6 +22,7 @@ pub(super) const FILES: [(&str, &str, &str); 14] = [
     ("/panels.js", SCRIPT, include_str!("page/panels.js")),
     ("/grid.js", SCRIPT, include_str!("page/grid.js")),
     ("/review.js", SCRIPT, include_str!("page/review.js")),
+    ("/sound.js", SCRIPT, include_str!("page/sound.js")),
     ("/timeline.js", SCRIPT, include_str!("page/timeline.js")),
     ("/login.js", SCRIPT, include_str!("page/login.js")),
     (

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::review::Timecode;
+
 /// Where the live page is served when no other address is named.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8464";
 
@@ -37,6 +39,9 @@ pub struct WebConfig {
     pub pictures_hz_max: u32,
     /// Largest width of a picture, 160 to 3840 pixels.
     pub picture_px_max: u32,
+    /// Timecode of the stream's first frame, such as `10:00:00:00`, from which the review queue
+    /// counts instead of zero.
+    pub start_timecode: Option<String>,
 }
 
 impl Default for WebConfig {
@@ -50,6 +55,7 @@ impl Default for WebConfig {
             requests_hz_max: 50,
             pictures_hz_max: 10,
             picture_px_max: 960,
+            start_timecode: None,
         }
     }
 }
@@ -70,6 +76,20 @@ impl WebConfig {
         })
     }
 
+    /// The timecode of the first frame; `None` for zero.
+    ///
+    /// # Errors
+    /// When it is none, with the key.
+    pub fn start_timecode(&self) -> Result<Option<Timecode>, String> {
+        let text = self
+            .start_timecode
+            .as_deref()
+            .filter(|text| !text.is_empty());
+        text.map(str::parse)
+            .transpose()
+            .map_err(|error| format!("web.start_timecode: {error}"))
+    }
+
     /// Refuses what is out of range or not safe, with the key and the remedy.
     pub fn check(&self) -> Result<(), String> {
         let numbers = [
@@ -84,6 +104,7 @@ impl WebConfig {
                 return Err(format!("{key} is {value}, must be {least} to {most}"));
             }
         }
+        self.start_timecode()?;
         let listen = self.listen()?;
         if listen.is_some_and(|address| !address.ip().is_loopback()) && self.token_file.is_none() {
             return Err(

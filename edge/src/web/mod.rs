@@ -7,7 +7,8 @@
 //! The page is not served unless it is asked for, on a loopback address without a
 //! token, on any other with one. Nothing that can be asked for changes how people are
 //! judged, writes configuration, or runs programs: what staff may do is to acknowledge
-//! an alarm and to write a review into the event log. `docs/live.md` tells more.
+//! an alarm, to try the lamp, and to write a review into the event log. `docs/live.md` tells
+//! more.
 
 mod assets;
 mod config;
@@ -48,6 +49,7 @@ pub use view::kind_name;
 use crate::alarm::Beacon;
 use crate::metrics::Metrics;
 use crate::observe::Requester;
+use crate::review::Timecode;
 use fan_out::{Hub, encode_pictures, fan_out};
 use live::{Live, Message};
 use rate::RateLimit;
@@ -99,6 +101,8 @@ struct Site {
     /// The event log's folder.
     log: Option<PathBuf>,
     rate_hz: f64,
+    /// Timecode of the stream's first frame.
+    start_timecode: Option<Timecode>,
     reviews: reviews::Cache,
 }
 
@@ -166,6 +170,7 @@ impl WebServer {
             logins: RateLimit::new(LOGINS.0, LOGINS.1),
             log: input.log,
             rate_hz: input.rate_hz,
+            start_timecode: config.start_timecode().map_err(WebError::Config)?,
             reviews: reviews::Cache::default(),
         });
         let connections = config.connections_max as usize;

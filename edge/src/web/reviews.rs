@@ -16,7 +16,7 @@ use super::Site;
 use super::routes::asked;
 use crate::log::{Decision, LogReader, RecordError};
 use crate::observe::Request;
-use crate::review::{Rate, RateChoice, Span, spans, write_csv};
+use crate::review::{Rate, RateChoice, Span, Timecode, spans, start_at, write_csv};
 
 /// So many of the newest entries of the log are looked through.
 const ENTRIES_MAX: usize = 4000;
@@ -85,7 +85,8 @@ async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
         wanted: None,
         otherwise: Rate::new(site.rate_hz),
     };
-    let found = read(site, move |folder| Queue::read(&folder, rate));
+    let start = site.start_timecode;
+    let found = read(site, move |folder| Queue::read(&folder, rate, start));
     let found = Arc::new(found.await?);
     let cached = (Instant::now(), Arc::clone(&found));
     *site
@@ -105,7 +106,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>) -> Response {
 }
 
 impl Queue {
-    fn read(folder: &Path, rate: RateChoice) -> Result<Self, RecordError> {
+    fn read(folder: &Path, rate: RateChoice, start: Option<Timecode>) -> Result<Self, RecordError> {
         let log = match LogReader::open(folder) {
             // The page is served before the cameras, and with them the log, are open.
             Err(RecordError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
@@ -120,9 +121,15 @@ impl Queue {
         let fault = newest
             .fault
             .map(|fault| format!("the log is NOT INTACT: {fault}"));
+        let mut spans = spans(&newest.entries, rate);
+        let started = start.map_or(Ok(()), |start| start_at(&mut spans, start));
+        let no_start = started
+            .err()
+            .map(|error| format!("web.start_timecode: {error}"));
+        let unread = newest.unread.map(|unread| unread.to_string());
         Ok(Self {
-            spans: spans(&newest.entries, rate),
-            problem: fault.or(newest.unread.map(|unread| unread.to_string())),
+            spans,
+            problem: fault.or(unread).or(no_start),
         })
     }
 
@@ -220,7 +227,7 @@ mod tests {
             wanted: None,
             otherwise: Rate::new(30.0),
         };
-        let queue = |folder: &Path| Queue::read(folder, rate);
+        let queue = |folder: &Path| Queue::read(folder, rate, None);
         let missing = folder.path().join("events");
         let early = queue(&missing).unwrap();
         assert_eq!(early.spans, []);

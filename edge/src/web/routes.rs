@@ -48,6 +48,7 @@ pub(super) fn router(site: &Arc<Site>) -> Router {
         .route("/api/reviews.csv", get(reviews::csv))
         .route("/api/reviews/{entry}", post(reviews::decide))
         .route("/api/acknowledge", post(acknowledge))
+        .route("/api/lamp", post(lamp))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(
@@ -106,6 +107,13 @@ async fn picture(
 
 async fn acknowledge(State(site): State<Arc<Site>>) -> Response {
     asked(&site, Request::Acknowledge)
+}
+
+/// Lights the lamp, so that somebody can see that it works.
+async fn lamp(State(site): State<Arc<Site>>) -> Response {
+    site.beacon.rehearse();
+    tracing::info!("somebody tries the alarm's lamp");
+    StatusCode::ACCEPTED.into_response()
 }
 
 /// Hands in a request.

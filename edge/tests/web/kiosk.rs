@@ -132,14 +132,15 @@ fn of_several_cameras_the_one_with_an_alarm_comes_forward() {
     let mut browser = Browser::start(1280, 900);
     browser.open(&served.url);
     browser.wait(WATCHES);
-    // The page's own module, told of three cameras.
+    // The page's own module, told of four cameras.
     let shown = browser.evaluate(
         "import('/grid.js').then(async (grid) => {
             const picked = [];
             const pick = (at) => { picked.push(at); grid.mark(at); };
             const of = (...verdicts) => verdicts.map((verdict) => ({ verdict }));
-            grid.cameras(['door', 'hall', 'yard'], 0, pick);
+            grid.cameras(['door', 'hall', 'yard', 'gate'], 0, pick);
             grid.seen({ stream: 0, people: of('genuine') });
+            grid.seen({ stream: 3, people: of('undecided') });
             grid.seen({ stream: 1, people: of('undecided', 'genuine') });
             grid.seen({ stream: 2, people: of('genuine', 'manipulated') });
             // Another alarm does not take the place of one that is shown.
@@ -156,11 +157,11 @@ fn of_several_cameras_the_one_with_an_alarm_comes_forward() {
     assert_eq!(shown["picked"], serde_json::json!([2]));
     assert_eq!(
         shown["signals"],
-        serde_json::json!(["genuine", "manipulated", "manipulated"])
+        serde_json::json!(["genuine", "manipulated", "manipulated", "undecided"])
     );
     assert_eq!(
         shown["pressed"],
-        serde_json::json!(["false", "false", "true"])
+        serde_json::json!(["false", "false", "true", "false"])
     );
     assert_eq!(shown["first"], "-1");
 }

@@ -110,8 +110,49 @@ fn a_swapped_person_turns_the_band_and_the_picture_moves() {
     browser.wait("!!document.querySelector('#reviews [data-review=confirmed] q')");
     browser.evaluate("document.getElementById('panels').scrollIntoView()");
     browser.screenshot(&screenshot("review"));
+    // The strip of stills leads to the queue.
+    browser.wait("document.querySelector('#film .film-frame img').naturalWidth > 100");
+    browser.evaluate("document.querySelector('#film .film-frame').click()");
+    browser.wait("!!document.querySelector('#film [data-current]')");
     browser.press("a");
     browser.wait("tiles.innerText.includes('acknowledged')");
+    assert_eq!(browser.errors, [] as [String; 0]);
+}
+
+#[test]
+fn an_alarm_is_heard_and_the_lamp_is_tried() {
+    if !have_browser("an_alarm_is_heard_and_the_lamp_is_tried") {
+        return;
+    }
+    let mut browser = Browser::start(1280, 900);
+    let served = served(&["--set", "alarm.transcript=pin.txt"]);
+    browser.open(&served.url);
+    browser.wait("document.body.dataset.signal !== 'offline'");
+    browser.evaluate(
+        "window.tones = 0; window.asked = [];
+        const start = OscillatorNode.prototype.start;
+        OscillatorNode.prototype.start = function (when) { tones++; start.call(this, when); };
+        window.fetch = new Proxy(fetch, { apply: async (f, self, args) => {
+            const answer = await Reflect.apply(f, self, args);
+            if (args[1]?.method === 'POST') asked.push([args[0], answer.status]);
+            return answer;
+        } }); true",
+    );
+    browser.press("s");
+    assert_eq!(browser.text("sound.getAttribute('aria-pressed')"), "true");
+    // Once so that it is known, and again with the alarm.
+    browser.wait("tones >= 2");
+    browser.wait("tones >= 4");
+    browser.press("s");
+    assert_eq!(browser.text("sound.getAttribute('aria-pressed')"), "false");
+    browser.press("l");
+    browser.wait("asked.length > 0");
+    assert_eq!(
+        browser.evaluate("asked"),
+        serde_json::json!([["/api/lamp", 202]])
+    );
+    assert_eq!(browser.evaluate("lamp.disabled"), true);
+    browser.wait("!lamp.disabled");
     assert_eq!(browser.errors, [] as [String; 0]);
 }
 

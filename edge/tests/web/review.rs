@@ -34,10 +34,16 @@ fn a_flagged_face_is_confirmed_in_an_entry_of_its_own() {
         "events",
         "--stills",
         "5",
+        "--set",
+        "web.start_timecode=10:00:00:00",
     ];
     let served = Served::start(&source);
     let url = served.url.as_str();
     let span = wait_for(&served, |span| span["review"].is_null());
+    assert!(
+        span["timecode_in"].as_str().unwrap().starts_with("10:00:"),
+        "{span}"
+    );
     let entry = span["entry"].as_u64().unwrap();
     let still = get(url, &format!("/api/still/{entry}"));
     assert_eq!(
@@ -118,6 +124,11 @@ fn a_log_that_nobody_writes_is_reviewed_on_the_command_line() {
     let frame = first["first_frame"].as_u64().unwrap();
     let timecode = format!("00:00:{:02}:{:02}", frame / 25, frame % 25);
     assert_eq!(first["timecode_in"], timecode.as_str());
+    let started = list(&["--rate", "25", "--start-timecode", "10:00:00:00"]);
+    assert_eq!(
+        started.last().unwrap()["timecode_in"],
+        timecode.replacen("00", "10", 1).as_str()
+    );
     let entry = first["entry"].to_string();
     let dismiss = ["review", "dismiss", "events", &entry, "--note", "a poster"];
     let dismissed = unmask_in(folder.path(), &dismiss);

@@ -1,14 +1,16 @@
 //! `unmask-trainer export`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
-use unmask_shared::bundle::Bundle;
+use anyhow::{Context as _, ensure};
+use unmask_shared::bundle::{Bundle, MANIFEST_FILE};
+use unmask_shared::manifest::MODEL_FILE;
 
 use crate::config::Epsilon;
 use crate::dataset::read_shards;
 use crate::device::DeviceKind;
 use crate::export::{Caution, Release, quantise};
+use crate::files::write_atomic;
 use crate::train::{RunFolder, Weights};
 
 /// Branches and normalisations are fused, weights rounded to int8, calibration and
@@ -24,6 +26,10 @@ pub struct Args {
     /// Folder of the bundle; its name is the bundle's name
     #[arg(long)]
     output: PathBuf,
+    /// bundle for devices; onnx for other runtimes: model.onnx, manifest.json, and logit.py, which
+    /// cuts faces as the device does and runs the network in onnxruntime
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// Release number; grows with every release of the name
     #[arg(long, default_value_t = 1)]
     release: u32,
@@ -68,6 +74,36 @@ pub struct Args {
     device: DeviceKind,
 }
 
+/// What an export is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Devices.
+    #[default]
+    Bundle,
+    /// Other runtimes.
+    Onnx,
+}
+
+/// How a face is cut and judged, in Python, as `docs/other-runtimes.md` prints it.
+const LOGIT: &str = include_str!("../export/logit.py");
+
+/// Writes a bundle, and takes what other runtimes need.
+fn write_onnx(
+    output: &Path,
+    write: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    std::fs::create_dir(output)
+        .with_context(|| format!("cannot make {}: name a new folder", output.display()))?;
+    let folder = tempfile::tempdir_in(output)?;
+    let name = output.file_name().context("--output has no name")?;
+    let bundle = folder.path().join(name);
+    write(&bundle)?;
+    for file in [MODEL_FILE, MANIFEST_FILE] {
+        std::fs::copy(bundle.join(file), output.join(file))?;
+    }
+    write_atomic(&output.join("logit.py"), LOGIT.as_bytes())
+}
+
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let (folder, config) = RunFolder::open(&self.run)?;
@@ -97,12 +133,57 @@ impl Args {
             data_note: self.data_note,
             terms_note: self.terms_note,
         };
-        release.write(&self.output, &folder, &config, &net, &records, &device)?;
+        let write =
+            |output: &Path| release.write(output, &folder, &config, &net, &records, &device);
+        if self.format == Format::Onnx {
+            write_onnx(&self.output, write)?;
+            println!("wrote {}: see logit.py in it", self.output.display());
+            return Ok(());
+        }
+        write(&self.output)?;
         println!("wrote {}", self.output.display());
         if let Some(warning) = Bundle::open(&self.output)?.manifest.warning() {
             println!("warning: {warning}");
         }
         println!("next: unmask-trainer check {}", self.output.display());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_runtimes_get_the_lines_of_the_document() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/other-runtimes.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, block) = page.split_once("```python\n").unwrap();
+        let (block, _) = block.split_once("```").unwrap();
+        assert_eq!(block.lines().count(), LOGIT.lines().count());
+        // One names a bundle, the other lies beside the network.
+        let differ = block.lines().zip(LOGIT.lines()).filter(|(a, b)| a != b);
+        assert!(differ.clone().all(|(a, _)| a.starts_with("bundle = ")));
+        assert_eq!(differ.count(), 1);
+    }
+
+    #[test]
+    fn an_onnx_export_holds_network_manifest_and_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("mine");
+        let write = |bundle: &Path| {
+            std::fs::create_dir(bundle)?;
+            for file in [MODEL_FILE, MANIFEST_FILE, "CARD.md"] {
+                std::fs::write(bundle.join(file), file)?;
+            }
+            Ok(())
+        };
+        write_onnx(&output, write).unwrap();
+        let entries = std::fs::read_dir(&output).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["logit.py", MANIFEST_FILE, MODEL_FILE]);
+        let error = write_onnx(&output, |_| Ok(())).unwrap_err();
+        assert!(format!("{error:#}").contains("new folder"), "{error:#}");
     }
 }

@@ -17,8 +17,8 @@ use crate::export::read_bundle;
 use crate::network::{Detector, Frozen, Size, read_weights};
 use crate::train::{Outcome, RunFolder, Start, Weights, train};
 
-/// A run folder keeps the configuration, metrics, curves (curves.svg) and the newest
-/// checkpoint, and the best weights. Ctrl-C saves and stops; `--resume` goes on exactly where
+/// A run folder keeps the configuration, metrics, curves (curves.svg, and events for
+/// TensorBoard) and the newest checkpoint, and the best weights. Ctrl-C saves and stops; `--resume` goes on exactly where
 /// it stopped, also after a crash: then from the newest checkpoint.
 ///
 /// Every detail is a key of the configuration: see them all with --print-config. Files, then

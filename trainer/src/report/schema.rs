@@ -1,4 +1,4 @@
-//! What a report holds. `docs/evaluation.md` describes every field.
+//! What a report holds. `docs/report-keys.md` lists every field with its words here.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub const SCHEMA: u32 = 1;
 /// An evaluation, laid out after ISO/IEC 30107-3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// Version of this layout, [`SCHEMA`].
     pub schema: u32,
     /// When it was written, RFC 3339 in UTC.
     pub created: String,
@@ -207,9 +207,9 @@ pub enum Material {
 /// Figures of merit of one level under one condition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelFigures {
-    /// What a score stands for.
+    /// What a score stands for: `frame`, `clip` or `video`.
     pub level: Level,
-    /// What was scored.
+    /// What was scored: `pairs` or `stored_videos`.
     pub material: Material,
     /// The attack on both classes; `None` = clean.
     pub attack: Option<String>,
@@ -323,9 +323,9 @@ pub struct AttackRow {
     pub name: String,
     /// All that is needed to repeat it.
     pub conditions: String,
-    /// What it looked at.
+    /// What it looked at: `white_box`, `scores`, `decisions`, `transfer` or `nothing`.
     pub access: Access,
-    /// Who was attacked.
+    /// Who was attacked: `fakes`, `reals` or `both`.
     pub target: Target,
     /// Norm of its limit; empty without one.
     pub norm: String,

@@ -181,7 +181,9 @@ fn conditions(summary: &Summary) -> String {
 }
 
 fn cell(spread: Option<&Spread>) -> String {
-    spread.map_or("–".into(), |spread| {
-        format!("{:.1}<small>± {:.1}</small>", spread.mean, spread.deviation)
+    spread.map_or("–".into(), |spread| match spread.deviation {
+        // One seed has none.
+        0.0 => format!("{:.1}", spread.mean),
+        deviation => format!("{:.1}<small>± {deviation:.1}</small>", spread.mean),
     })
 }

@@ -34,7 +34,11 @@ impl Spread {
 
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} ± {:.1}", self.mean, self.deviation)
+        match self.deviation {
+            // One seed has none.
+            0.0 => write!(f, "{:.1}", self.mean),
+            deviation => write!(f, "{:.1} ± {deviation:.1}", self.mean),
+        }
     }
 }
 
@@ -139,6 +143,13 @@ mod tests {
     use super::*;
 
     /// numpy.std([1, 2, 4], ddof=1) # 1.5275252316519468
+    #[test]
+    fn one_seed_has_no_spread() {
+        let of = |values: &[f64]| Spread::of(values).unwrap().to_string();
+        assert_eq!(of(&[71.25]), "71.2");
+        assert_eq!(of(&[70.0, 72.0]), "71.0 ± 1.4");
+    }
+
     #[test]
     fn spread_agrees_with_numpy() {
         let spread = Spread::of(&[1.0, 2.0, 4.0]).unwrap();

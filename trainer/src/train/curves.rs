@@ -7,7 +7,7 @@ use super::progress::Measured;
 
 type Point = (f32, f32);
 
-/// Draws loss parts and validation AUC against epochs, as an SVG document.
+/// Draws loss parts and AUC on held-out and on training pairs against epochs, as an SVG document.
 ///
 /// # Errors
 /// When there is nothing to draw.
@@ -26,13 +26,22 @@ pub fn draw_curves(lines: &[Measured]) -> Result<String> {
         };
         chart(
             &upper,
-            "validation AUC",
+            "AUC",
             last.epoch,
             0.0..1.0,
             &[
-                ("clean", BLUE, series(|line| line.auc.map(|auc| auc as f32))),
                 (
-                    "PGD-10, both classes",
+                    "held out",
+                    BLUE,
+                    series(|line| line.auc.map(|auc| auc as f32)),
+                ),
+                (
+                    "training",
+                    GREEN,
+                    series(|line| line.auc_training.map(|auc| auc as f32)),
+                ),
+                (
+                    "held out, PGD-10, both classes",
                     RED,
                     series(|line| line.auc_attacked.map(|auc| auc as f32)),
                 ),
@@ -113,6 +122,7 @@ mod tests {
             .collect();
         let svg = draw_curves(&lines).unwrap();
         assert!(svg.contains("<svg") && svg.contains("asl") && svg.contains("PGD-10"));
+        assert!(svg.contains("held out") && svg.contains("training"));
         assert!(draw_curves(&[]).is_err());
     }
 }

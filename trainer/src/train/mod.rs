@@ -13,6 +13,7 @@ mod progress;
 mod run;
 mod step;
 mod teacher;
+mod tensorboard;
 mod together;
 
 pub use awp::perturb;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use super::tensorboard::EventFile;
 use crate::files::write_atomic;
 use crate::progress::{say_beside, time_left};
 
@@ -37,6 +38,8 @@ pub struct Measured {
     pub images_per_second: f64,
     /// Validation AUC on clean faces; null where no validation was due.
     pub auc: Option<f64>,
+    /// AUC on as many clean training pairs.
+    pub auc_training: Option<f64>,
     /// Validation AUC with both classes under PGD-10 at the run's epsilon.
     pub auc_attacked: Option<f64>,
 }
@@ -49,10 +52,11 @@ pub(super) struct Parts {
     pub(super) images: usize,
 }
 
-/// Progress bar, log lines and the metrics file.
+/// Progress bar, log lines, the metrics file, and TensorBoard's events beside it.
 pub struct Progress {
     bar: ProgressBar,
     file: File,
+    events: EventFile,
     recent: VecDeque<(Instant, Parts)>,
     last_line: Instant,
     auc: Option<f64>,
@@ -64,7 +68,7 @@ impl Progress {
     /// `step`, left by a run that was killed after its last checkpoint, are dropped.
     ///
     /// # Errors
-    /// When the metrics file cannot be written.
+    /// When the metrics file or the events cannot be written.
     pub fn start(metrics: &Path, step: usize, steps: usize) -> Result<Self> {
         forget_after(metrics, step)?;
         let file = OpenOptions::new()
@@ -72,6 +76,8 @@ impl Progress {
             .append(true)
             .open(metrics)
             .with_context(|| format!("cannot write {}", metrics.display()))?;
+        let folder = metrics.parent().unwrap_or(Path::new("."));
+        let events = EventFile::start(folder, step)?;
         let bar = ProgressBar::new(steps as u64).with_position(step as u64);
         bar.set_style(ProgressStyle::with_template(
             "{bar:24} {pos}/{len}  {msg}  {elapsed} gone, {eta} left",
@@ -80,6 +86,7 @@ impl Progress {
         Ok(Self {
             bar,
             file,
+            events,
             recent: VecDeque::with_capacity(WINDOW_STEPS),
             last_line: Instant::now(),
             auc: None,
@@ -114,9 +121,10 @@ impl Progress {
         self.auc_attacked = line.auc_attacked.or(self.auc_attacked);
         let shown = |auc: Option<f64>| auc.map_or("-".to_string(), |auc| format!("{auc:.3}"));
         self.say(&format!(
-            "epoch {:.2}  {}  attacked AUC {}",
+            "epoch {:.2}  {}  training AUC {}  attacked AUC {}",
             line.epoch,
             self.describe(),
+            shown(line.auc_training),
             shown(self.auc_attacked)
         ));
         let mut text = serde_json::to_string(&line)?;
@@ -124,7 +132,8 @@ impl Progress {
         self.file
             .write_all(text.as_bytes())
             .and_then(|()| self.file.sync_data())
-            .context("cannot write metrics.jsonl (is the disk full?)")
+            .context("cannot write metrics.jsonl (is the disk full?)")?;
+        self.events.record(&line)
     }
 
     /// Prints a line above the bar.

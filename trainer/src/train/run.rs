@@ -104,7 +104,7 @@ pub fn train(
             progress.step(parts);
             state.seconds = began.1 + began.0.elapsed().as_secs_f64();
             if plan.validates_after(step) {
-                let measured = measure(&state, config, &plan, &held_out, device)?;
+                let measured = measure(&state, config, &plan, [&pairs, &held_out], device)?;
                 note(folder, &mut state, &measured, &plan)?;
                 progress.record(measured)?;
                 folder.save(&state)?;
@@ -330,7 +330,7 @@ fn measure(
     state: &Checkpoint,
     config: &RunConfig,
     plan: &Plan,
-    held_out: &Pairs<'_>,
+    [training, held_out]: [&Pairs<'_>; 2],
     device: &Device,
 ) -> Result<Measured> {
     let epsilon = plan.epsilon(state.step.saturating_sub(1));
@@ -338,13 +338,20 @@ fn measure(
         side: plan.batch(state.step.saturating_sub(1)).make.side,
         ..Validation::of(&config.network, config.train.validation_pairs, epsilon)
     };
-    let found = validate(&state.average.fold(), held_out, &request, device)?;
+    let net = state.average.fold();
+    let found = validate(&net, held_out, &request, device)?;
+    let clean = Validation {
+        epsilon: None,
+        ..request
+    };
+    let of_training = validate(&net, training, &clean, device)?;
     Ok(Measured {
         step: state.step,
         epoch: state.step as f32 / plan.steps_per_epoch as f32,
         epsilon_255: epsilon * 255.0,
         learning_rate: plan.learning_rate(state.step.saturating_sub(1)),
         auc: found.clean_auc(),
+        auc_training: of_training.clean_auc(),
         auc_attacked: found.attacked_auc(),
         ..Default::default()
     })

@@ -5,6 +5,7 @@ import * as stage from "/stage.js";
 import * as panels from "/panels.js";
 import * as grid from "/grid.js";
 import * as queue from "/review.js";
+import * as sound from "/sound.js";
 import { prepareRanges } from "/timeline.js";
 
 const $ = (id) => document.getElementById(id);
@@ -111,6 +112,7 @@ function showSignal(value) {
   $("band-title").textContent = title;
   document.title = `${title} – unmask`;
   const isUrgent = value === "manipulated";
+  if (isUrgent) sound.alarm();
   $("urgent").textContent = isUrgent ? title : "";
   $("polite").textContent = isUrgent ? "" : title;
   shownDetail = null;
@@ -171,6 +173,17 @@ async function acknowledge() {
   await fetch("/api/acknowledge", { method: "POST", signal: AbortSignal.timeout(FETCH_MS) }).catch(() => {});
 }
 
+function toggleSound() {
+  $("sound").setAttribute("aria-pressed", String(sound.toggle()));
+}
+
+/** Lights the lamp for three seconds; the button is back after that. */
+async function tryLamp() {
+  $("lamp").disabled = true;
+  setTimeout(() => { $("lamp").disabled = false; }, 3000);
+  await fetch("/api/lamp", { method: "POST", signal: AbortSignal.timeout(FETCH_MS) }).catch(() => {});
+}
+
 function theme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const now = document.documentElement.dataset.theme || (dark ? "dark" : "light");
@@ -203,6 +216,8 @@ function prepare() {
   $("mode").href = "/kiosk";
   $("acknowledge").addEventListener("click", acknowledge);
   $("theme").addEventListener("click", theme);
+  $("sound").addEventListener("click", toggleSound);
+  $("lamp").addEventListener("click", tryLamp);
   $("keys").addEventListener("click", () => $("help").showModal());
   for (const tab of ["events", "review"]) {
     $(`tab-${tab}`).addEventListener("click", () => openTab(tab));
@@ -213,7 +228,7 @@ function prepare() {
   queue.onStill(openStill);
   queue.onShow(() => { if ($("review-panel").hidden) openTab("review"); });
   prepareRanges();
-  const keys = { b: () => toggle("boxes"), h: () => toggle("heat"), m: () => toggle("mirror"), a: acknowledge, e: () => openTab("events"), r: () => openTab("review"), n: () => queue.move(1), p: () => queue.move(-1), c: () => queue.decide("confirmed"), d: () => queue.decide("dismissed"), w: queue.write, t: theme, k: () => { location.href = "/kiosk"; }, "?": () => $("help").showModal() };
+  const keys = { b: () => toggle("boxes"), h: () => toggle("heat"), m: () => toggle("mirror"), a: acknowledge, e: () => openTab("events"), r: () => openTab("review"), n: () => queue.move(1), p: () => queue.move(-1), c: () => queue.decide("confirmed"), d: () => queue.decide("dismissed"), w: queue.write, t: theme, s: toggleSound, l: tryLamp, k: () => { location.href = "/kiosk"; }, "?": () => $("help").showModal() };
   for (const key of Object.keys(keys)) $("help-keys").append(make("dt", "", key), make("dd", "", t(`key_${key}`)));
   $("help-keys").append(make("dt", "", "1–9"), make("dd", "", t("key_1")));
   addEventListener("keydown", (event) => {

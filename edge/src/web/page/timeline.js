@@ -4,6 +4,11 @@ import { t, make } from "/text.js";
 
 const box = document.getElementById("time-box");
 const rows = document.getElementById("time-rows");
+const film = document.getElementById("film");
+/** Newest stills in the strip. */
+const FILM_MAX = 40;
+/** Those that are there already, by entry. */
+let frames = new Map();
 const [from, to] = ["time-from", "time-to"].map((id) => document.getElementById(id));
 /** Milliseconds that are shown, until now; everything that there is by default. */
 const RANGES = { range_10: 600000, range_60: 3600000, range_all: Infinity };
@@ -44,6 +49,7 @@ export function draw(all = spans) {
     marks.push(mark);
   }
   rows.replaceChildren(...lines.values());
+  drawFilm(spans.filter((span, at) => span.still && times[at][1] >= begin));
   const shown = hasClock ? (ms) => `${new Date(ms).toISOString().slice(11, 19)} UTC` : (ms) => `${Math.round(ms / 1000)} s`;
   [from.textContent, to.textContent] = [shown(begin), shown(end)];
   marks.forEach((mark, at) => { mark.tabIndex = at === marks.length - 1 ? 0 : -1; });
@@ -72,16 +78,43 @@ function markOf(span) {
   const mark = make("button", "mark");
   mark.dataset.jump = span.entry;
   mark.dataset.review = span.review?.decision ?? "open";
-  const words = [`${span.timecode_in ?? span.first_frame} – ${span.timecode_out ?? t("lasts")}`, span.source, t("person", { id: span.track }), t(`is_${mark.dataset.review}`)];
-  mark.title = words.join(", ");
+  mark.title = wordsOf(span);
   mark.setAttribute("aria-label", mark.title);
   mark.addEventListener("click", () => jump(span.entry));
   return mark;
 }
 
+function wordsOf(span) {
+  return [`${span.timecode_in ?? span.first_frame} – ${span.timecode_out ?? t("lasts")}`, span.source, t("person", { id: span.track }), t(`is_${span.review?.decision ?? "open"}`)].join(", ");
+}
+
+/** The stills of the spans that are shown, newest first. */
+function drawFilm(kept) {
+  const before = frames;
+  frames = new Map(kept.slice(0, FILM_MAX).map((span) => [span.entry, before.get(span.entry) ?? frameOf(span)]));
+  for (const span of kept.slice(0, FILM_MAX)) {
+    const node = frames.get(span.entry);
+    node.dataset.review = span.review?.decision ?? "open";
+    node.title = node.firstChild.alt = wordsOf(span);
+  }
+  film.hidden = frames.size === 0;
+  film.replaceChildren(...frames.values());
+}
+
+function frameOf(span) {
+  const node = make("button", "film-frame");
+  const picture = make("img");
+  picture.src = `/api/still/${span.entry}`;
+  picture.loading = "lazy";
+  node.append(picture);
+  node.addEventListener("click", () => jump(span.entry));
+  return node;
+}
+
 /** Marks the span that is looked at in the queue. */
 export function mark(entry) {
   for (const node of marks) node.toggleAttribute("data-current", node.dataset.jump === String(entry));
+  for (const [of, node] of frames) node.toggleAttribute("data-current", String(of) === String(entry));
 }
 
 rows.addEventListener("keydown", (event) => {

@@ -42,7 +42,7 @@ impl std::fmt::Display for Verdict {
 pub struct Check {
     /// What is checked.
     pub name: String,
-    /// How it came out.
+    /// How it came out: `passed`, `failed` or `open`.
     pub verdict: Verdict,
     /// What was found and what that means, in one sentence.
     pub finding: String,

@@ -39,7 +39,7 @@ pub struct Unseen {
 /// Fakes of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KindRow {
-    /// Kind of manipulation.
+    /// Kind of manipulation; `all` for all, with the mean of their AUCs.
     pub kind: String,
     /// `video` or `image`.
     pub medium: String,
@@ -50,7 +50,7 @@ pub struct KindRow {
 /// Fakes of one kind in one part, against the real files of that part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartRow {
-    /// Part, as in [`Listed::part`].
+    /// `train`, `val`, `calibration`, `test` or `unseen`.
     pub part: String,
     /// Verdicts on the fakes.
     pub fakes: VerdictRates,
