@@ -1,8 +1,10 @@
 //! What is kept between files: the model, the face finders, the buffers.
 
+use unmask_shared::calibration::Calibration;
 use unmask_shared::engine::Engine;
 use unmask_shared::face::{FinderChoice, FinderConfig};
 use unmask_shared::manifest::Manifest;
+use unmask_shared::verdict::VerdictConfig;
 
 use crate::error::EdgeError;
 use crate::pipeline::{Pipeline, PipelineConfig};
@@ -23,6 +25,8 @@ pub struct Analyzer {
     pub(super) judge: PictureJudge,
     pub(super) frame: Frame,
     pub(super) keep_logits: bool,
+    pub(super) rules: VerdictConfig,
+    pub(super) calibration: Calibration,
 }
 
 impl Analyzer {
@@ -56,6 +60,8 @@ impl Analyzer {
             judge,
             frame: Frame::default(),
             keep_logits,
+            rules: manifest.verdict,
+            calibration: manifest.calibration,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `unmask-edge analyze`: one report per file.
 
+mod chances;
 mod media;
 mod picture;
 mod report;

@@ -10,6 +10,7 @@ use crate::console::progress::Progress;
 use crate::error::EdgeError;
 use crate::source::{FfmpegSource, FrameSource, MediaKind, SourceError};
 
+use super::chances::take_back;
 use super::report::Damage;
 use super::{Analyzer, MediaReport, TrackReport};
 use crate::person::Person;
@@ -25,7 +26,7 @@ impl Analyzer {
     /// file is judged.
     pub fn video(&mut self, path: &Path) -> Result<MediaReport, EdgeError> {
         let mut found = Found {
-            logits: self.keep_logits.then(BTreeMap::new),
+            keep_logits: self.keep_logits,
             ..Found::default()
         };
         let mut seen = Seen::default();
@@ -49,6 +50,13 @@ impl Analyzer {
             seen.damage.is_mostly_missing = true;
         }
         found.tracks.sort_by_key(|track| track.id);
+        take_back(&mut found.tracks, self.rules, self.calibration)?;
+        if !self.keep_logits {
+            found
+                .tracks
+                .iter_mut()
+                .for_each(|track| track.logits = None);
+        }
         let report = MediaReport::new(
             path,
             MediaKind::Video,
@@ -152,8 +160,10 @@ struct Found {
     /// Those of earlier tracks of the file.
     before: usize,
     tracks: Vec<TrackReport>,
-    /// Raw scores of everybody in view, by track; `None` where nobody asked.
-    logits: Option<BTreeMap<u64, Vec<f32>>>,
+    /// Raw scores of everybody in view, by track.
+    logits: BTreeMap<u64, Vec<f32>>,
+    /// Whether those of all are listed, and not only of whom a flag may be taken back.
+    keep_logits: bool,
 }
 
 impl Found {
@@ -162,9 +172,10 @@ impl Found {
             EventKind::TrackStarted => self.faces += 1,
             EventKind::TrackEnded => {
                 self.score(std::slice::from_ref(person));
-                let logits = self.logits.as_mut();
-                let logits = logits.map(|all| all.remove(&person.key).unwrap_or_default());
+                let logits = self.logits.remove(&person.key).unwrap_or_default();
                 let track = TrackReport::of(person);
+                let keep = self.keep_logits || track.verdict == Verdict::Manipulated;
+                let logits = keep.then_some(logits);
                 let id = track.id.saturating_add(self.before as u32);
                 let track = TrackReport { id, ..track };
                 self.keep(TrackReport { logits, ..track });
@@ -197,17 +208,15 @@ impl Found {
 
     /// Keeps the raw scores of those in view, who may not be believed to be people yet.
     fn follow(&mut self, people: &[Person]) {
-        if let Some(all) = &mut self.logits {
-            all.retain(|key, _| people.iter().any(|person| person.key == *key));
-        }
+        self.logits
+            .retain(|key, _| people.iter().any(|person| person.key == *key));
         self.score(people);
     }
 
     /// Takes the latest raw score of everybody on whom there was a decision that counted.
     fn score(&mut self, people: &[Person]) {
-        let Some(all) = &mut self.logits else { return };
         for person in people {
-            let logits = all.entry(person.key).or_default();
+            let logits = self.logits.entry(person.key).or_default();
             let counted = person.decisions().0 as usize;
             if counted > logits.len() && logits.len() < LOGITS_MAX {
                 logits.push(person.logit);

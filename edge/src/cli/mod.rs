@@ -10,8 +10,10 @@ mod run;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use unmask_shared::media::set_patience;
 
 pub use doctor::DoctorArgs;
 pub use generate::GenerateCommand;
@@ -134,6 +136,10 @@ pub struct AnalyzeArgs {
     /// which; 1 for all
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub every: u32,
+    /// Give a file up when its decoder has done nothing for so long, though it had a processor: 8
+    /// seconds to tell what the file is, 30 in its midst
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub patience: Option<u32>,
     /// Tell the network's raw score of every decision, too (jsonl)
     #[arg(long)]
     pub logits: bool,
@@ -192,6 +198,9 @@ pub fn execute(cli: Cli, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
             Ok(ExitStatus::Nothing)
         }
         Command::Analyze(args) => {
+            if let Some(seconds) = args.patience {
+                set_patience(Duration::from_secs(seconds.into()));
+            }
             let bundle = args.model.open()?.0;
             let options = AnalyzeOptions {
                 paths: args.paths,

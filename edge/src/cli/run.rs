@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use unmask_shared::media::set_patience;
 use unmask_shared::settings::{Layers, Settings};
 
 use crate::alarm::SystemClock;
@@ -175,6 +177,9 @@ impl RunArgs {
             return Ok(ExitStatus::Nothing);
         }
         let config = settings.value;
+        if let Some(seconds) = config.capture.patience_s {
+            set_patience(Duration::from_secs(seconds.into()));
+        }
         let source = config
             .capture
             .spec(config.source.as_deref(), config.realtime)

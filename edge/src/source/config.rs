@@ -13,6 +13,7 @@ use crate::capture::{PixelFormat, Wanted};
 
 /// Frames per second.
 pub(super) const RATE_HZ: RangeInclusive<f64> = 1.0..=1000.0;
+const PATIENCE_S: RangeInclusive<u32> = 1..=86_400;
 /// How long a camera may be silent, milliseconds.
 const SILENCE_MS: RangeInclusive<u32> = 100..=600_000;
 
@@ -56,6 +57,9 @@ pub struct CaptureTable {
     pub silence_ms: Option<u32>,
     /// The same for the first frame after a camera was opened or a command started.
     pub first_frame_ms: Option<u32>,
+    /// Seconds, 1 to 86400, for which the decoder of a file may do nothing, though it had a
+    /// processor, before the file is given up; by default 8 to tell what it is, 30 in its midst.
+    pub patience_s: Option<u32>,
 }
 
 impl Default for CaptureTable {
@@ -78,6 +82,7 @@ impl Default for CaptureTable {
             restart: false,
             silence_ms: None,
             first_frame_ms: None,
+            patience_s: None,
         }
     }
 }
@@ -91,6 +96,10 @@ impl CaptureTable {
                 "capture.rate (--rate) is {}, must be {least} to {most}",
                 self.rate
             ));
+        }
+        if self.patience_s.is_some_and(|s| !PATIENCE_S.contains(&s)) {
+            let (least, most) = (PATIENCE_S.start(), PATIENCE_S.end());
+            return Err(format!("capture.patience_s must be {least} to {most}"));
         }
         for (key, ms) in [
             ("silence_ms", self.silence_ms),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,20 @@ const KILLED: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
 /// Most bytes of an answer.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+static PATIENCE: OnceLock<Duration> = OnceLock::new();
+
+/// Waits for a decoder that does nothing for so long, in place of some seconds, before a file is
+/// given up: for files on disks that sleep, or behind slow networks. It holds for the whole
+/// program; the first call counts.
+pub fn set_patience(limit: Duration) {
+    let _ = PATIENCE.set(limit);
+}
+
+/// How long to wait where `usual` is usual.
+pub(super) fn patience(usual: Duration) -> Duration {
+    PATIENCE.get().copied().unwrap_or(usual)
+}
 
 /// How the child ended, if it does within this time.
 pub(super) fn wait(child: &mut Child, time: Duration) -> io::Result<Option<ExitStatus>> {
@@ -178,7 +193,9 @@ impl Patience {
 /// What to say of a child that was idle for so long.
 pub(super) fn nothing_done(time: Duration) -> String {
     let seconds = time.as_secs_f32();
-    format!("nothing done for {seconds} s; is the disk or network that holds it there?")
+    format!(
+        "nothing done for {seconds} s; is the disk or network that holds it there? --patience, or capture.patience_s of run, waits longer"
+    )
 }
 
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {

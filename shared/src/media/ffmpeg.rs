@@ -92,7 +92,7 @@ impl FfmpegSource {
     fn give_up(&mut self) -> SourceError {
         self.reader = None;
         child::kill(&mut self.child);
-        self.ended_early(child::nothing_done(HUNG))
+        self.ended_early(child::nothing_done(child::patience(HUNG)))
     }
 
     fn ended_early(&self, reason: String) -> SourceError {
@@ -325,7 +325,9 @@ impl FrameSource for FfmpegSource {
             match self.read(frame, LOOK)? {
                 Polled::Frame(_) => return Ok(true),
                 Polled::End => return Ok(false),
-                Polled::Nothing if self.silence >= HUNG => return Err(self.give_up()),
+                Polled::Nothing if self.silence >= child::patience(HUNG) => {
+                    return Err(self.give_up());
+                }
                 Polled::Nothing => {}
             }
         }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::sample::{ImageError, RgbView};
 
 pub use animation::{Animation, animation};
-pub use child::end;
+pub use child::{end, set_patience};
 pub use ffmpeg::FfmpegSource;
 pub use folder::{FolderSource, MediaKind, list_media, list_open_media, sniff};
 pub use images::{decode_picture, pad_edges, read_picture, read_picture_before};

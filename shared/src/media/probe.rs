@@ -123,7 +123,7 @@ pub(super) fn probe(path: &Path) -> Result<Vec<Probe>, SourceError> {
         .arg("-i")
         .arg(file_argument(path))
         .stdin(Stdio::null());
-    let output = child::output_within(&mut command, ANSWER)
+    let output = child::output_within(&mut command, child::patience(ANSWER))
         .map_err(|error| launch_error("ffprobe", path, error))?;
     let said: Vec<String> = output
         .stderr

@@ -1,9 +1,11 @@
 //! `unmask-trainer prepare`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use unmask_shared::face::FinderChoice;
+use unmask_shared::media::set_patience;
 
 use crate::dataset::{
     Compression, Layout, Partition, Preparation, PrepareOptions, PrepareReport, Split,
@@ -50,6 +52,10 @@ pub struct Args {
     /// Smallest face in pixels
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(40..=4000))]
     min_face: u32,
+    /// Give a video up when its decoder has done nothing for so long, though it had a processor:
+    /// 8 seconds to tell what it is, 30 in its midst
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    patience: Option<u32>,
     /// ONNX file of a face finder with the outputs of YuNet, instead of the one that is built in
     #[arg(long, value_name = "FILE")]
     finder: Option<PathBuf>,
@@ -120,6 +126,9 @@ fn names<T: clap::ValueEnum>() -> String {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
+        if let Some(seconds) = self.patience {
+            set_patience(Duration::from_secs(seconds.into()));
+        }
         let options = PrepareOptions {
             inputs: self.input,
             output: self.output.clone(),
