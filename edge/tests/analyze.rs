@@ -648,3 +648,28 @@ fn what_a_folder_holds_is_judged_or_named() {
     assert!(error.contains("convert it"), "{error}");
     assert!(ran.stderr.contains("1 files are neither"), "{}", ran.stderr);
 }
+
+/// A decoder that does nothing is given up after as long as is asked for.
+#[test]
+fn patience_with_a_decoder_is_an_option() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let tool = folder.path().join("ffprobe");
+    fs::write(&tool, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let clip = folder.path().join("clip.mp4");
+    fs::write(&clip, b"\0\0\0\x18ftypisom\0\0\0\0isomiso2").unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let told = common::command()
+        .env("PATH", format!("{}:{path}", folder.path().display()))
+        .args(["analyze", "--patience", "1", "--format", "jsonl"])
+        .arg(&clip)
+        .output()
+        .unwrap();
+    assert_eq!(told.status.code(), Some(2));
+    let text = String::from_utf8(told.stdout).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let error = report["error"].as_str().unwrap();
+    assert!(error.contains("nothing done for 1 s"), "{error}");
+    assert!(error.contains("--patience"), "{error}");
+}
