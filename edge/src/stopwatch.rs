@@ -1,5 +1,6 @@
 //! How long each stage of the frame path takes.
 
+use crate::percentile::percentile;
 use std::time::Instant;
 
 /// The stages of the frame path, in order.
@@ -88,8 +89,7 @@ impl Stopwatch {
     pub fn quantile_ms(&self, stage: Stage, part: f32) -> Option<f32> {
         let mut sorted = self.samples_ms[stage as usize].clone();
         sorted.sort_by(f32::total_cmp);
-        let at = (sorted.len() as f32 * part) as usize;
-        sorted.get(at.min(sorted.len().saturating_sub(1))).copied()
+        percentile(&sorted, part.into())
     }
 
     /// Forgets all samples.

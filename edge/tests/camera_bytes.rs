@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use unmask_edge::capture::clock::{Clock, SimulatedClock};
 use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
 use unmask_edge::capture::{
     Attached, Camera, CameraConfig, CameraEvent, CameraSink, FaultCounters, Format, PixelFormat,
     Step,
 };
+use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::Frame;
 use unmask_pixels::{Converter, JpegDecoder, JpegFault};
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use unmask_edge::capture::clock::{Clock, SimulatedClock};
 use unmask_edge::capture::scripted::{Pictures, Script, ScriptedBus, ScriptedFault};
 use unmask_edge::capture::{
     Camera, CameraConfig, CameraEvent, CameraSink, Enrolment, FaultCounters, FaultKind,
     PixelFormat, Step,
 };
+use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::Frame;
 
 const SCHEDULES: u64 = 10_000;

@@ -4,12 +4,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use unmask_edge::capture::clock::{Clock, SimulatedClock};
 use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
 use unmask_edge::capture::{
     Attached, Camera, CameraConfig, CameraEvent, CameraSink, Enrolment, FaultCounters, FaultKind,
     Format, Limits, PixelFormat, Step,
 };
+use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::Frame;
 
 const FRAME: Duration = Duration::from_millis(100);

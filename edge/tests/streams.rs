@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use unmask_edge::alarm::SystemClock;
 use unmask_edge::builtin::builtin;
 use unmask_edge::capture::{FaultKind, FaultSet};
+use unmask_edge::clock::SystemClock;
 use unmask_edge::observe::Observers;
 use unmask_edge::report::terminal::EventFormat;
 use unmask_edge::run::{RunOptions, run_source};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::hex::hex;
 use crate::manifest::{MODEL_FILE, Manifest, ManifestError};
 use crate::signature::{SIGNATURE_BYTES_MAX, SignatureError, Signed, TrustedKeys};
 
@@ -189,8 +190,7 @@ impl Bundle {
 
 /// SHA-256 of `bytes` in lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 fn verify(file: &'static str, bytes: &[u8], listed: &str) -> Result<String, BundleError> {

@@ -34,6 +34,8 @@ pub mod evidence;
 #[cfg(feature = "tract")]
 pub mod face;
 pub mod geometry;
+#[cfg(feature = "std")]
+mod hex;
 pub mod manifest;
 #[cfg(feature = "media")]
 pub mod media;
@@ -62,6 +64,8 @@ pub use evidence::TrackModel;
 #[cfg(feature = "tract")]
 pub use face::{Face, Finder, FinderConfig, FinderError, builtin_finder};
 pub use geometry::{Align, CropSpec, FaceBox, Point, Similarity};
+#[cfg(feature = "std")]
+pub use hex::hex;
 pub use manifest::{Manifest, ManifestError};
 pub use quality::{Quality, QualityLimits};
 pub use sample::{ImageError, RgbView, crop_planar, crop_rgb};

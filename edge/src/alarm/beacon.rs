@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use unmask_shared::signal::Signal;
 
-use super::clock::Clock;
+use crate::clock::Clock;
 
 /// Without a sign of life for so long, the pipeline hangs: on a slow machine a single frame may take
 /// longer than the alarm waits, and nobody needs to be told of that.
@@ -180,12 +180,12 @@ impl Beacon {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::ManualClock;
     use super::*;
+    use crate::clock::SimulatedClock;
 
     #[test]
     fn a_rehearsal_shows_the_alarm_on_the_pin_alone_and_never_in_place_of_the_safe_state() {
-        let clock = Arc::new(ManualClock::default());
+        let clock = Arc::new(SimulatedClock::default());
         let beacon = Beacon::new(Arc::clone(&clock) as _, Duration::from_secs(10));
         beacon.rehearse();
         assert_eq!(beacon.on_pin(beacon.look()), Signal::Safe);

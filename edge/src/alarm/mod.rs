@@ -7,7 +7,6 @@
 //! GPIO chip.
 
 mod beacon;
-mod clock;
 mod config;
 mod driver;
 mod error;
@@ -18,8 +17,9 @@ mod worker;
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
+
 pub use beacon::{Beacon, Needed, Sight};
-pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{AlarmConfig, STALL_MS};
 pub use driver::{Driver, PinStats, REFRESH_EVERY, RETRIES_MAX, RETRY_AFTER};
 pub use error::AlarmError;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
 
-use super::clock::Clock;
+use crate::clock::Clock;
 
 /// A pin that writes each change of its level into a file, as milliseconds and
 /// 0 or 1.

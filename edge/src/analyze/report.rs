@@ -226,7 +226,7 @@ impl MediaReport {
 /// The bytes of a path that is no UTF-8, in hex.
 fn path_hex(path: &Path) -> Option<String> {
     let bytes = path.as_os_str().as_encoded_bytes();
-    path.to_str().is_none().then(|| crate::log::hex(bytes))
+    path.to_str().is_none().then(|| unmask_shared::hex(bytes))
 }
 
 /// Verdict, reason for none, and the face that it rests on: the one of the highest score among

@@ -16,6 +16,7 @@ use super::replay_camera::{ReplayBus, Schedule};
 use super::watcher::Watcher;
 use crate::capture::{CameraSetup, Cameras, Taken};
 use crate::error::EdgeError;
+use crate::percentile::percentile;
 use crate::pipeline::PipelineConfig;
 use crate::source::{Frame, SourceError};
 
@@ -96,9 +97,9 @@ pub(super) fn measure(
         rate_hz: RATE_HZ,
         frames: late_ms.len() as u64,
         dropped,
-        p50_ms: percentile(&late_ms, 0.50),
-        p99_ms: percentile(&late_ms, 0.99),
-        max_ms: percentile(&late_ms, 1.0),
+        p50_ms: percentile(&late_ms, 0.50).unwrap_or(f64::NAN),
+        p99_ms: percentile(&late_ms, 0.99).unwrap_or(f64::NAN),
+        max_ms: percentile(&late_ms, 1.0).unwrap_or(f64::NAN),
         processor_ms: given.map(|given| each_ms(given.ran)),
         waited_ms: given.map(|given| each_ms(given.waited)),
     })
@@ -106,26 +107,4 @@ pub(super) fn measure(
 
 fn dropped_by(cameras: &Cameras) -> u64 {
     cameras.status().iter().map(|status| status.dropped).sum()
-}
-
-/// The smallest value that at least this part of all does not exceed.
-fn percentile(sorted: &[f64], part: f64) -> f64 {
-    let rank = (part * sorted.len() as f64).ceil() as usize;
-    let at = rank.saturating_sub(1).min(sorted.len().saturating_sub(1));
-    sorted.get(at).copied().unwrap_or(f64::NAN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_those_of_the_nearest_rank() {
-        let values: Vec<f64> = (1..=200).map(f64::from).collect();
-        // numpy.percentile(range(1, 201), [50, 99, 100], method="inverted_cdf")
-        assert_eq!(percentile(&values, 0.50), 100.0);
-        assert_eq!(percentile(&values, 0.99), 198.0);
-        assert_eq!(percentile(&values, 1.0), 200.0);
-        assert!(percentile(&[], 0.5).is_nan());
-    }
 }

@@ -10,12 +10,12 @@ use unmask_pixels::{Converter, Format, JpegFault, PictureFault};
 
 use unmask_shared::media::Frame;
 
-use super::clock::Clock;
 use super::config::CameraConfig;
 use super::device::{Buffer, Bus, Device};
 use super::fault::{CameraEvent, FaultCounters, FaultKind, KINDS};
 use super::identity::Attached;
 use super::watch::PictureWatch;
+use crate::clock::Clock;
 
 /// Who gets the frames, and learns of faults.
 pub trait CameraSink {

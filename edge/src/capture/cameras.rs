@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use unmask_shared::media::Frame;
 
 use super::camera::{Camera, CameraSink, Step};
-use super::clock::{Clock, SystemClock};
 use super::config::CameraConfig;
 use super::device::Bus;
 use super::fault::{CameraEvent, FaultCounters, FaultKind, FaultSet};
 use super::mailbox::{CameraStatus, Mailbox, Taken};
+use crate::clock::{Clock, SystemClock};
 
 /// A capture thread that has not been heard of for so long hangs in a driver.
 const STALL: Duration = Duration::from_secs(2);

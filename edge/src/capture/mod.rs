@@ -6,11 +6,10 @@
 //! faults ([`fault`]), opens the device again, and knows it by what stays
 //! ([`identity`]). [`cameras::Cameras`] runs several, each on its own thread,
 //! and keeps the newest frame of each ([`mailbox`]). Time comes from a
-//! [`clock::Clock`].
+//! [`crate::clock::Clock`].
 
 pub mod camera;
 pub mod cameras;
-pub mod clock;
 pub mod config;
 pub mod device;
 pub mod fault;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use unmask_pixels::{Format, FormatError, PixelFormat};
 
-use super::clock::{Clock, SimulatedClock};
 use super::device::{Buffer, Bus, Device, Wanted};
 use super::fault::FaultKind;
 use super::identity::Attached;
+use crate::clock::{Clock, SimulatedClock};
 
 /// One failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use unmask_shared::event::Event;
+use unmask_shared::hex;
 use unmask_shared::review::Review;
 
 use crate::console::style::{judged_text, printable};
 use crate::error::EdgeError;
 use crate::log::{
     CHECKPOINT_BYTES_MAX, Counter, FolderStorage, KEY_FILE, LogEntry, PUBLIC_FILE, RecordError,
-    Report, STILLS_FOLDER, StillCheck, Storage, Unread, VerifyOptions, VerifyingKey, hex, newest,
+    Report, STILLS_FOLDER, StillCheck, Storage, Unread, VerifyOptions, VerifyingKey, newest,
     read_text, utc, verify,
 };
 use crate::report::ExitStatus;

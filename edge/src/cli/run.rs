@@ -9,7 +9,7 @@ use clap::Args;
 use unmask_shared::media::set_patience;
 use unmask_shared::settings::{Layers, Settings};
 
-use crate::alarm::SystemClock;
+use crate::clock::SystemClock;
 use crate::error::EdgeError;
 use crate::log::LogArgs;
 use crate::model::ModelArgs;

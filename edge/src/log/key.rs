@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_compact::{KeyPair, PublicKey, Seed, Signature};
 use sha2::{Digest, Sha256};
+use unmask_shared::hex;
 
 use crate::secret::Secret;
 
@@ -145,7 +146,7 @@ impl SigningKey {
     pub fn generate(name: Option<&str>) -> Result<Self, KeyError> {
         let pair = KeyPair::from_seed(fresh_seed()?);
         let hash = Sha256::digest(*pair.pk);
-        let hash: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let hash = hex(&hash[..8]);
         Self::new(name.unwrap_or(&format!("unmask-edge/{hash}")), pair)
     }
 
@@ -257,8 +258,7 @@ mod tests {
             .collect();
         let key = SigningKey::from_seed("rfc", bytes.try_into().unwrap()).unwrap();
         let signature = key.sign(&[0x72]);
-        let found: String = signature.iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(found, wanted);
+        assert_eq!(hex(&signature), wanted);
         assert!(key.verifying_key().is_signed(&[0x72], &signature));
         assert!(!key.verifying_key().is_signed(&[0x73], &signature));
     }

@@ -103,7 +103,7 @@ mod tests {
     ];
 
     fn hex(hash: Hash) -> String {
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        unmask_shared::hex(&hash)
     }
 
     #[test]

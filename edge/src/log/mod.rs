@@ -56,8 +56,3 @@ pub(crate) fn utc(time_us: u64) -> Option<String> {
     let time = time.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
     time.map(|time| time.to_string())
 }
-
-/// Two digits for each byte.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -5,7 +5,8 @@ use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
 use super::timecode::{Rate, Timecode, TimecodeError};
-use crate::log::{Decision, LogEntry, hex, utc};
+use crate::log::{Decision, LogEntry, utc};
+use unmask_shared::hex;
 
 /// Most faces that are followed at once; the oldest one is given up.
 const FOLLOWED_MAX: usize = 256;

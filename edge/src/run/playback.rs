@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::alarm::Clock;
+use crate::clock::Clock;
 use crate::service::Service;
 use unmask_shared::media::Frame;
 

@@ -8,8 +8,8 @@ use unmask_shared::bundle::Bundle;
 use unmask_shared::event::Event;
 use unmask_shared::verdict::{VerdictConfig, VerdictError};
 
-use crate::alarm::Clock;
 use crate::capture::{FaultKind, FaultSet};
+use crate::clock::Clock;
 use crate::console::progress::StatusLine;
 use crate::console::style::time_text;
 use crate::error::EdgeError;

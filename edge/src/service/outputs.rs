@@ -10,7 +10,8 @@ use unmask_shared::verdict::Verdict;
 
 use super::config::ServiceConfig;
 use super::notify::Notifier;
-use crate::alarm::{self, Alarm, AlarmError, Beacon, Clock};
+use crate::alarm::{self, Alarm, AlarmError, Beacon};
+use crate::clock::Clock;
 use crate::observe::{LogStatus, Status, StreamStatus};
 use crate::serial::{SerialLink, TtyOpener};
 

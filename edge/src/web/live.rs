@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::picture::PictureSlot;
 use super::view::{EventView, FrameView, StatusView};
 use crate::observe::{EventTold, FrameSeen, Observer, Status};
+use crate::percentile::percentile;
 
 /// Most messages that wait for the page's thread.
 const MESSAGES_MAX: usize = 64;
@@ -109,12 +110,8 @@ impl LiveObserver {
 fn percentiles(values: &[f32]) -> Option<[f32; 2]> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f32::total_cmp);
-    let rank = |share: f64| {
-        let rank = (share * sorted.len() as f64).ceil() as usize;
-        let value = sorted.get(rank.saturating_sub(1)).copied();
-        value.map(|value| (value * 100.0).round() / 100.0)
-    };
-    Some([rank(0.5)?, rank(0.99)?])
+    let rounded = |share: f64| Some((percentile(&sorted, share)? * 100.0).round() / 100.0);
+    Some([rounded(0.5)?, rounded(0.99)?])
 }
 
 impl Observer for LiveObserver {

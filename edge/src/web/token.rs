@@ -79,7 +79,7 @@ impl Token {
             .chain_update("unmask-web-cookie/1\n")
             .chain_update(text)
             .finalize();
-        let cookie: String = cookie.iter().map(|byte| format!("{byte:02x}")).collect();
+        let cookie = unmask_shared::hex(&cookie);
         Some(Self {
             token: Sha256::digest(text).into(),
             cookie_hash: Sha256::digest(&cookie).into(),

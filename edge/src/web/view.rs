@@ -4,10 +4,10 @@ use serde::Serialize;
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::geometry::CropSpec;
 
-use crate::log::hex;
 use crate::metrics::{reason_name, signal_name, verdict_name};
 use crate::observe::{EventTold, FrameSeen, Status};
 use crate::person::Person;
+use unmask_shared::hex;
 
 /// Most values of an evidence map that are sent; larger maps are left out.
 const EVIDENCE_MAX: usize = 1024;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use unmask_edge::alarm::{self, Beacon};
-use unmask_edge::capture::clock::{Clock, SimulatedClock};
+use unmask_edge::alarm::Beacon;
 use unmask_edge::capture::scripted::{Pictures, Script, ScriptedBus, ScriptedFault};
 use unmask_edge::capture::{
     Camera, CameraConfig, CameraEvent, CameraSink, Enrolment, FaultCounters, FaultKind, FaultSet,
     PixelFormat, Step,
 };
+use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::{Frame, FrameSource, Polled, SourceError, WatchedSource};
 use unmask_shared::signal::Signal;
 
@@ -32,16 +32,6 @@ const KINDS: [FaultKind; 11] = [
     FaultKind::Busy,
 ];
 const JPEG_KINDS: [FaultKind; 2] = [FaultKind::Corrupt, FaultKind::WrongSize];
-
-/// One clock for everything.
-#[derive(Clone, Default)]
-pub struct Time(pub SimulatedClock);
-
-impl alarm::Clock for Time {
-    fn now(&self) -> Duration {
-        self.0.now()
-    }
-}
 
 /// What this process holds.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +86,7 @@ pub struct Kiosk {
     camera: Camera,
     pub inbox: Inbox,
     pub scripted: [u64; FaultKind::ALL.len()],
-    time: Time,
+    time: SimulatedClock,
     warm: Duration,
     end: Duration,
     beacon: Arc<Beacon>,
@@ -132,7 +122,7 @@ impl Kiosk {
     pub fn new(
         seed: u64,
         pixels: PixelFormat,
-        time: &Time,
+        time: &SimulatedClock,
         beacon: Arc<Beacon>,
         [warm, end]: [Duration; 2],
     ) -> Self {
@@ -144,7 +134,7 @@ impl Kiosk {
         let bus = ScriptedBus {
             script: Arc::new(script),
             pictures: Arc::new(Pictures::new(pixels).expect("small pictures")),
-            clock: time.0.clone(),
+            clock: time.clone(),
         };
         let config = CameraConfig {
             name: "/dev/video0".into(),
@@ -155,7 +145,7 @@ impl Kiosk {
             ..CameraConfig::default()
         };
         Self {
-            camera: Camera::new(config, Box::new(bus), Arc::new(time.0.clone())),
+            camera: Camera::new(config, Box::new(bus), Arc::new(time.clone())),
             inbox: Inbox::default(),
             scripted,
             time: time.clone(),
@@ -182,12 +172,12 @@ impl Kiosk {
 impl FrameSource for Kiosk {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError> {
         while self.poll_frame(frame, Duration::from_secs(1))? == Polled::Nothing {}
-        Ok(self.time.0.now() < self.end)
+        Ok(self.time.now() < self.end)
     }
 
     fn poll_frame(&mut self, frame: &mut Frame, wait: Duration) -> Result<Polled, SourceError> {
         self.look();
-        let now = self.time.0.now();
+        let now = self.time.now();
         if self.held[0].is_none() && now >= self.warm {
             self.held[0] = Some(Held::now());
         }
@@ -195,7 +185,7 @@ impl FrameSource for Kiosk {
             self.held[1] = Some(Held::now());
             return Ok(Polled::End);
         }
-        while self.time.0.now() < now + wait {
+        while self.time.now() < now + wait {
             assert_eq!(self.camera.step(&mut self.inbox), Step::Continue);
             if std::mem::take(&mut self.inbox.is_fresh) {
                 std::mem::swap(&mut self.inbox.frame, frame);

@@ -8,11 +8,11 @@ use std::time::Duration;
 use alloc_tracker::Session;
 use unmask_arena::usage;
 use unmask_edge::builtin::builtin;
-use unmask_edge::capture::clock::SimulatedClock;
 use unmask_edge::capture::mailbox::Mailbox;
 use unmask_edge::capture::{
     Camera, CameraConfig, CameraEvent, CameraSink, FaultCounters, Format, PixelFormat, Taken,
 };
+use unmask_edge::clock::SimulatedClock;
 use unmask_edge::pipeline::{Pipeline, PipelineConfig};
 use unmask_edge::search::{FaceDetector, FaceSearch, SearchConfig};
 use unmask_edge::source::Frame;

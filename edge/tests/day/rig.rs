@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use unmask_edge::capture::clock::{Clock, SimulatedClock};
 use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
 use unmask_edge::capture::{Attached, Format};
+use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::network::{Judge, Network};
 use unmask_edge::search::FaceDetector;
 use unmask_edge::source::Frame;

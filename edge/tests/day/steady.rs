@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use alloc_tracker::Session;
 use embedded_hal::digital::{ErrorType, OutputPin};
-use unmask_edge::alarm::{AlarmConfig, Clock, Driver, ManualClock};
+use unmask_edge::alarm::{AlarmConfig, Driver};
+use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::serial::{Port, PortOpener, Writer};
 use unmask_edge::service::{Notifier, Outputs, ServiceConfig};
 use unmask_shared::signal::Signal;
@@ -50,7 +51,7 @@ impl Port for NoLine {
 #[test]
 fn from_verdict_to_pin_and_line_no_frame_allocates() {
     let _alone = ALONE.lock();
-    let clock = Arc::new(ManualClock::default());
+    let clock = Arc::new(SimulatedClock::default());
     let config = ServiceConfig::default();
     let outputs = Outputs::open(&config, Notifier::default(), clock.clone());
     let mut outputs = outputs.expect("defaults are valid");

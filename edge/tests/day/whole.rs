@@ -22,7 +22,8 @@ use unmask_shared::{Calibration, Verdict};
 
 use crate::ALONE;
 use crate::crowd::{Asked, CROP_PX, MadeUp, Watcher};
-use crate::kiosk::{Held, Kiosk, Time};
+use crate::kiosk::{Held, Kiosk};
+use unmask_edge::clock::SimulatedClock;
 
 /// Pictures of manipulated people that are kept.
 const STILLS: u32 = 20;
@@ -101,7 +102,7 @@ fn live(seed: u64, pixels: PixelFormat, warm_up: u32, minutes: u32) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     let bundle = Bundle::open(&models.join("afsl-stream-m")).expect("released");
     let config = config(folder.path());
-    let time = Time::default();
+    let time = SimulatedClock::default();
     let outputs = Outputs::open(&config, Notifier::default(), Arc::new(time.clone()));
     let outputs = outputs.expect("valid");
     let beacon = outputs.beacon();

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use unmask_edge::alarm::{AlarmConfig, Beacon, Clock, Driver, ManualClock};
+use unmask_edge::alarm::{AlarmConfig, Beacon, Driver};
+use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::log::{
     Entry, EventLog, FolderStorage, LogConfig, SigningKey, SyncPolicy, VerifyOptions, verify,
 };
@@ -40,7 +41,7 @@ struct Faults {
 type Log = EventLog<FaultyStorage, SigningKey>;
 
 pub struct World {
-    clock: Arc<ManualClock>,
+    clock: Arc<SimulatedClock>,
     chance: Chance,
     frame: u64,
     people: People,
@@ -66,7 +67,7 @@ fn key() -> SigningKey {
 
 impl World {
     pub fn new(seed: u64, folder: &Path) -> Self {
-        let clock = Arc::new(ManualClock::default());
+        let clock = Arc::new(SimulatedClock::default());
         let config = ServiceConfig::default();
         let outputs = Outputs::open(&config, Notifier::default(), clock.clone());
         let outputs = outputs.expect("defaults are valid");

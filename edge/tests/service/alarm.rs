@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use embedded_hal::digital::{ErrorKind, ErrorType, OutputPin};
 use unmask_edge::alarm::{
-    Alarm, AlarmConfig, Beacon, Clock, Driver, ManualClock, REFRESH_EVERY, RETRIES_MAX,
-    SystemClock, TranscriptPin,
+    Alarm, AlarmConfig, Beacon, Driver, REFRESH_EVERY, RETRIES_MAX, TranscriptPin,
 };
+use unmask_edge::clock::{Clock, SimulatedClock, SystemClock};
 use unmask_shared::signal::Signal;
 
 const MS: Duration = Duration::from_millis(1);
 
 /// Drives a pin for so long as each signal says, and returns when it changed, ms.
 fn drive(config: AlarmConfig, script: &[(u64, Signal)]) -> Vec<(u128, bool)> {
-    let clock = Arc::new(ManualClock::default());
+    let clock = Arc::new(SimulatedClock::default());
     let pin = TranscriptPin::new(clock.clone());
     let mut driver = Driver::new(pin.clone(), config, clock.now());
     for (until_ms, signal) in script {
@@ -195,7 +195,7 @@ fn until(mut is_so: impl FnMut() -> bool) -> Duration {
 
 #[test]
 fn a_pipeline_that_hangs_is_found_by_the_clock_and_comes_back() {
-    let clock = Arc::new(ManualClock::default());
+    let clock = Arc::new(SimulatedClock::default());
     let beacon = beacon(clock.clone());
     let pin = TranscriptPin::new(clock.clone());
     let alarm = Alarm::start(pin.clone(), &AlarmConfig::default(), beacon.clone()).unwrap();

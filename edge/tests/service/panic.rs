@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use unmask_edge::alarm::{Beacon, SystemClock};
+use unmask_edge::alarm::Beacon;
 use unmask_edge::builtin::builtin;
+use unmask_edge::clock::SystemClock;
 use unmask_edge::error::EdgeError;
 use unmask_edge::observe::Observers;
 use unmask_edge::pipeline::Pipeline;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serial2::SerialPort;
-use unmask_edge::alarm::{Beacon, ManualClock, SystemClock};
+use unmask_edge::alarm::Beacon;
+use unmask_edge::clock::{SimulatedClock, SystemClock};
 use unmask_edge::serial::{
     Port, PortOpener, RETRY_MAX, RETRY_MIN, SerialConfig, SerialLink, Writer,
 };
@@ -51,13 +52,13 @@ struct Ends {
     is_cut: bool,
     opens: Vec<Duration>,
     bytes: Vec<u8>,
-    clock: Arc<ManualClock>,
+    clock: Arc<SimulatedClock>,
 }
 
 impl PortOpener for Cable {
     fn open(&mut self) -> io::Result<Box<dyn Port>> {
         let mut ends = self.0.lock().unwrap();
-        let now = unmask_edge::alarm::Clock::now(&*ends.clock);
+        let now = unmask_edge::clock::Clock::now(&*ends.clock);
         ends.opens.push(now);
         match ends.is_cut {
             true => Err(io::ErrorKind::NotFound.into()),
@@ -122,7 +123,7 @@ fn the_signal_is_told_when_it_changes_and_as_a_sign_of_life() {
 
 #[test]
 fn a_lost_line_is_opened_again_ever_more_slowly_and_the_signal_is_told_first() {
-    let clock = Arc::new(ManualClock::default());
+    let clock = Arc::new(SimulatedClock::default());
     let cable = Cable::default();
     cable.0.lock().unwrap().clock = clock.clone();
     let mut writer = Writer::new(cable.clone(), BEAT);

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_edge::alarm::{Beacon, SystemClock};
+use unmask_edge::alarm::Beacon;
 use unmask_edge::builtin::builtin;
+use unmask_edge::clock::SystemClock;
 use unmask_edge::machine::resident_bytes;
 use unmask_edge::metrics::Metrics;
 use unmask_edge::observe::desk;

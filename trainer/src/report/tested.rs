@@ -114,7 +114,7 @@ pub fn data_tested(folder: &Path, records: &[Record], shares: Shares) -> Result<
     Ok(DataTested {
         folder: name(folder),
         part: part.to_string(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: unmask_shared::hex(&digest),
         groups: count(&held_out, |record| &record.meta.group),
         sources: sources
             .into_iter()

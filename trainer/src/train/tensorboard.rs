@@ -184,7 +184,7 @@ mod tests {
             ..Event::default()
         };
         let record = framed(&event.encode_to_vec());
-        let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = unmask_shared::hex(&record);
         assert_eq!(hex, WRITTEN);
     }
 

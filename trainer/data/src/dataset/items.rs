@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use unmask_shared::hex;
 
 use super::layout::Job;
 use super::options::PrepareOptions;
@@ -60,11 +61,7 @@ pub(super) fn digest(jobs: &[Job]) -> String {
         }
     }
     let bytes = hash.finalize();
-    bytes
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&bytes[..8])
 }
 
 /// Cuts the list where a shard would become larger than wanted.

@@ -34,19 +34,26 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that goes on only when somebody sleeps on it. Its clones are the
+/// A clock that goes on only when somebody sleeps on it, or lets time pass. Its clones are the
 /// same clock.
 #[derive(Debug, Clone, Default)]
 pub struct SimulatedClock(Arc<AtomicU64>);
 
+impl SimulatedClock {
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_add(nanos, Ordering::SeqCst);
+    }
+}
+
 impl Clock for SimulatedClock {
     fn now(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::SeqCst))
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
     }
 
     fn sleep(&self, time: Duration) {
-        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.0.fetch_add(us, Ordering::SeqCst);
+        self.advance(time);
     }
 }
 
