@@ -49,8 +49,11 @@ fn frames_of_a_command_are_judged_like_those_of_a_folder() {
     }
     std::fs::write(folder.path().join("frames.rgb"), raw).unwrap();
     let watch = |input: &[&str]| {
-        // Searches of every frame alone are the same each time.
+        // Searches of every frame alone are the same each time, and so is a network that judges
+        // every frame: how fast a command's frames come depends on the machine.
+        let bundle = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/afsl-stream-m");
         let mut arguments = vec!["run", "--every", "1", "--format", "jsonl"];
+        arguments.extend(["--bundle", bundle]);
         arguments.extend_from_slice(input);
         let mut events = unmask_in(folder.path(), &arguments).lines();
         for event in &mut events {

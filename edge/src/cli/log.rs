@@ -107,6 +107,15 @@ impl WhichArgs {
     }
 }
 
+impl WhichArgs {
+    /// Name of the key in the log's own folder, where that is not the given one.
+    fn other_key(&self, given: &VerifyingKey) -> Option<String> {
+        let text = read_text(&self.folder.join(PUBLIC_FILE)).ok()?;
+        let own = VerifyingKey::parse(&text).ok()?;
+        (own != *given).then(|| printable(own.name()).to_string())
+    }
+}
+
 impl VerifyArgs {
     fn run(&self, out: &mut dyn Write) -> Result<ExitStatus, EdgeError> {
         let (storage, key) = (self.which.storage()?, self.which.key()?);
@@ -159,6 +168,12 @@ impl VerifyArgs {
         }
         for entry in &stills.changed {
             writeln!(out, "NOT INTACT: the still of entry {entry} was changed")?;
+        }
+        if let Some(own) = self.which.other_key(key) {
+            writeln!(
+                out,
+                "The log is signed with another key than the one that was given: {own}, as log.pub in its folder says."
+            )?;
         }
         writeln!(out, "log          {}", key.name())?;
         writeln!(out, "checkpoint   covers {} entries", report.sealed)?;

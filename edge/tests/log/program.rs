@@ -122,7 +122,9 @@ fn a_wrong_key_changes_nothing() {
     let verified = log("verify", &own.folder, &["--key", expected.trim()]);
     assert_eq!(verified.code, 1, "{}", verified.stdout);
     assert!(
-        verified.stdout.contains("signed with another key"),
+        verified
+            .stdout
+            .contains("The log is signed with another key"),
         "{}",
         verified.stdout
     );

@@ -304,7 +304,7 @@ pub struct Backwards {
 }
 
 impl Backwards {
-    /// From the sums of [`add_slope_sums`] over `count` pixels of all maps.
+    /// From the sums over `count` pixels of all maps.
     pub fn new(
         statistics: &Statistics,
         gamma: &[f32],

@@ -59,14 +59,15 @@ impl Look {
         }
     }
 
-    /// Moves the landmarks and the score of `face` to the mean of both looks. Where the second one
-    /// does not see it, landmarks stay, and its score is at most `unsure`.
+    /// Moves the landmarks of `face` to the mean of both looks, and its score where that is surer: a
+    /// blurred face is hardly seen in the second one, and is a face still. Where the second one does
+    /// not see it at all, landmarks stay, and its score is at most `unsure`.
     pub(super) fn refine(&mut self, view: &RgbView<'_>, face: &mut Face, unsure: f32) {
         let Some(seen) = self.again(view, &face.bbox) else {
             face.score = face.score.min(unsure);
             return;
         };
-        face.score += SHARE * (seen.score - face.score);
+        face.score += SHARE * (seen.score - face.score).max(0.0);
         for (at, seen) in face.landmarks.iter_mut().zip(seen.landmarks) {
             at.x += SHARE * (seen.x - at.x);
             at.y += SHARE * (seen.y - at.y);
