@@ -154,7 +154,7 @@ fn packages_know_only_what_the_architecture_allows() {
         ("shared/kernel", &[]),
         ("edge", &["unmask-arena", "unmask-pixels", "unmask-shared"]),
         ("edge/arena", &[]),
-        ("edge/pixels", &[]),
+        ("edge/pixels", &["unmask-arena"]),
         ("trainer/data", &["unmask-shared"]),
         ("trainer/metrics", &["unmask-data", "unmask-shared"]),
         (
