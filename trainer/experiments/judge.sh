@@ -97,6 +97,14 @@ trained release "${init[@]}" "${originals[@]}" --seed 3 --epochs 11
     --data-note "$(<trainer/experiments/judge-data.txt)" --terms-note "$(<trainer/experiments/judge-terms.txt)"
 cp -rn "$out/afsl-lite" "$out/bundle-release"
 judged release
+# What was tried to get further.
+trained distilled "${init[@]}" "${originals[@]}" --seed 5 --set distil.features=5 \
+    --set "distil.teachers=[\"$out/release\", \"$out/originals\"]"
+trained dense "${originals[@]}" --seed 3 --set network.architecture=stream --set network.luminance=false \
+    --set network.temporal=false --set distil.features=5 --set "distil.teachers=[\"$out/release\"]"
+trained stacked "${init[@]}" "${originals[@]}" --seed 1 --set network.stacked=true --set data.temporal_share=0.2
+trained originals-without-swap "${init[@]}" "${originals[@]}" --leave-out kind=swap
+judged originals-without-swap
 for kind in swap "talking head"; do
     run="paired-without-${kind// /-}"
     trained "$run" "${init[@]}" "${paired[@]}" --leave-out "kind=$kind"
