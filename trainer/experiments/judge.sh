@@ -9,8 +9,9 @@
 #
 # Runs: `lite`, the judge; `blends`, trained on pseudo-fakes alone; `scratch`, without ImageNet
 # weights; `paired`, with fewer real fakes, `originals`, with those alone that have an original,
-# `release`, the same for longer, `paired` without a kind; and for every kind of fake one that was trained without it and without the people in
-# it. The variable FINDER names a YuNet file to use in place of the face finder that is built in.
+# `release`, the same for longer, `paired` without a kind; `distilled`, `dense`, `stacked` and
+# `originals-without-swap`, what was tried to get further; and for every kind of fake one that was
+# trained without it and without the people in it. The variable FINDER names a YuNet file to use in place of the face finder that is built in.
 set -euo pipefail
 
 [[ $# -eq 2 ]] || { echo "usage: $0 DATA OUT" >&2; exit 2; }
@@ -55,14 +56,23 @@ photos() {
     done
 }
 
-judged() { # RUN
+judged() { # RUN [FILES OF ONE SOURCE]
     local bundle="$out/bundle-$1"
     [[ -d "$bundle" ]] ||
         "$trainer" export "$out/$1" --data "$out/shards" --output "$bundle"
     "$trainer" videos "$out/$1" --data "$out/shards" --input "$data/train" --input "$data/video" \
-        --each 40 --output "$out/videos-$1.tsv"
+        --each "${2:-40}" --output "$out/videos-$1.tsv"
     "$trainer" unseen "$bundle" --videos "$out/videos-$1.tsv" --videos "$out/photos.tsv" \
         "${finder[@]}" --output "$out/unseen-$1"
+}
+
+# Clips of people that a run was trained on, of the sources that it draws from.
+remembered() { # RUN BUNDLE
+    local table="$out/remembered-$1.tsv"
+    "$trainer" videos "$out/$1" --data "$out/shards" --input "$data/video" --each 6 --output "$table.all"
+    awk -F'\t' -v left="${left_out[*]}" 'BEGIN { split(left, names, " "); for (n in names) out[names[n]] }
+        NR == 1 || $6 == "train" && ($2 == "real" || !($5 in out))' "$table.all" >"$table"
+    "$trainer" unseen "$2" --videos "$table" "${finder[@]}" --output "$out/remembered-$1"
 }
 
 prepared
@@ -81,12 +91,14 @@ judged scratch
 [[ -f "$out/bank/reconstruct.tar" ]] || trainer/experiments/reconstruct.sh "$out/shards" "$out/bank"
 paired=("${mix[@]}" --set data.fake_share=0.2 --set data.reconstruct_share=0.15
     --set "data.reconstruct_bank=$out/bank/reconstruct.tar" --epochs 3)
-for source in actalker actalker_audio anitalker dreamtalk echomimic edtalk emo emoportraits float fomm keysync \
-    loopy moda_compare omnihuman sonic speakervid_gen styletalk teller vasa1; do
+left_out=(actalker actalker_audio anitalker dreamtalk echomimic edtalk emo emoportraits float fomm keysync
+    loopy moda_compare omnihuman sonic speakervid_gen styletalk teller vasa1)
+for source in "${left_out[@]}"; do
     paired+=(--set "data.sampling.weights.$source=0")
 done
 trained paired "${init[@]}" "${paired[@]}"
 judged paired
+left_out+=(stylegan2 musev_img2vid)
 originals=("${paired[@]}" --set data.sampling.weights.stylegan2=0 --set data.sampling.weights.musev_img2vid=0)
 trained originals "${init[@]}" "${originals[@]}"
 judged originals
@@ -97,6 +109,9 @@ trained release "${init[@]}" "${originals[@]}" --seed 3 --epochs 11
     --data-note "$(<trainer/experiments/judge-data.txt)" --terms-note "$(<trainer/experiments/judge-terms.txt)"
 cp -rn "$out/afsl-lite" "$out/bundle-release"
 judged release
+remembered release "$out/afsl-lite"
+"$trainer" evaluate "$out/release" --data "$out/shards" --output "$out/filters-release" \
+    --filters --pairs 400 --distortion-pairs 400 --clips 0 --epsilon 0.25/255
 # What was tried to get further.
 trained distilled "${init[@]}" "${originals[@]}" --seed 5 --set distil.features=5 \
     --set "distil.teachers=[\"$out/release\", \"$out/originals\"]"
@@ -104,7 +119,7 @@ trained dense "${originals[@]}" --seed 3 --set network.architecture=stream --set
     --set network.temporal=false --set distil.features=5 --set "distil.teachers=[\"$out/release\"]"
 trained stacked "${init[@]}" "${originals[@]}" --seed 1 --set network.stacked=true --set data.temporal_share=0.2
 trained originals-without-swap "${init[@]}" "${originals[@]}" --leave-out kind=swap
-judged originals-without-swap
+judged originals-without-swap 24
 for kind in swap "talking head"; do
     run="paired-without-${kind// /-}"
     trained "$run" "${init[@]}" "${paired[@]}" --leave-out "kind=$kind"

@@ -1,28 +1,11 @@
 //! Being stopped at any moment, running in parts, full disks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
-use unmask_trainer::dataset::{Partition, PrepareOptions, Record, prepare, read_shards};
-
-/// A frame of a synthetic person.
-fn picture(path: &Path, seed: u64) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let config = SceneConfig {
-        seed,
-        swap: Swap::Never,
-        width: 320,
-        height: 240,
-        face_px: 90.0..=140.0,
-    };
-    let people = FaceModel::builtin().unwrap();
-    let frame = Scene::new(&people, config).unwrap().frame(0);
-    let picture = image::RgbImage::from_raw(320, 240, frame.rgb).unwrap();
-    picture.save(path).unwrap();
-}
+use unmask_trainer::dataset::{PrepareOptions, prepare, read_shards};
 
 /// The program on some synthetic people, in small shards.
 fn program(output: &Path) -> Command {
@@ -159,54 +142,6 @@ fn a_damaged_shard_is_made_again_and_only_that() {
     };
     let error = prepare(&other).unwrap_err().to_string();
     assert!(error.contains("frames 1, not 2"), "{error}");
-}
-
-#[test]
-fn all_parts_together_are_one_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let input = folder.path().join("faces");
-    (0..5).for_each(|i| picture(&input.join(format!("real/{i}.png")), 60 + i));
-    (0..5).for_each(|i| std::fs::write(input.join(format!("real/{i}.jpg")), "x").unwrap());
-    (0..5).for_each(|i| std::fs::write(input.join(format!("{i}.png")), "x").unwrap());
-    let run = |name: &str, partition: Partition| {
-        let options = PrepareOptions {
-            inputs: vec![input.clone()],
-            output: folder.path().join(name),
-            synthetic: 4,
-            frames: 1,
-            partition,
-            ..Default::default()
-        };
-        prepare(&options).unwrap().records
-    };
-    let table = |name: &str, file: &str| {
-        let text = std::fs::read_to_string(folder.path().join(name).join(file)).unwrap();
-        let lines = text.lines().skip(1).map(str::to_string);
-        lines.collect::<Vec<_>>()
-    };
-    let records = |name: &str| {
-        let key = |record: &Record| format!("{record:?}");
-        let records = read_shards(&folder.path().join(name)).unwrap();
-        records.iter().map(key).collect::<BTreeSet<_>>()
-    };
-    let whole = run("whole", Partition::WHOLE);
-    let parts = (0..3).map(|i| run("parts", format!("{i}/3").parse().unwrap()));
-    assert_eq!(parts.sum::<usize>(), whole);
-    assert_eq!(records("parts"), records("whole"));
-    assert_eq!(records("whole").len(), whole);
-    let tables = (0..3).flat_map(|i| table("parts", &format!("skipped-000{i}-of-0003.tsv")));
-    let (mut together, mut whole) = (tables.collect::<Vec<_>>(), table("whole", "skipped.tsv"));
-    together.sort();
-    whole.sort();
-    assert_eq!(whole.len(), 10, "{whole:?}");
-    assert_eq!(together, whole);
-    let names = files(&folder.path().join("parts"));
-    let shards = names.keys().filter(|name| name.ends_with(".tar"));
-    assert!(
-        shards.clone().all(|name| name.contains("-of-0003-")),
-        "{:?}",
-        names.keys()
-    );
 }
 
 /// `/dev/full` refuses every byte as a full disk does.

@@ -5,6 +5,7 @@ use unmask_shared::quality::Quality;
 use unmask_shared::verdict::{Reason, SequentialTest, Verdict, VerdictConfig, VerdictError};
 
 use super::TrackReport;
+use super::video::LOGITS_MAX;
 
 /// Of a frame that counted.
 const GOOD: Quality = Quality {
@@ -37,14 +38,13 @@ pub(super) fn take_back(
         ..rules
     };
     for track in tracks.iter_mut() {
-        if among > 1
-            && track.verdict == Verdict::Manipulated
-            && !is_flagged(
-                track.logits.as_deref().unwrap_or_default(),
-                rules,
-                calibration,
-            )?
-        {
+        if among == 1 || track.verdict != Verdict::Manipulated {
+            continue;
+        }
+        // A flag whose scores were not all kept stands: what decided may be among the others.
+        let known = track.logits.as_deref().unwrap_or_default();
+        let is_whole = (1..LOGITS_MAX).contains(&known.len());
+        if is_whole && !is_flagged(known, rules, calibration)? {
             track.verdict = Verdict::Undecided;
             track.reason = Some(Reason::Inconclusive);
         }
@@ -128,6 +128,26 @@ mod tests {
                     .iter()
                     .all(|other| other.verdict == Verdict::Genuine)
             );
+        }
+    }
+
+    /// An hour of genuine frames fills what is kept, then the face is swapped: the flag stands.
+    #[test]
+    fn a_flag_whose_scores_were_not_all_kept_stands() {
+        let calibration = Calibration {
+            scale: 1.0,
+            bias: 0.0,
+            llr_max: 10.0,
+        };
+        for (kept, wanted) in [
+            (LOGITS_MAX, Verdict::Manipulated),
+            (LOGITS_MAX - 1, Verdict::Undecided),
+            (0, Verdict::Manipulated),
+        ] {
+            let mut tracks = vec![track(Verdict::Manipulated, &vec![-3.0; kept])];
+            tracks.push(track(Verdict::Genuine, &[-3.0; 2]));
+            take_back(&mut tracks, RULES, calibration).unwrap();
+            assert_eq!(tracks[0].verdict, wanted, "{kept}");
         }
     }
 

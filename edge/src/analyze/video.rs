@@ -18,7 +18,7 @@ use crate::person::Person;
 /// Most tracks listed in a report; of further ones only the number is told.
 const TRACKS_MAX: usize = 1024;
 /// Most raw scores listed of one track: an hour at 30 a second.
-const LOGITS_MAX: usize = 108_000;
+pub(super) const LOGITS_MAX: usize = 108_000;
 
 impl Analyzer {
     /// Reads a video to its end and judges each face in it, in every track of pictures that a

@@ -54,7 +54,10 @@ impl ClipsArgs {
             let begin = (begin - self.margin).max(0.0);
             let length = (end + self.margin - begin).min(CLIP_S_MAX);
             let path = self.output.join(format!("span-{}.mp4", span.entry));
-            cut(&self.from, begin, length, &path).map_err(|why| failed(&path, &why))?;
+            // What is stopped in its midst leaves no clip that looks whole.
+            let fresh = self.output.join(format!(".span-{}.mp4", span.entry));
+            cut(&self.from, begin, length, &fresh).map_err(|why| failed(&path, &why))?;
+            std::fs::rename(&fresh, &path).map_err(|why| failed(&path, &why))?;
             writeln!(
                 out,
                 "{}  {length:.1} s from {begin:.1} s on",
@@ -88,8 +91,10 @@ fn cut(from: &Path, begin: f64, length: f64, to: &Path) -> Result<(), String> {
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("ffmpeg: {error} (apt-get install ffmpeg)"))?;
-    match done.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
+    if done.status.success() {
+        return Ok(());
     }
+    // It may not have been begun.
+    let _ = std::fs::remove_file(to);
+    Err(String::from_utf8_lossy(&done.stderr).trim().to_owned())
 }

@@ -1,5 +1,6 @@
 //! Reads a log that a program may be writing at the same time.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::entry::{EntryError, LogEntry};
@@ -65,6 +66,17 @@ impl LogReader {
         let text = read_text(&path).map_err(at(&path))?;
         let key = VerifyingKey::parse(&text).map_err(|error| RecordError::Key { path, error })?;
         Ok(Self::with_key(folder, key))
+    }
+
+    /// The same; `None` where no log was begun yet.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read.
+    pub fn open_begun(folder: &Path) -> Result<Option<Self>, RecordError> {
+        match Self::open(folder) {
+            Err(RecordError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => Ok(None),
+            log => log.map(Some),
+        }
     }
 
     /// The log in a folder, with a key that was kept elsewhere.

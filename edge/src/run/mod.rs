@@ -186,7 +186,11 @@ impl Run<'_, '_> {
                 Polled::End => break,
             };
             read += 1;
-            if is_paced && !watch.pace.in_time(&frame, source.rate_hz(), self.service) {
+            if is_paced
+                && !watch
+                    .playback
+                    .in_time(&frame, source.rate_hz(), self.service)
+            {
                 watch.left_out(stream);
                 continue;
             }

@@ -40,8 +40,8 @@ pub(super) struct Streams<'a> {
     pub(super) rate_hz: f64,
 }
 
-/// A lane for each stream.
-pub(super) fn lanes(
+/// A state for each stream.
+pub(super) fn states(
     bundle: &Bundle,
     make: &MakePipeline<'_>,
     every: u32,
@@ -49,7 +49,7 @@ pub(super) fn lanes(
     streams: &Streams<'_>,
 ) -> Result<Vec<StreamState>, EdgeError> {
     let run = drawn_run();
-    let lane = |stream: &String| {
+    let state = |stream: &String| {
         let mut pipeline = make(PipelineConfig::watching(every))?;
         pipeline.set_verdict(rules)?;
         Ok(StreamState {
@@ -62,7 +62,7 @@ pub(super) fn lanes(
             watched_us: None,
         })
     };
-    streams.names.iter().map(lane).collect()
+    streams.names.iter().map(state).collect()
 }
 
 impl StreamState {

@@ -21,20 +21,20 @@ use crate::source::{Frame, WatchedSource};
 
 use super::MakePipeline;
 use super::playback::PlaybackClock;
-use super::stream::{StreamState, Streams, lanes};
+use super::stream::{StreamState, Streams, states};
 use super::stream_counters::StreamCounters;
 
 /// The streams and what is written about them.
 pub(super) struct Watch {
-    lanes: Vec<StreamState>,
+    states: Vec<StreamState>,
     printer: EventPrinter,
     log: Option<LogKeeper>,
-    ledger: StreamCounters,
+    counters: StreamCounters,
     line: StatusLine,
     /// Events of the current frame.
     pending: Vec<Event>,
     pub(super) summary: Summary,
-    pub(super) pace: PlaybackClock,
+    pub(super) playback: PlaybackClock,
 }
 
 impl Watch {
@@ -46,25 +46,25 @@ impl Watch {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, EdgeError> {
         let rules = config.verdict.over(&bundle.manifest.verdict)?;
-        let lanes = lanes(bundle, make, config.every, rules, &streams)?;
-        let pace = PlaybackClock::new(clock);
+        let states = states(bundle, make, config.every, rules, &streams)?;
+        let playback = PlaybackClock::new(clock);
         Ok(Self {
-            lanes,
+            states,
             printer: EventPrinter::new(config.format),
-            log: config.log.open(pace.now())?,
-            ledger: StreamCounters::new(streams.names),
+            log: config.log.open(playback.now())?,
+            counters: StreamCounters::new(streams.names),
             line: StatusLine::default(),
             pending: Vec::new(),
             summary: Summary::default(),
-            pace,
+            playback,
         })
     }
 
     /// Takes other rules for a verdict.
     pub(super) fn set_verdict(&mut self, rules: VerdictConfig) -> Result<(), VerdictError> {
-        self.lanes
+        self.states
             .iter_mut()
-            .try_for_each(|lane| lane.pipeline.set_verdict(rules))
+            .try_for_each(|state| state.pipeline.set_verdict(rules))
     }
 
     /// Takes what is wrong with the cameras.
@@ -74,16 +74,16 @@ impl Watch {
         service: &mut Service<'_>,
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
-        let now = self.pace.now();
+        let now = self.playback.now();
         let mut has_changed = false;
-        for stream in 0..self.lanes.len() {
-            let Some(lane) = self.lanes.get_mut(stream) else {
+        for stream in 0..self.states.len() {
+            let Some(state) = self.states.get_mut(stream) else {
                 continue;
             };
             let faults = source.faults(stream);
-            has_changed |= faults != lane.health.faults();
-            lane.health.delivered(source.frames_delivered(stream), now);
-            let noticed = lane.notice(faults, now, &mut self.pending);
+            has_changed |= faults != state.health.faults();
+            state.health.delivered(source.frames_delivered(stream), now);
+            let noticed = state.notice(faults, now, &mut self.pending);
             self.tell(stream, service, out)?;
             noticed?;
         }
@@ -96,7 +96,7 @@ impl Watch {
 
     /// Tells observers how things are, and does what they ask for.
     fn observe(&mut self, source: &dyn WatchedSource, service: &mut Service<'_>) {
-        let now = self.pace.now();
+        let now = self.playback.now();
         for _ in 0..REQUESTS_MAX {
             let Some(request) = service.observers.request() else {
                 break;
@@ -119,10 +119,10 @@ impl Watch {
             }
         }
         if let Some(since) = service.observers.status_due(now) {
-            let faults = self.lanes.iter().map(|lane| lane.health.faults());
+            let faults = self.states.iter().map(|state| state.health.faults());
             let log = self.log.as_ref().map(LogKeeper::status);
-            self.ledger.update(faults, &source.cameras(), since);
-            let status = service.outputs.status_of(self.ledger.streams(), log);
+            self.counters.update(faults, &source.cameras(), since);
+            let status = service.outputs.status_of(self.counters.streams(), log);
             service.observers.status(&status);
         }
     }
@@ -130,7 +130,7 @@ impl Watch {
     /// A frame of a stream was left out.
     pub(super) fn left_out(&mut self, stream: usize) {
         self.summary.frames_dropped += 1;
-        self.ledger.left_out(stream);
+        self.counters.left_out(stream);
     }
 
     /// What is wrong with which camera, in words.
@@ -139,28 +139,29 @@ impl Watch {
             let names: Vec<&str> = faults.iter().map(FaultKind::name).collect();
             names.join(", ")
         };
-        let ill = self.lanes.iter().filter(|l| !l.health.faults().is_empty());
-        let ill = ill.map(|lane| format!("camera {}: {}", names(lane.health.faults()), lane.name));
+        let ill = self.states.iter().filter(|l| !l.health.faults().is_empty());
+        let ill =
+            ill.map(|state| format!("camera {}: {}", names(state.health.faults()), state.name));
         ill.collect::<Vec<_>>().join("; ")
     }
 
     /// Whether some camera, or the log, does not work.
     fn is_faulty(&self) -> bool {
         self.log.as_ref().is_some_and(LogKeeper::is_faulty)
-            || self.lanes.iter().any(|l| !l.health.faults().is_empty())
+            || self.states.iter().any(|l| !l.health.faults().is_empty())
     }
 
     /// No camera has anything to look at.
     pub(super) fn nothing(&mut self, service: &mut Service<'_>) -> Result<(), EdgeError> {
-        let is_ill = |lane: &StreamState| !lane.health.faults().is_empty();
-        if self.lanes.iter().any(is_ill) {
-            let verdicts = self.lanes.iter().flat_map(StreamState::verdicts);
+        let is_faulty = |state: &StreamState| !state.health.faults().is_empty();
+        if self.states.iter().any(is_faulty) {
+            let verdicts = self.states.iter().flat_map(StreamState::verdicts);
             service.outputs.blind(verdicts);
         } else {
             service.outputs.idle();
         }
         if let Some(log) = &mut self.log {
-            log.poll(self.pace.now())?;
+            log.poll(self.playback.now())?;
         }
         Ok(())
     }
@@ -175,38 +176,38 @@ impl Watch {
         service: &mut Service<'_>,
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
-        let Some(lane) = self.lanes.get_mut(stream) else {
+        let Some(state) = self.states.get_mut(stream) else {
             return Ok(());
         };
-        std::mem::swap(&mut lane.frame, frame);
-        if let Err(error) = lane.look(self.pace.now(), &mut self.pending) {
+        std::mem::swap(&mut state.frame, frame);
+        if let Err(error) = state.look(self.playback.now(), &mut self.pending) {
             self.tell(stream, service, out)?;
             return Err(error.into());
         }
         self.summary.frames += 1;
         let fault = self.is_faulty();
-        let verdicts = self.lanes.iter().flat_map(StreamState::verdicts);
+        let verdicts = self.states.iter().flat_map(StreamState::verdicts);
         service.outputs.frame(verdicts, fault);
         let latency = came.elapsed();
-        self.ledger.judged(stream);
+        self.counters.judged(stream);
         self.tell(stream, service, out)?;
-        if let Some(lane) = self.lanes.get(stream) {
+        if let Some(state) = self.states.get(stream) {
             service.observers.frame(&FrameSeen {
                 stream,
-                frame: &lane.frame,
-                people: lane.pipeline.people(),
-                crop: lane.pipeline.crop_spec(),
+                frame: &state.frame,
+                people: state.pipeline.people(),
+                crop: state.pipeline.crop_spec(),
                 shown: service.outputs.shown(),
                 latency,
             });
         }
         if let Some(log) = &mut self.log {
-            log.poll(self.pace.now())?;
+            log.poll(self.playback.now())?;
         }
-        if let Some(lane) = self.lanes.get(stream) {
-            let rate = self.summary.frames as f64 / self.pace.now().as_secs_f64().max(1e-3);
+        if let Some(state) = self.states.get(stream) {
+            let rate = self.summary.frames as f64 / self.playback.now().as_secs_f64().max(1e-3);
             self.line
-                .update(|| status_text(&lane.frame, rate, lane.pipeline.people()));
+                .update(|| status_text(&state.frame, rate, state.pipeline.people()));
         }
         Ok(())
     }
@@ -218,9 +219,9 @@ impl Watch {
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
         let mut ended = Ok(());
-        for stream in 0..self.lanes.len() {
-            if let Some(lane) = self.lanes.get_mut(stream) {
-                ended = ended.and(lane.finish(&mut self.pending));
+        for stream in 0..self.states.len() {
+            if let Some(state) = self.states.get_mut(stream) {
+                ended = ended.and(state.finish(&mut self.pending));
             }
             self.tell(stream, service, out)?;
         }
@@ -235,22 +236,22 @@ impl Watch {
 
     /// Whether there was a cut, or a change of size, after most of the frames.
     pub(super) fn is_of_unrelated_pictures(&self) -> bool {
-        let shots: u64 = self.lanes.iter().map(|lane| lane.pipeline.shots()).sum();
+        let shots: u64 = self.states.iter().map(|state| state.pipeline.shots()).sum();
         2 * shots > self.summary.frames
     }
 
     /// Takes together what became of everybody.
     fn sum_up(&mut self) {
         let summary = &mut self.summary;
-        summary.seconds = self.pace.now().as_secs_f64();
-        for lane in &self.lanes {
-            let found = lane.found;
+        summary.seconds = self.playback.now().as_secs_f64();
+        for state in &self.states {
+            let found = state.found;
             summary.manipulated += found.manipulated;
             summary.genuine += found.genuine;
             summary.undecided += found.undecided;
             summary.spans += found.spans;
-            summary.shots += lane.pipeline.shots();
-            summary.watched_us += lane.watched_us.map_or(0, |(first, last)| last - first);
+            summary.shots += state.pipeline.shots();
+            summary.watched_us += state.watched_us.map_or(0, |(first, last)| last - first);
         }
     }
 
@@ -261,7 +262,7 @@ impl Watch {
         service: &mut Service<'_>,
         out: &mut dyn Write,
     ) -> Result<(), EdgeError> {
-        let Some(lane) = self.lanes.get_mut(stream) else {
+        let Some(state) = self.states.get_mut(stream) else {
             return Ok(());
         };
         if !self.pending.is_empty() {
@@ -269,11 +270,11 @@ impl Watch {
         }
         for event in self.pending.drain(..) {
             service.outputs.event(&event);
-            let mut people = lane.pipeline.people().iter();
+            let mut people = state.pipeline.people().iter();
             let whose = people.find(|person| person.id == event.track);
             let face = whose.map(|person| &person.bbox);
             let recorded = match &mut self.log {
-                Some(log) => log.record(&event, &lane.frame, face, self.pace.now())?,
+                Some(log) => log.record(&event, &state.frame, face, self.playback.now())?,
                 None => None,
             };
             if !service.observers.is_empty() {

@@ -1,6 +1,5 @@
 //! The review queue over the web.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -107,15 +106,12 @@ pub(super) async fn list(State(site): State<Arc<Site>>) -> Response {
 
 impl Queue {
     fn read(folder: &Path, rate: RateChoice, start: Option<Timecode>) -> Result<Self, RecordError> {
-        let log = match LogReader::open(folder) {
-            // The page is served before the cameras, and with them the log, are open.
-            Err(RecordError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
-                return Ok(Self {
-                    spans: Vec::new(),
-                    problem: Some("the event log is not open yet".to_owned()),
-                });
-            }
-            log => log?,
+        // The page is served before the cameras, and with them the log, are open.
+        let Some(log) = LogReader::open_begun(folder)? else {
+            return Ok(Self {
+                spans: Vec::new(),
+                problem: Some("the event log is not open yet".to_owned()),
+            });
         };
         let newest = log.newest(ENTRIES_MAX)?;
         let fault = newest
@@ -170,7 +166,11 @@ pub(super) async fn still(
     State(site): State<Arc<Site>>,
     extract::Path(entry): extract::Path<u64>,
 ) -> Response {
-    let found = read(&site, move |folder| LogReader::open(&folder)?.still(entry)).await;
+    let found = read(&site, move |folder| {
+        let log = LogReader::open_begun(&folder)?;
+        log.map_or(Ok(None), |log| log.still(entry))
+    })
+    .await;
     match found {
         Ok(Some(bytes)) => ([(CONTENT_TYPE, "image/jpeg")], bytes).into_response(),
         Ok(None) => (StatusCode::NOT_FOUND, "no still of this entry is kept\n").into_response(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::command;
@@ -76,6 +76,25 @@ fn a_command_that_hangs_does_not_hold_up_the_end() {
     }
 }
 
+/// Sends a signal to a program and waits for its end, which it must come to.
+fn ended_by(signal: &str, child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    loop {
+        match child.try_wait().unwrap() {
+            Some(status) => return status,
+            None if start.elapsed() > 2 * END => {
+                child.kill().unwrap();
+                panic!("it does not end after {signal}");
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
 /// Puts a program into the folder.
 fn install(folder: &Path, name: &str, line: &str) {
     let path = folder.join(name);
@@ -103,19 +122,7 @@ fn a_video_that_hangs_does_not_hold_up_the_end() {
         let ffmpeg = pid(&place.join("pid"));
         std::thread::sleep(Duration::from_millis(300));
         let start = Instant::now();
-        let pid = child.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status();
-        assert!(sent.unwrap().success());
-        let status = loop {
-            match child.try_wait().unwrap() {
-                Some(status) => break status,
-                None if start.elapsed() > 2 * END => {
-                    child.kill().unwrap();
-                    panic!("it does not end after {signal}");
-                }
-                None => std::thread::sleep(Duration::from_millis(10)),
-            }
-        };
+        let status = ended_by(signal, &mut child);
         assert_eq!(status.code(), Some(0), "{signal}");
         assert!(start.elapsed() < END, "{:?}", start.elapsed());
         assert!(is_dead(&ffmpeg), "ffmpeg still runs");
@@ -166,21 +173,7 @@ fn every_signal_leaves_by_one_way() {
             );
             std::thread::sleep(Duration::from_millis(10));
         }
-        let start = Instant::now();
-        let sent = Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status();
-        assert!(sent.unwrap().success());
-        let status = loop {
-            match child.try_wait().unwrap() {
-                Some(status) => break status,
-                None if start.elapsed() > 2 * END => {
-                    child.kill().unwrap();
-                    panic!("it does not end after {signal}");
-                }
-                None => std::thread::sleep(Duration::from_millis(10)),
-            }
-        };
+        let status = ended_by(signal, &mut child);
         assert_eq!(status.code(), Some(0), "{signal}");
         assert!(is_dead(&camera), "{signal}: the command still runs");
         assert_eq!(levels(&pin).last(), Some(&false), "{signal}: not safe");

@@ -4,4 +4,5 @@
 mod faces;
 mod fixture;
 mod layouts;
+mod partition;
 mod pictures;

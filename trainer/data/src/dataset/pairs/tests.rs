@@ -500,3 +500,47 @@ fn an_evaluated_crop_is_the_one_that_a_device_cuts() {
     assert!(difference(&same) < 0.01, "{}", difference(&same));
     assert!(difference(&moved) > 2.0 * difference(&same));
 }
+
+/// Draws faces anew as a network that shifts their light.
+struct Lighter;
+
+impl Reconstruct for Lighter {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn reconstruct(&self, _: usize, picture: &Picture, _: usize) -> Picture {
+        let mut drawn = picture.clone();
+        drawn
+            .rgb
+            .iter_mut()
+            .for_each(|value| *value = 0.8 * *value + 0.1);
+        drawn
+    }
+}
+
+#[test]
+fn reconstructions_are_drawn_by_the_networks_that_are_given_or_not_at_all() {
+    let config = PairConfig {
+        reconstruct_share: 1.0,
+        reconstruct_bank: Some("bank.tar".into()),
+        fake_share: 0.0,
+        ..untouched()
+    };
+    let plan = MakePlan::frame(64);
+    let without = Pairs::new(&PEOPLE, &config, false).unwrap();
+    let error = without.make(&without.epoch(1, 0), 0, &plan).unwrap_err();
+    assert!(
+        error.to_string().contains("data.reconstruct_share"),
+        "{error:#}"
+    );
+    let with = Pairs::new(&PEOPLE, &config, false).unwrap();
+    let with = with.with_bank(Some(Arc::new(Lighter)));
+    let epoch = with.epoch(1, 0);
+    let made = (0..epoch.len()).map(|index| with.make(&epoch, index, &plan).unwrap());
+    let drawn = made
+        .filter(|pair| pair.kind == PairKind::Reconstruction)
+        .collect::<Vec<_>>();
+    assert!(!drawn.is_empty());
+    assert!(drawn.iter().all(|pair| pair.real != pair.fake));
+}
