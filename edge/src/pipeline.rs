@@ -92,6 +92,10 @@ impl Rhythm {
 /// Time between frames that do not tell it, seconds.
 const UNTIMED_S: f32 = 0.04;
 
+/// A face that was found once is looked for again within so many frames, so that a shot of half a
+/// second is enough to be seen in.
+const CONFIRM_FRAMES: u32 = 3;
+
 /// Name of the stream of random numbers that says when to search.
 const SEARCHES: u64 = 0x5ea6;
 
@@ -129,6 +133,8 @@ pub struct Pipeline {
     frames_since_search: u32,
     /// Frames from the last search to the next.
     gap: u32,
+    /// Whether the next search is to confirm what the last one found.
+    is_confirming: bool,
     random: Option<Random>,
     size: (usize, usize),
     /// Time stamp of the last frame.
@@ -182,6 +188,7 @@ impl Pipeline {
             next_id: 1,
             frames_since_search: u32::MAX,
             gap: config.detect_every,
+            is_confirming: false,
             random: match config.rhythm {
                 Rhythm::Fixed => None,
                 Rhythm::Drawn(seed) => Some(Random::new(seed, SEARCHES)),
@@ -219,21 +226,31 @@ impl Pipeline {
         }
         if self.frames_since_search >= self.gap {
             self.frames_since_search = 0;
-            if let Some(random) = &mut self.random {
-                self.gap = 1 + random
-                    .below((2 * self.config.detect_every as usize).saturating_sub(1))
-                    as u32;
-            }
             let (search, faces) = (&mut self.search, &mut self.faces);
             self.stopwatch
                 .time(Stage::Detect, || search.detect(frame, faces))?;
             let start = Instant::now();
             self.tracker.correct(faces);
+            self.plan_search();
             took_ms += start.elapsed().as_secs_f32() * 1e3;
         }
         self.stopwatch.note(Stage::Track, took_ms);
         self.meet_and_part(frame, on_event)?;
         self.judge_due(frame, seconds, on_event)
+    }
+
+    /// Draws when to search again. What a confirming search finds for the first time does not make
+    /// the next one early: a finder that sees something else every time costs twice as much at most.
+    fn plan_search(&mut self) {
+        let Some(random) = &mut self.random else {
+            return;
+        };
+        let frames = |most: u32, random: &mut Random| 1 + random.below(most.max(1) as usize) as u32;
+        self.gap = frames((2 * self.config.detect_every).saturating_sub(1), random);
+        self.is_confirming = !self.is_confirming && self.tracker.has_unconfirmed();
+        if self.is_confirming {
+            self.gap = self.gap.min(frames(CONFIRM_FRAMES, random));
+        }
     }
 
     /// Takes other rules for a verdict from the next frame on, also for the people
@@ -417,7 +434,7 @@ impl Pipeline {
             ended = ended.and(part(&mut person, &self.manifest, on_event));
         }
         self.tracker.clear();
-        self.frames_since_search = u32::MAX;
+        (self.frames_since_search, self.is_confirming) = (u32::MAX, false);
         Ok(ended?)
     }
 }

@@ -35,8 +35,11 @@ const CONTRAST_MIN: f32 = 4.0;
 /// flash, which only adds light ...
 const FLASH_RISE: f32 = 10.0;
 const FLASH_DARKER_MAX: f32 = 0.05;
-/// ... for this many frames.
+/// ... for this many frames, ...
 const FLASH_FRAMES_MAX: u32 = 3;
+/// ... and one more in so many that are none. Light that comes more often belongs to the scene:
+/// whoever is seen only in it is looked at, too.
+const FLASH_EVERY: u32 = 8;
 
 /// What happened between a frame and the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,32 @@ pub struct SceneWatch {
     /// The latest differences, in a ring.
     differences: [f32; FRAMES],
     count: usize,
+    /// Frames in a row that may be a flash.
     flash_frames: u32,
+    flashes: FlashBudget,
+}
+
+/// How many frames may still be passed over as flashes, in parts of `FLASH_EVERY`.
+#[derive(Debug)]
+struct FlashBudget(u32);
+
+impl Default for FlashBudget {
+    fn default() -> Self {
+        Self(FLASH_FRAMES_MAX * FLASH_EVERY)
+    }
+}
+
+impl FlashBudget {
+    fn refill(&mut self) {
+        self.0 = (self.0 + 1).min(FLASH_FRAMES_MAX * FLASH_EVERY);
+    }
+
+    /// Takes one frame; false if there is none left.
+    fn take(&mut self) -> bool {
+        let left = self.0.checked_sub(FLASH_EVERY);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
 }
 
 impl SceneWatch {
@@ -84,7 +112,10 @@ impl SceneWatch {
             && thumb.darker_than(last) <= FLASH_DARKER_MAX;
         if is_lit && self.flash_frames < FLASH_FRAMES_MAX {
             self.flash_frames += 1;
-            return Change::Flash;
+            return match self.flashes.take() {
+                true => Change::Flash,
+                false => Change::None,
+            };
         }
         self.forget();
         self.last = Some(thumb);
@@ -94,7 +125,7 @@ impl SceneWatch {
     /// Forgets the stream: the next frame is a first one.
     pub fn reset(&mut self) {
         self.forget();
-        self.last = None;
+        (self.last, self.flashes) = (None, FlashBudget::default());
     }
 
     fn forget(&mut self) {
@@ -105,6 +136,7 @@ impl SceneWatch {
         self.differences[self.count % FRAMES] = difference;
         self.count += 1;
         self.flash_frames = 0;
+        self.flashes.refill();
     }
 
     /// What a difference must be above to be a cut.

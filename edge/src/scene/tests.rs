@@ -212,6 +212,23 @@ fn exposure_flicker_and_fades_are_none() {
     assert!(cuts(fade).is_empty(), "to black and back");
 }
 
+/// Half of the frames are lit: after the first few, they are looked at like any other, and what is
+/// between them stays the same shot.
+#[test]
+fn a_strobe_is_no_row_of_flashes() {
+    let strobe = changed(40, |frame, _, v| {
+        v + if frame % 2 == 1 { 60.0 } else { 0.0 }
+    });
+    let seen = watch(strobe);
+    let flashes = seen.iter().filter(|change| **change == Change::Flash);
+    assert_eq!(
+        flashes.count(),
+        5,
+        "three at once, and two more in twenty calm frames"
+    );
+    assert!(!seen.contains(&Change::Cut), "{seen:?}");
+}
+
 #[test]
 fn flashes_are_none() {
     for length in 1..=3 {

@@ -42,6 +42,9 @@ const REACH_WIDTHS: f32 = 0.7;
 const REACH_WIDTHS_PER_S: f32 = 1.0;
 /// ... if it is less than this much larger or smaller.
 const SIZE_RATIO_MAX: f32 = 2.0;
+/// A face that was found once is forgotten after so many detections that missed it: fewer, and a
+/// face behind a flickering light is never believed.
+const MISSES_UNCONFIRMED: u32 = 3;
 /// A detection that overlaps a track this much is no new face.
 const DUPLICATE_IOU: f32 = 0.3;
 /// Frame intervals without a face that are a gap in any case.
@@ -212,6 +215,12 @@ impl Tracker {
         track.hits >= self.config.hits_min
     }
 
+    /// Whether the last detection saw a face that one more could confirm.
+    pub fn has_unconfirmed(&self) -> bool {
+        let is_new = |track: &Track| track.is_in_view() && !self.is_confirmed(track);
+        self.tracks.iter().any(is_new)
+    }
+
     /// Moves every track on to the next frame, which was taken so many seconds after the last.
     /// Tracks that were not found for too long are dropped; after a gap in the stream, all.
     pub fn advance(&mut self, seconds: f32) {
@@ -251,9 +260,9 @@ impl Tracker {
             }
         }
         let config = self.config;
-        // A single detection that is not repeated was most likely no face.
+        // A single detection that is not repeated soon was most likely no face.
         self.tracks
-            .retain(|track| track.is_in_view() || track.hits >= config.hits_min);
+            .retain(|track| track.misses < MISSES_UNCONFIRMED || track.hits >= config.hits_min);
         for (number, face) in faces.iter().enumerate() {
             if !self.face_taken[number] {
                 self.begin(face);

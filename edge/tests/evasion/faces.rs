@@ -78,6 +78,21 @@ fn blanked_frames_hide_nobody() {
     }
 }
 
+/// Seen only in flashes, and hidden while the light is gone: a camera's flash is passed over, a
+/// strobe is not.
+#[test]
+fn a_strobe_hides_nobody() {
+    let studio = Studio::open();
+    for (lit, of) in [(1, 2), (2, 4), (3, 6), (1, 3)] {
+        let strobe = |at: usize, picture: Picture| match at % of < lit {
+            true => picture,
+            false => picture.black(),
+        };
+        let report = studio.judge(&studio.both(strobe), &[]);
+        assert_ne!(verdict(&report), "genuine", "{lit} of {of}: {report}");
+    }
+}
+
 /// Seen in 4 of every 10 frames, beside somebody genuine.
 #[test]
 fn a_face_that_comes_and_goes_is_listed() {
