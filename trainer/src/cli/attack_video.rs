@@ -23,6 +23,15 @@ const FILE: &str = "video-attack.json";
 const SEED: u64 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum AttackName {
+    /// Perturbations that gradients choose, within --epsilon
+    Noise,
+    /// Contrast, saturation, gamma, brightness, grey, unsharp, less light, hue, white balance of the
+    /// whole picture, each at three strengths
+    Filters,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum NoiseName {
     /// A perturbation of its own for each frame
     PerFrame,
@@ -40,7 +49,7 @@ enum TargetName {
     Both,
 }
 
-/// Attacks videos through the whole program. Every frame is changed by an attacker who knows the
+/// Attacks videos and pictures through the whole program. Every frame is changed by an attacker who knows the
 /// network but neither where nor when the program will cut faces; `unmask-edge analyze` then judges
 /// the file, without loss and after H.264. Where it was wrong before, there is nothing to attack.
 /// Every video is kept as soon as it is done: the same command goes on where it stopped. A video
@@ -63,12 +72,16 @@ pub struct Args {
     /// The program; by default the one beside this
     #[arg(long, value_name = "PROGRAM")]
     edge: Option<PathBuf>,
+    /// What is done to them, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "noise")]
+    attack: Vec<AttackName>,
     /// Radii in l_inf, separated by commas; whole steps of 1/255, since files hold bytes
     #[arg(long, value_delimiter = ',', default_value = "1/255,2/255,4/255")]
     epsilon: Vec<Epsilon>,
-    /// Where the search for the smallest radius that flips a verdict ends
+    /// Look for the smallest radius that makes the verdict the opposite one, by halving, up to this
+    /// one; 0/255 to leave it out
     #[arg(long, default_value = "8/255")]
-    epsilon_max: Epsilon,
+    search_to: Epsilon,
     /// What frames have in common
     #[arg(long, value_enum, default_value = "per-frame")]
     noise: NoiseName,
@@ -92,15 +105,22 @@ impl Args {
             self.seconds > 0.0 && self.seconds.is_finite(),
             "--seconds must be above 0"
         );
+        let is_asked = |name| self.attack.contains(&name);
         let mut epsilons = self
             .epsilon
             .iter()
             .map(whole)
             .collect::<Result<Vec<u8>, _>>()?;
+        if !is_asked(AttackName::Noise) {
+            epsilons.clear();
+        }
         epsilons.sort_unstable();
         epsilons.dedup();
-        let asked = epsilons.last().copied().unwrap_or(0);
-        let epsilon_max = whole(&self.epsilon_max)?.max(asked);
+        let search_to = match self.search_to.value() {
+            _ if epsilons.is_empty() => None,
+            0.0 => None,
+            _ => Some(whole(&self.search_to)?),
+        };
         let device = self.device.open()?;
         let subject = Subject::open(&self.bundle, None, false, &device)?;
         if let Some(frames) = subject.config.network.clip_frames() {
@@ -138,7 +158,8 @@ impl Args {
             },
             finder: FinderChoice::BuiltIn,
             epsilons,
-            epsilon_max,
+            filters: is_asked(AttackName::Filters),
+            search_to,
             noise: match self.noise {
                 NoiseName::PerFrame => Noise::PerFrame,
                 NoiseName::Shared => Noise::Shared,
@@ -149,9 +170,10 @@ impl Args {
         };
         let conditions = target.conditions();
         let key = format!(
-            "{} {:?} {epsilon_max} {conditions}",
+            "{} {:?} {} {search_to:?} {conditions}",
             sha256_hex(&[bundle.model.as_slice(), &bundle.manifest.to_json()?].concat()),
-            target.epsilons
+            target.epsilons,
+            target.filters
         );
         let memory = format!("attacked-{}.jsonl", &sha256_hex(key.as_bytes())[..12]);
         let outcomes = attack_videos(&target, &listed, &self.output.join(memory))?;
@@ -159,8 +181,7 @@ impl Args {
             "{} release {}",
             bundle.manifest.name, bundle.manifest.release
         );
-        let report =
-            VideoAttackReport::of(name, conditions, outcomes, &target.epsilons, epsilon_max);
+        let report = VideoAttackReport::of(name, conditions, outcomes, &target.epsilons, search_to);
         print!("{}", table(&report));
         if self.write {
             let section = card_of_video_attack(&report);

@@ -1,6 +1,7 @@
-//! Attacks on videos through the whole program: frames are changed, written, and judged by
-//! `unmask-edge analyze` as any other file.
+//! Attacks on videos and pictures through the whole program: frames are changed, written, and judged
+//! by `unmask-edge analyze` as any other file.
 
+mod filters;
 mod outcome;
 mod text;
 
@@ -28,7 +29,7 @@ use crate::progress::Bar;
 use crate::random::Random;
 
 use outcome::right;
-pub use outcome::{Attempt, Outcome, Row, VideoAttackReport};
+pub use outcome::{Attempt, FilterRow, Filtered, Outcome, Row, VideoAttackReport};
 pub use text::{card_of_video_attack, table};
 
 /// Rate factors of the H.264 between attack and program: good, usual, poor.
@@ -56,10 +57,12 @@ pub struct Target<'a> {
     pub program: Program,
     /// How it finds faces.
     pub finder: FinderChoice,
-    /// Radii at which all is reported, in steps of 1/255, ascending.
+    /// Radii at which all is reported, in steps of 1/255, ascending; without any, there is no noise.
     pub epsilons: Vec<u8>,
-    /// Where the search for the smallest radius that flips ends, at least the last of `epsilons`.
-    pub epsilon_max: u8,
+    /// Whether everyday filters are tried, too.
+    pub filters: bool,
+    /// Where the search for the smallest radius that flips ends; `None` for no search.
+    pub search_to: Option<u8>,
     /// Whether frames share a perturbation.
     pub noise: Noise,
     /// Seconds of each video.
@@ -100,6 +103,7 @@ impl Target<'_> {
             frames: 0,
             before: Verdict::Undecided,
             attempts: Vec::new(),
+            filtered: Vec::new(),
             error: None,
         };
         if let Err(error) = self.fill(listed, &mut outcome) {
@@ -119,28 +123,34 @@ impl Target<'_> {
         let footage = Footage::read(&listed.path, self.seconds, &self.finder)?;
         outcome.frames = footage.frames.len();
         let folder = tempfile::tempdir()?;
-        let clean = folder.path().join("clean.mp4");
-        footage.write(&footage.frames, &clean, Coding::Lossless)?;
+        let clean = footage.write(&footage.frames, folder.path(), "clean", Coding::Lossless)?;
         outcome.before = self.judge(&[clean])?.remove(0).verdict;
         if !outcome.is_right() {
             return Ok(());
         }
+        if self.filters {
+            outcome.filtered = self.filtered(&footage)?;
+        }
+        let rate_factors: &[u8] = match footage.is_picture() {
+            true => &[],
+            false => &RATE_FACTORS,
+        };
         for &epsilon in &self.epsilons {
-            let attempt = self.attempt(&footage, epsilon, &RATE_FACTORS, outcome.fake)?;
+            let attempt = self.attempt(&footage, epsilon, rate_factors, outcome.fake)?;
             outcome.attempts.push(attempt);
         }
-        self.search(&footage, outcome)
+        match self.search_to {
+            Some(most) if !self.epsilons.is_empty() => self.search(&footage, most, outcome),
+            _ => Ok(()),
+        }
     }
 
     /// Looks for the smallest radius that flips, between those tried, by halving. A larger radius
     /// never does less.
-    fn search(&self, footage: &Footage, outcome: &mut Outcome) -> Result<()> {
-        let mut high = outcome.flipped_at().unwrap_or(self.epsilon_max + 1);
-        let below = |outcome: &Outcome, high: u8| {
-            let tried = outcome.attempts.iter().map(|attempt| attempt.epsilon);
-            tried.filter(|epsilon| *epsilon < high).max().unwrap_or(0)
-        };
-        let mut low = below(outcome, high);
+    fn search(&self, footage: &Footage, most: u8, outcome: &mut Outcome) -> Result<()> {
+        let mut high = outcome.flipped_at().unwrap_or(most.saturating_add(1));
+        let tried = outcome.attempts.iter().map(|attempt| attempt.epsilon);
+        let mut low = tried.filter(|epsilon| *epsilon < high).max().unwrap_or(0);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             let attempt = self.attempt(footage, middle, &[], outcome.fake)?;
@@ -167,9 +177,7 @@ impl Target<'_> {
             .map(|factor| Coding::RateFactor(*factor));
         let mut files = Vec::new();
         for (number, coding) in std::iter::once(Coding::Lossless).chain(codings).enumerate() {
-            let path = folder.path().join(format!("{number}.mp4"));
-            footage.write(&frames, &path, coding)?;
-            files.push(path);
+            files.push(footage.write(&frames, folder.path(), &number.to_string(), coding)?);
         }
         let said = self.judge(&files)?;
         let first = said.first().context("nothing was judged")?;

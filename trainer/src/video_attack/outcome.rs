@@ -18,7 +18,18 @@ pub struct Attempt {
     pub coded: Vec<(u8, Verdict)>,
 }
 
-/// One video.
+/// One video under one filter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Filtered {
+    /// Its name.
+    pub name: String,
+    /// 1 to 3.
+    pub strength: u8,
+    /// Of the program.
+    pub verdict: Verdict,
+}
+
+/// One video or picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The file.
@@ -35,6 +46,9 @@ pub struct Outcome {
     pub before: Verdict,
     /// At the radii asked for, and those between that the search went through.
     pub attempts: Vec<Attempt>,
+    /// Under everyday filters of the whole picture.
+    #[serde(default)]
+    pub filtered: Vec<Filtered>,
     /// Why it could not be attacked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -89,6 +103,17 @@ pub struct Row {
     pub decisions: Option<u32>,
 }
 
+/// Verdicts under one filter on the files of one class that were judged rightly before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FilterRow {
+    /// Whether they are fakes.
+    pub fake: bool,
+    /// Name and strength; `any` where a file counts as turned round by whichever filter does it.
+    pub filter: String,
+    /// The verdicts under it.
+    pub verdicts: VerdictRates,
+}
+
 /// Everything that was measured on one bundle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VideoAttackReport {
@@ -98,23 +123,25 @@ pub struct VideoAttackReport {
     pub conditions: String,
     /// By class, radius and coding.
     pub rows: Vec<Row>,
-    /// The smallest radius that flips, and how many fakes flip at it or below: the search ends at
-    /// the last one.
+    /// By class and filter.
+    pub filters: Vec<FilterRow>,
+    /// Radii up to where the search for the smallest one ended, and how many fakes flip at each or
+    /// below; empty without a search.
     pub least: Vec<(u8, usize)>,
     /// All videos.
     pub outcomes: Vec<Outcome>,
 }
 
 impl VideoAttackReport {
-    /// Sums up at these radii; `most` is where the search for the smallest one ended.
+    /// Sums up at these radii; `searched_to` is where the search for the smallest one ended.
     pub fn of(
         bundle: String,
         conditions: String,
         outcomes: Vec<Outcome>,
         epsilons: &[u8],
-        most: u8,
+        searched_to: Option<u8>,
     ) -> Self {
-        let mut rows = Vec::new();
+        let (mut rows, mut filters) = (Vec::new(), Vec::new());
         for fake in [true, false] {
             let tried: Vec<&Outcome> = outcomes
                 .iter()
@@ -123,15 +150,19 @@ impl VideoAttackReport {
             for &epsilon in epsilons.iter().filter(|_| !tried.is_empty()) {
                 rows.extend(rows_at(&tried, fake, epsilon));
             }
+            filters.extend(filter_rows(&tried, fake));
         }
         let right = outcomes.iter().filter(|o| o.fake && o.is_right());
         let flips: Vec<u8> = right.filter_map(Outcome::flipped_at).collect();
         let up_to = |most: u8| flips.iter().filter(|at| **at <= most).count();
         Self {
-            least: (1..=most).map(|at| (at, up_to(at))).collect(),
+            least: (1..=searched_to.unwrap_or(0))
+                .map(|at| (at, up_to(at)))
+                .collect(),
             bundle,
             conditions,
             rows,
+            filters,
             outcomes,
         }
     }
@@ -149,9 +180,7 @@ fn rows_at(tried: &[&Outcome], fake: bool, epsilon: u8) -> Vec<Row> {
         .flatten()
         .map(|(factor, _)| Some(*factor));
     let row = |rate_factor: Option<u8>| {
-        let mut people: Vec<&str> = Vec::new();
-        let mut verdicts = VerdictRates::default();
-        for (outcome, attempt) in &attempts {
+        let said = attempts.iter().map(|(outcome, attempt)| {
             let coded = |factor| attempt.coded.iter().find(|(known, _)| *known == factor);
             let verdict = match rate_factor {
                 None => attempt.verdict,
@@ -159,14 +188,8 @@ fn rows_at(tried: &[&Outcome], fake: bool, epsilon: u8) -> Vec<Row> {
                     .map(|(_, verdict)| *verdict)
                     .unwrap_or_default(),
             };
-            verdicts.files += 1;
-            verdicts.genuine += usize::from(verdict == Verdict::Genuine);
-            verdicts.manipulated += usize::from(verdict == Verdict::Manipulated);
-            people.push(&outcome.person);
-        }
-        people.sort_unstable();
-        people.dedup();
-        verdicts.people = people.len();
+            (outcome.person.as_str(), verdict)
+        });
         let mut decisions: Vec<u32> = match rate_factor {
             None => attempts.iter().filter_map(|(_, a)| a.decisions).collect(),
             Some(_) => Vec::new(),
@@ -176,11 +199,60 @@ fn rows_at(tried: &[&Outcome], fake: bool, epsilon: u8) -> Vec<Row> {
             fake,
             epsilon,
             rate_factor,
-            verdicts,
+            verdicts: rates(said),
             decisions: decisions.get(decisions.len() / 2).copied(),
         }
     };
     std::iter::once(None).chain(factors).map(row).collect()
+}
+
+/// Each filter, then whichever does most.
+fn filter_rows(tried: &[&Outcome], fake: bool) -> Vec<FilterRow> {
+    let first = tried.iter().find(|outcome| !outcome.filtered.is_empty());
+    let Some(first) = first else {
+        return Vec::new();
+    };
+    let row = |filter: String, verdict: &dyn Fn(&Outcome) -> Option<Verdict>| FilterRow {
+        fake,
+        filter,
+        verdicts: rates(tried.iter().filter_map(|outcome| {
+            let verdict = verdict(outcome)?;
+            Some((outcome.person.as_str(), verdict))
+        })),
+    };
+    let mut rows: Vec<FilterRow> = first
+        .filtered
+        .iter()
+        .map(|of| {
+            row(format!("{} {}", of.name, of.strength), &|outcome| {
+                let same =
+                    |found: &&Filtered| (&found.name, found.strength) == (&of.name, of.strength);
+                Some(outcome.filtered.iter().find(same)?.verdict)
+            })
+        })
+        .collect();
+    rows.push(row("any".into(), &|outcome| {
+        let said = |verdict| outcome.filtered.iter().any(|of| of.verdict == verdict);
+        let worst = [right(!fake), Verdict::Undecided, right(fake)];
+        worst.into_iter().find(|verdict| said(*verdict))
+    }));
+    rows
+}
+
+/// Counts verdicts, and the people that they are on.
+fn rates<'a>(said: impl Iterator<Item = (&'a str, Verdict)>) -> VerdictRates {
+    let mut people: Vec<&str> = Vec::new();
+    let mut rates = VerdictRates::default();
+    for (person, verdict) in said {
+        rates.files += 1;
+        rates.genuine += usize::from(verdict == Verdict::Genuine);
+        rates.manipulated += usize::from(verdict == Verdict::Manipulated);
+        people.push(person);
+    }
+    people.sort_unstable();
+    people.dedup();
+    rates.people = people.len();
+    rates
 }
 
 #[cfg(test)]
@@ -204,6 +276,16 @@ mod tests {
                     coded: vec![(23, Verdict::Manipulated)],
                 })
                 .collect(),
+            filtered: [("grey", 1), ("grey", 2)]
+                .map(|(name, strength)| Filtered {
+                    name: name.into(),
+                    strength,
+                    verdict: match strength {
+                        1 => before,
+                        _ => verdicts[0],
+                    },
+                })
+                .to_vec(),
             error: None,
         }
     }
@@ -217,7 +299,7 @@ mod tests {
             outcome("b", Manipulated, [Undecided, Undecided]),
             outcome("c", Undecided, [Genuine, Genuine]),
         ];
-        let of = VideoAttackReport::of("b".into(), "c".into(), outcomes, &[1, 4], 4);
+        let of = VideoAttackReport::of("b".into(), "c".into(), outcomes, &[1, 4], Some(4));
         assert_eq!(of.rows.len(), 4);
         let four = &of.rows[2];
         assert_eq!((four.epsilon, four.rate_factor), (4, None));
@@ -226,6 +308,17 @@ mod tests {
         assert_eq!((verdicts.genuine, verdicts.manipulated), (2, 0));
         assert_eq!(four.decisions, Some(12));
         assert_eq!(of.rows[3].verdicts.manipulated, 3, "coded");
+        let genuine = |row: &FilterRow| (row.filter.clone(), row.verdicts.genuine);
+        let filters: Vec<_> = of.filters.iter().map(genuine).collect();
+        let named = [("grey 1", 0), ("grey 2", 1), ("any", 1)];
+        assert_eq!(
+            filters,
+            named.map(|(name, count)| (name.to_string(), count))
+        );
+        assert_eq!(
+            of.filters[2].verdicts.manipulated, 1,
+            "b is undecided under one"
+        );
         assert_eq!(of.least, [(1, 1), (2, 1), (3, 1), (4, 2)]);
     }
 }

@@ -19,6 +19,9 @@ pub(super) fn line(outcome: &Outcome) -> String {
     }
     match outcome.flipped_at() {
         Some(epsilon) => format!("{path}: {} from {epsilon}/255 on", right(!outcome.fake)),
+        None if outcome.attempts.is_empty() => {
+            format!("{path}: {} filters", outcome.filtered.len())
+        }
         None => format!("{path}: never {}", right(!outcome.fake)),
     }
 }
@@ -44,7 +47,7 @@ pub fn table(report: &VideoAttackReport) -> String {
         let [manipulated, undecided, genuine] = verdicts(&row.verdicts);
         text += &format!(
             "{:6} {:>8} {:>8} {:>6} {:>6}  {manipulated:>20} {undecided:>20} {genuine:>20} {:>10}\n",
-            class(row),
+            class(row.fake),
             format!("{}/255", row.epsilon),
             coding(row),
             row.verdicts.files,
@@ -52,8 +55,17 @@ pub fn table(report: &VideoAttackReport) -> String {
             decisions(row)
         );
     }
-    text += &format!("\n{}\n", least(report));
-    text
+    for row in &report.filters {
+        let [manipulated, undecided, genuine] = verdicts(&row.verdicts);
+        text += &format!(
+            "{:6} {:>17} {:>6} {:>6}  {manipulated:>20} {undecided:>20} {genuine:>20}\n",
+            class(row.fake),
+            row.filter,
+            row.verdicts.files,
+            row.verdicts.people
+        );
+    }
+    text + &least(report)
 }
 
 /// What the card of a bundle says.
@@ -70,7 +82,7 @@ pub fn card_of_video_attack(report: &VideoAttackReport) -> String {
     for row in &report.rows {
         text += &format!(
             "| {} | {}/255 | {} | {} | {} | {} | {} |\n",
-            class(row),
+            class(row.fake),
             row.epsilon,
             coding(row),
             row.verdicts.files,
@@ -79,10 +91,29 @@ pub fn card_of_video_attack(report: &VideoAttackReport) -> String {
             decisions(row)
         );
     }
-    text + &format!("\n{}\n", least(report))
+    if !report.filters.is_empty() {
+        text += "\nUnder everyday filters of the whole picture, each at three strengths:\n\n\
+                 | class | filter | files | people | manipulated | undecided | genuine |\n\
+                 |---|---|---|---|---|---|---|\n";
+    }
+    for row in &report.filters {
+        text += &format!(
+            "| {} | {} | {} | {} | {} |\n",
+            class(row.fake),
+            row.filter,
+            row.verdicts.files,
+            row.verdicts.people,
+            verdicts(&row.verdicts).join(" | ")
+        );
+    }
+    text + &least(report)
 }
 
+/// Within which radius how many can be made to pass; nothing without a search.
 fn least(report: &VideoAttackReport) -> String {
+    if report.least.is_empty() {
+        return String::new();
+    }
     let right = report.outcomes.iter().filter(|o| o.fake && o.is_right());
     let steps: Vec<String> = report
         .least
@@ -90,14 +121,14 @@ fn least(report: &VideoAttackReport) -> String {
         .map(|(epsilon, count)| format!("{count} at {epsilon}/255"))
         .collect();
     format!(
-        "Of {} flagged fakes, so many can be made *genuine* within a radius: {}.",
+        "\nOf {} flagged fakes, so many can be made genuine within a radius: {}.\n",
         right.count(),
         steps.join(", ")
     )
 }
 
-fn class(row: &Row) -> &'static str {
-    match row.fake {
+fn class(fake: bool) -> &'static str {
+    match fake {
         true => "fake",
         false => "real",
     }
@@ -128,24 +159,31 @@ fn verdicts(rates: &VerdictRates) -> [String; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::video_attack::FilterRow;
 
     #[test]
     fn every_row_has_its_columns() {
+        let verdicts = VerdictRates {
+            files: 8,
+            people: 4,
+            genuine: 2,
+            manipulated: 5,
+        };
         let row = Row {
             fake: true,
             epsilon: 2,
             rate_factor: Some(23),
-            verdicts: VerdictRates {
-                files: 8,
-                people: 4,
-                genuine: 2,
-                manipulated: 5,
-            },
+            verdicts,
             decisions: Some(7),
         };
         let report = VideoAttackReport {
             bundle: "b release 4".into(),
             rows: vec![row],
+            filters: vec![FilterRow {
+                fake: true,
+                filter: "any".into(),
+                verdicts,
+            }],
             least: vec![(1, 0), (2, 2)],
             ..VideoAttackReport::default()
         };
@@ -155,11 +193,13 @@ mod tests {
             card.contains("| fake | 2/255 | crf 23 | 8 | 4 | 62.5 ("),
             "{card}"
         );
-        let rows = card.lines().filter(|line| line.starts_with('|'));
-        assert!(
-            rows.clone().all(|line| line.matches('|').count() == 10),
-            "{card}"
-        );
+        assert!(card.contains("| fake | any | 8 | 4 | 62.5 ("), "{card}");
+        for table in card.split("\n\n").filter(|part| part.starts_with('|')) {
+            let columns = |line: &str| line.matches('|').count();
+            let first = table.lines().next().map(columns);
+            let mut rows = table.lines().take_while(|line| line.starts_with('|'));
+            assert!(rows.all(|line| Some(columns(line)) == first), "{table}");
+        }
         assert!(table(&report).contains("0 at 1/255, 2 at 2/255"));
     }
 }

@@ -1,11 +1,11 @@
-//! The frames of a video, and where an attacker believes the faces to be.
+//! The frames of a file, and where an attacker believes the faces to be.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use unmask_shared::face::{Face, FinderChoice, FinderConfig};
 use unmask_shared::geometry::Point;
-use unmask_shared::media::{FfmpegSource, Frame, FrameSource};
+use unmask_shared::media::{FfmpegSource, Frame, FrameSource, MediaKind, read_picture, sniff};
 
 use crate::distortion::{Coding, VideoWriter};
 
@@ -24,35 +24,58 @@ pub struct Footage {
     /// Of each frame, in its pixels, in the order of [`Face::landmarks`]. Where the finder sees
     /// none, those of the frame before.
     pub faces: Vec<Vec<[Point; 5]>>,
-    /// Frames a second.
+    /// Frames a second; 0 of a picture.
     pub rate_hz: f64,
 }
 
 impl Footage {
-    /// Reads the first `seconds` of a video, and looks for faces in every frame: the firmware looks
-    /// at times that nobody knows.
+    /// Reads a picture, or the first `seconds` of a video, and looks for faces in every frame: the
+    /// firmware looks at times that nobody knows.
     ///
     /// # Errors
     /// When the file cannot be read, changes its size, or shows no face.
     pub fn read(path: &Path, seconds: f64, finder: &FinderChoice) -> Result<Self> {
-        let mut source = FfmpegSource::open(path)?;
-        let mut footage = Self {
-            rate_hz: source.rate_hz(),
-            ..Self::default()
+        let mut footage = match sniff(path)? {
+            MediaKind::Image => Self::of_picture(path)?,
+            MediaKind::Video => Self::of_video(path, seconds)?,
         };
-        let most = (seconds * footage.rate_hz).ceil().max(1.0) as usize;
-        let mut frame = Frame::default();
-        while footage.frames.len() < most && source.next_frame(&mut frame)? {
-            footage.frames.push(frame.clone());
-        }
         footage.check_sizes(path)?;
         footage.find_faces(finder)?;
         ensure!(
             footage.faces.iter().any(|faces| !faces.is_empty()),
-            "{}: no face is seen in its first {seconds} seconds",
+            "{}: no face is seen",
             path.display()
         );
         Ok(footage)
+    }
+
+    fn of_picture(path: &Path) -> Result<Self> {
+        let mut frame = Frame::default();
+        read_picture(path, &mut frame)?;
+        Ok(Self {
+            frames: vec![frame],
+            ..Self::default()
+        })
+    }
+
+    fn of_video(path: &Path, seconds: f64) -> Result<Self> {
+        let mut source = FfmpegSource::open(path)?;
+        let rate_hz = source.rate_hz();
+        let most = (seconds * rate_hz).ceil().max(1.0) as usize;
+        let (mut frames, mut frame) = (Vec::new(), Frame::default());
+        while frames.len() < most && source.next_frame(&mut frame)? {
+            frames.push(frame.clone());
+        }
+        Ok(Self {
+            frames,
+            faces: Vec::new(),
+            rate_hz,
+        })
+    }
+
+    /// Whether it is a picture.
+    pub fn is_picture(&self) -> bool {
+        self.rate_hz == 0.0
     }
 
     /// Pixels across and down.
@@ -62,17 +85,33 @@ impl Footage {
             .map_or((0, 0), |frame| (frame.width, frame.height))
     }
 
-    /// Writes frames in place of these.
+    /// Writes frames in place of these into a folder, under a name and an ending that fits: a
+    /// picture is written without loss whatever `coding` says.
     ///
     /// # Errors
-    /// When ffmpeg is missing or cannot write.
-    pub fn write(&self, frames: &[Frame], path: &Path, coding: Coding) -> Result<()> {
+    /// When ffmpeg is missing, or the disk refuses.
+    pub fn write(
+        &self,
+        frames: &[Frame],
+        folder: &Path,
+        name: &str,
+        coding: Coding,
+    ) -> Result<PathBuf> {
         let (width, height) = self.size();
-        let mut writer = VideoWriter::create(path, width, height, self.rate_hz, coding)?;
+        if self.is_picture() {
+            let path = folder.join(format!("{name}.png"));
+            let frame = frames.first().context("no picture")?;
+            let size = (width as u32, height as u32);
+            image::save_buffer(&path, &frame.rgb, size.0, size.1, image::ColorType::Rgb8)?;
+            return Ok(path);
+        }
+        let path = folder.join(format!("{name}.mp4"));
+        let mut writer = VideoWriter::create(&path, width, height, self.rate_hz, coding)?;
         for frame in frames {
             writer.write(frame)?;
         }
-        Ok(writer.finish()?)
+        writer.finish()?;
+        Ok(path)
     }
 
     fn check_sizes(&self, path: &Path) -> Result<()> {
