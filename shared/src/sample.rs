@@ -50,10 +50,7 @@ pub struct RgbView<'a> {
 impl<'a> RgbView<'a> {
     /// Wraps `data`, which must hold exactly `height * width * 3` bytes.
     pub fn new(width: usize, height: usize, data: &'a [u8]) -> Result<Self, ImageError> {
-        let sides = 1..=IMAGE_SIDE_MAX;
-        if !sides.contains(&width) || !sides.contains(&height) {
-            return Err(ImageError::Size { width, height });
-        }
+        check_sides(width, height)?;
         check_length(width * height * 3, data.len())?;
         Ok(Self {
             width,
@@ -80,21 +77,8 @@ impl<'a> RgbView<'a> {
     /// The colour at a place in pixels, 0 to 255, bilinear; places outside
     /// take the nearest edge.
     fn bilinear(&self, at: Point) -> [f32; 3] {
-        // Written so that a NaN lands on 0.
-        let x = (at.x - 0.5).max(0.0).min((self.width - 1) as f32);
-        let y = (at.y - 0.5).max(0.0).min((self.height - 1) as f32);
-        let (left, top) = (x as usize, y as usize);
-        let (right, bottom) = (
-            (left + 1).min(self.width - 1),
-            (top + 1).min(self.height - 1),
-        );
-        let (fx, fy) = (x - left as f32, y - top as f32);
-        let texel = |column: usize, row: usize| {
-            let start = (row * self.width + column) * 3;
-            &self.data[start..start + 3]
-        };
-        let (tl, tr) = (texel(left, top), texel(right, top));
-        let (bl, br) = (texel(left, bottom), texel(right, bottom));
+        let Between { texels, fx, fy } = Between::of(self.width, self.height, at);
+        let [tl, tr, bl, br] = texels.map(|texel| &self.data[3 * texel..3 * texel + 3]);
         let mut colour = [0.0; 3];
         for (channel, value) in colour.iter_mut().enumerate() {
             let (tl, tr) = (f32::from(tl[channel]), f32::from(tr[channel]));
@@ -104,6 +88,39 @@ impl<'a> RgbView<'a> {
             *value = upper + fy * (lower - upper);
         }
         colour
+    }
+}
+
+/// A place among the four pixels around it.
+struct Between {
+    /// Top left, top right, bottom left, bottom right; row by row from the top left of the frame.
+    texels: [usize; 4],
+    /// From the left to the right, 0 to 1.
+    fx: f32,
+    /// From the top to the bottom, 0 to 1.
+    fy: f32,
+}
+
+impl Between {
+    /// Places outside take the nearest edge.
+    fn of(width: usize, height: usize, at: Point) -> Self {
+        // Written so that a NaN lands on 0.
+        let x = (at.x - 0.5).max(0.0).min((width - 1) as f32);
+        let y = (at.y - 0.5).max(0.0).min((height - 1) as f32);
+        let (left, top) = (x as usize, y as usize);
+        let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
+        let (upper, lower) = (top * width, bottom * width);
+        Self {
+            texels: [upper + left, upper + right, lower + left, lower + right],
+            fx: x - left as f32,
+            fy: y - top as f32,
+        }
+    }
+
+    fn weights(&self) -> [f32; 4] {
+        let (left, top) = (1.0 - self.fx, 1.0 - self.fy);
+        let (right, bottom) = (self.fx, self.fy);
+        [left * top, right * top, left * bottom, right * bottom]
     }
 }
 
@@ -148,6 +165,32 @@ pub fn crop_planar(
     })
 }
 
+/// The crop as a linear map of the frame: calls `put` with a crop pixel, a frame pixel (both row by
+/// row) and the weight, 0 to 1, of the second in the first. Pairs repeat; the weights of a crop
+/// pixel sum to 1. What [`crop_planar`] draws is this map of the frame.
+///
+/// # Errors
+/// As [`crop_planar`].
+pub fn for_each_weight(
+    (width, height): (usize, usize),
+    to_crop: &Similarity,
+    size: usize,
+    mut put: impl FnMut(usize, usize, f32),
+) -> Result<(), ImageError> {
+    check_sides(width, height)?;
+    check_sides(size, size)?;
+    let grid = Grid::of(to_crop)?;
+    for pixel in 0..size * size {
+        for at in grid.places(pixel / size, pixel % size) {
+            let between = Between::of(width, height, at);
+            for (texel, weight) in between.texels.into_iter().zip(between.weights()) {
+                put(pixel, texel, weight * grid.weight());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Calls `put` with the index and the colour (0 to 255) of each crop pixel.
 fn for_each_pixel(
     view: &RgbView<'_>,
@@ -155,25 +198,50 @@ fn for_each_pixel(
     size: usize,
     mut put: impl FnMut(usize, [f32; 3]),
 ) -> Result<(), ImageError> {
-    let to_frame = to_crop.inverse().ok_or(ImageError::Transform)?;
-    let samples = samples_per_side(to_frame.scale());
-    let step = 1.0 / samples as f32;
-    let weight = step * step;
+    let grid = Grid::of(to_crop)?;
     for row in 0..size {
         for column in 0..size {
             let mut sum = [0.0; 3];
-            for sub in 0..samples * samples {
-                let x = column as f32 + ((sub % samples) as f32 + 0.5) * step;
-                let y = row as f32 + ((sub / samples) as f32 + 0.5) * step;
-                let colour = view.bilinear(to_frame.apply(Point::new(x, y)));
-                for (total, value) in sum.iter_mut().zip(colour) {
+            for at in grid.places(row, column) {
+                for (total, value) in sum.iter_mut().zip(view.bilinear(at)) {
                     *total += value;
                 }
             }
-            put(row * size + column, sum.map(|total| total * weight));
+            put(row * size + column, sum.map(|total| total * grid.weight()));
         }
     }
     Ok(())
+}
+
+/// Where the frame is looked at for each pixel of the crop.
+struct Grid {
+    to_frame: Similarity,
+    /// Along one side of a crop pixel.
+    samples: usize,
+}
+
+impl Grid {
+    fn of(to_crop: &Similarity) -> Result<Self, ImageError> {
+        let to_frame = to_crop.inverse().ok_or(ImageError::Transform)?;
+        Ok(Self {
+            samples: samples_per_side(to_frame.scale()),
+            to_frame,
+        })
+    }
+
+    /// Of each sample in the mean of its pixel.
+    fn weight(&self) -> f32 {
+        1.0 / (self.samples * self.samples) as f32
+    }
+
+    fn places(&self, row: usize, column: usize) -> impl Iterator<Item = Point> + '_ {
+        let step = 1.0 / self.samples as f32;
+        (0..self.samples * self.samples).map(move |sub| {
+            let x = column as f32 + ((sub % self.samples) as f32 + 0.5) * step;
+            let y = row as f32 + ((sub / self.samples) as f32 + 0.5) * step;
+            self.to_frame.apply(Point::new(x, y))
+        })
+    }
 }
 
 /// One sample per frame pixel that a crop pixel covers along a line, bounded.
@@ -184,13 +252,16 @@ fn samples_per_side(frame_px_per_crop_px: f32) -> usize {
 }
 
 fn check_crop(size: usize, actual: usize) -> Result<(), ImageError> {
-    if size == 0 || size > IMAGE_SIDE_MAX {
-        return Err(ImageError::Size {
-            width: size,
-            height: size,
-        });
-    }
+    check_sides(size, size)?;
     check_length(size * size * 3, actual)
+}
+
+fn check_sides(width: usize, height: usize) -> Result<(), ImageError> {
+    let sides = 1..=IMAGE_SIDE_MAX;
+    match sides.contains(&width) && sides.contains(&height) {
+        true => Ok(()),
+        false => Err(ImageError::Size { width, height }),
+    }
 }
 
 fn check_length(expected: usize, actual: usize) -> Result<(), ImageError> {
@@ -244,6 +315,37 @@ mod tests {
         let mut out = [0; 12];
         crop_rgb(&view, &quarter, 2, &mut out).expect("valid crop");
         assert_eq!(out, [128; 12]);
+    }
+
+    /// Turned, shrunk by half and reaching out of a frame of odd sides.
+    #[test]
+    fn the_weights_are_those_of_the_crop() {
+        let (width, height, size) = (23, 17, 9);
+        let byte = |at: usize| (at * 89 % 251) as u8;
+        let data: [u8; 23 * 17 * 3] = core::array::from_fn(byte);
+        let view = RgbView::new(width, height, &data).expect("sizes agree");
+        let to_crop = Similarity {
+            a: 0.4,
+            b: 0.25,
+            tx: 1.5,
+            ty: -2.5,
+        };
+        let mut drawn = [0.0; 3 * 9 * 9];
+        crop_planar(&view, &to_crop, size, &mut drawn).expect("valid crop");
+        let mut mapped = [0.0; 3 * 9 * 9];
+        let mut sums = [0.0; 9 * 9];
+        for_each_weight((width, height), &to_crop, size, |pixel, texel, weight| {
+            sums[pixel] += weight;
+            for channel in 0..3 {
+                let value = f32::from(data[3 * texel + channel]) / 255.0;
+                mapped[channel * size * size + pixel] += weight * value;
+            }
+        })
+        .expect("valid crop");
+        for (drawn, mapped) in drawn.iter().zip(mapped) {
+            assert!((drawn - mapped).abs() < 1e-5, "{drawn} {mapped}");
+        }
+        assert!(sums.iter().all(|sum| (sum - 1.0f32).abs() < 1e-5));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod reproduce;
 #[cfg(test)]
 mod test_numbers;
 pub mod train;
+pub mod video_attack;
 
 pub use unmask_data::{dataset, distortion, fake, files, progress, random, synthetic};
 pub use unmask_metrics as metric;

@@ -38,6 +38,7 @@ mod transfer;
 pub mod transform;
 mod universal;
 mod victim;
+pub mod video;
 
 use anyhow::Result;
 

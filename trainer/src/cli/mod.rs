@@ -1,6 +1,7 @@
 //! The command line.
 
 mod attack;
+mod attack_video;
 mod average;
 mod bench;
 mod check;
@@ -31,6 +32,7 @@ Examples:
   unmask-trainer evaluate runs/first --data shards --epsilon 2/255
   unmask-trainer evaluate models/afsl-lite --data shards     # a bundle as it was released
   unmask-trainer attack runs/first --data shards --epsilon 2/255
+  unmask-trainer attack-video bundle --videos videos.tsv --part test --output attacked
   unmask-trainer export runs/first --data shards --output bundle && unmask-trainer check bundle
   unmask-trainer keygen --output unmask.key && unmask-trainer sign bundle --key unmask.key
   unmask-edge analyze --bundle bundle video.mp4
@@ -74,6 +76,8 @@ enum Command {
     Reproduce(reproduce::Args),
     /// Attack held-out faces with a suite, and check whether its figures can be trusted
     Attack(attack::Args),
+    /// Attack videos through the program that ships, frame by frame or with one overlay
+    AttackVideo(attack_video::Args),
     /// Time the steps of training on this machine
     Bench(bench::Args),
     /// Fuse, quantise, calibrate and write the bundle that devices run
@@ -108,6 +112,7 @@ impl Cli {
             Command::Unseen(args) => args.run(),
             Command::Reproduce(args) => args.run(),
             Command::Attack(args) => args.run(),
+            Command::AttackVideo(args) => args.run(),
             Command::Bench(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Check(args) => args.run(),

@@ -99,7 +99,7 @@ impl Args {
         let program = Program {
             path: match &self.edge {
                 Some(edge) => edge.clone(),
-                None => beside()?,
+                None => program_beside()?,
             },
             bundle: self.bundle.clone(),
             finder: self.finder.clone(),
@@ -151,7 +151,7 @@ impl Args {
 }
 
 /// The firmware beside this program.
-fn beside() -> anyhow::Result<PathBuf> {
+pub(super) fn program_beside() -> anyhow::Result<PathBuf> {
     let mut path = std::env::current_exe().context("this program does not know where it is")?;
     path.set_file_name(format!("unmask-edge{}", std::env::consts::EXE_SUFFIX));
     ensure!(

@@ -11,7 +11,7 @@ use unmask_shared::media::{
     FfmpegSource, Frame, FrameSource, MediaKind, list_media, read_picture, sniff,
 };
 
-use super::{Distortion, Perturbation, VideoWriter, compress_file};
+use super::{Coding, Distortion, Perturbation, VideoWriter, compress_file};
 use crate::progress::Bar;
 use crate::random::mix;
 
@@ -110,6 +110,7 @@ fn perturb_frames(input: &Path, output: &Path, chain: &[Perturbation], seed: u64
                 frame.width,
                 frame.height,
                 source.rate_hz(),
+                Coding::RateFactor(23),
             )?),
         };
         writer.write(&frame)?;

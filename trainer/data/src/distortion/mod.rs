@@ -32,7 +32,7 @@ pub use error::DistortionError;
 pub use files::{FolderReport, perturb_file, perturb_folder};
 pub use sheet::sheet;
 pub use video::RUN_BYTES_MAX;
-pub use writer::{VideoWriter, compress_file};
+pub use writer::{Coding, VideoWriter, compress_file};
 
 /// What is done to a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -39,7 +39,28 @@ pub fn compress_file(input: &Path, output: &Path, level: Level) -> Result<(), Di
     partial.keep(output)
 }
 
-/// Writes frames into an MP4 file with ffmpeg's usual x264 settings.
+/// How [`VideoWriter`] compresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// H.264 at a constant rate factor, 0 to 51; 23 is usual, more is worse.
+    RateFactor(u8),
+    /// H.264 in RGB, from which the same bytes come back.
+    Lossless,
+}
+
+impl Coding {
+    fn arguments(self) -> Vec<String> {
+        let words = |words: &str| words.split(' ').map(str::to_owned).collect();
+        match self {
+            Self::RateFactor(factor) => {
+                words(&format!("-c:v libx264 -pix_fmt yuv420p -crf {factor}"))
+            }
+            Self::Lossless => words("-c:v libx264rgb -preset veryfast -qp 0"),
+        }
+    }
+}
+
+/// Writes frames into an MP4 file with ffmpeg and x264. Sides are filled up to even ones.
 ///
 /// The file appears when [`Self::finish`] has been called; dropped before, it leaves none.
 pub struct VideoWriter {
@@ -61,14 +82,15 @@ impl VideoWriter {
         width: usize,
         height: usize,
         rate_hz: f64,
+        coding: Coding,
     ) -> Result<Self, DistortionError> {
         let partial = Partial::of(output);
         let mut command = ffmpeg();
         raw_input(&mut command, (width, height), rate_hz);
         command
-            .args([
-                "-vf", EVEN, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "mp4",
-            ])
+            .args(["-vf", EVEN])
+            .args(coding.arguments())
+            .args(["-f", "mp4"])
             .arg(file_argument(&partial.path))
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
@@ -156,6 +178,35 @@ fn file_argument(path: &Path) -> OsString {
 mod tests {
     use super::*;
     use crate::distortion::video::tests::{run, skipped};
+    use unmask_shared::media::{FfmpegSource, FrameSource};
+
+    const USUAL: Coding = Coding::RateFactor(23);
+
+    #[test]
+    fn without_loss_the_same_bytes_come_back() {
+        if skipped() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let frames = run(4, 64, 48);
+        let read = |coding| {
+            let path = folder.path().join(format!("{coding:?}.mp4"));
+            let mut writer = VideoWriter::create(&path, 64, 48, 25.0, coding).unwrap();
+            frames.iter().for_each(|frame| writer.write(frame).unwrap());
+            writer.finish().unwrap();
+            let (mut source, mut frame) = (FfmpegSource::open(&path).unwrap(), Frame::default());
+            let mut next = || {
+                source
+                    .next_frame(&mut frame)
+                    .unwrap()
+                    .then(|| frame.rgb.clone())
+            };
+            std::iter::from_fn(&mut next).collect::<Vec<_>>()
+        };
+        let written: Vec<_> = frames.iter().map(|frame| frame.rgb.clone()).collect();
+        assert!(read(Coding::Lossless) == written, "the bytes are others");
+        assert!(read(Coding::RateFactor(28)) != written);
+    }
 
     #[test]
     fn a_file_appears_only_when_it_is_whole() {
@@ -165,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("-clip.mp4");
         let clean = run(5, 64, 48);
-        let mut writer = VideoWriter::create(&path, 64, 48, 25.0).unwrap();
+        let mut writer = VideoWriter::create(&path, 64, 48, 25.0, USUAL).unwrap();
         clean.iter().for_each(|frame| writer.write(frame).unwrap());
         let wrong = writer.write(&run(1, 32, 48)[0]).unwrap_err().to_string();
         assert!(wrong.contains("frame 5"), "{wrong}");
@@ -175,7 +226,8 @@ mod tests {
         compress_file(&path, &small, Level::new(5).unwrap()).unwrap();
         let bytes = |path: &Path| std::fs::metadata(path).unwrap().len();
         assert!(bytes(&small) < bytes(&path));
-        drop(VideoWriter::create(&folder.path().join("dropped.mp4"), 64, 48, 25.0).unwrap());
+        let dropped = folder.path().join("dropped.mp4");
+        drop(VideoWriter::create(&dropped, 64, 48, 25.0, USUAL).unwrap());
         let cause = compress_file(
             &folder.path().join("none.mp4"),
             &small,

@@ -1,8 +1,6 @@
 //! Runs `unmask-edge analyze` over many files, several at once, and remembers what it said.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -12,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unmask_shared::verdict::Verdict;
 
+use crate::files::Memory;
 use crate::progress::Bar;
 
 /// Files given to one run of the program.
@@ -72,20 +71,24 @@ pub fn analyze(
     memory: &Path,
     jobs: usize,
 ) -> Result<HashMap<PathBuf, Analysis>> {
-    let mut known = remembered(memory)?;
+    let (file, known) = Memory::open::<Analysis>(memory)?;
+    let known = known
+        .into_iter()
+        .map(|said| (PathBuf::from(&said.path), said));
+    let mut known: HashMap<PathBuf, Analysis> = known.collect();
     let missing: BTreeSet<&PathBuf> = files.iter().filter(|f| !known.contains_key(*f)).collect();
     let missing: Vec<&PathBuf> = missing.into_iter().collect();
     let bar = Bar::new("analysing", files.len(), "files")?;
     bar.resume(files.len() - missing.len());
-    let file = OpenOptions::new().create(true).append(true).open(memory);
-    let file = Mutex::new(file.with_context(|| format!("cannot write {}", memory.display()))?);
+    let file = Mutex::new(file);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let found: Vec<Vec<Analysis>> = pool.install(|| {
         missing
             .par_chunks(FILES_PER_RUN)
             .map(|files| {
                 let found = program.run(files)?;
-                remember(&file, &found)?;
+                let mut file = file.lock().map_err(|_| anyhow!("another thread failed"))?;
+                file.add(&found)?;
                 bar.advance(files.len());
                 Ok(found)
             })
@@ -98,7 +101,11 @@ pub fn analyze(
 }
 
 impl Program {
-    fn run(&self, files: &[&PathBuf]) -> Result<Vec<Analysis>> {
+    /// What the program says of each of some files, in their order.
+    ///
+    /// # Errors
+    /// When it cannot be run, fails as a whole, or says something that is no report.
+    pub fn run(&self, files: &[&PathBuf]) -> Result<Vec<Analysis>> {
         let program = self.path.display();
         let mut command = Command::new(&self.path);
         command
@@ -130,43 +137,6 @@ impl Program {
         );
         Ok(reports)
     }
-}
-
-fn remember(file: &Mutex<File>, found: &[Analysis]) -> Result<()> {
-    let mut lines = Vec::new();
-    for analysis in found {
-        serde_json::to_writer(&mut lines, analysis)?;
-        lines.push(b'\n');
-    }
-    let mut file = file.lock().map_err(|_| anyhow!("another thread failed"))?;
-    Ok(file.write_all(&lines)?)
-}
-
-/// What an earlier run found; a last line that is cut off is forgotten.
-fn remembered(memory: &Path) -> Result<HashMap<PathBuf, Analysis>> {
-    if !memory.exists() {
-        return Ok(HashMap::new());
-    }
-    let bytes = std::fs::read(memory)?;
-    let end = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
-    if end < bytes.len() {
-        OpenOptions::new()
-            .write(true)
-            .open(memory)?
-            .set_len(end as u64)?;
-    }
-    let text = String::from_utf8_lossy(&bytes[..end]);
-    text.lines()
-        .map(|line| {
-            let analysis: Analysis = serde_json::from_str(line).with_context(|| {
-                format!("{} is damaged: delete it to begin anew", memory.display())
-            })?;
-            Ok((PathBuf::from(&analysis.path), analysis))
-        })
-        .collect()
 }
 
 #[cfg(all(test, unix))]

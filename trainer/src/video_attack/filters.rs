@@ -1,0 +1,86 @@
+//! Everyday filters of whole pictures, as attacks.
+
+use anyhow::Result;
+use unmask_shared::media::Frame;
+
+use super::{Filtered, Target};
+use crate::attack::video::Footage;
+use crate::distortion::Coding;
+use crate::fake::Picture;
+use crate::fake::photometry::{EVERYDAY, Filter};
+
+impl Target<'_> {
+    /// What the program says under each of [`EVERYDAY`] at each strength.
+    pub(super) fn filtered(&self, footage: &Footage) -> Result<Vec<Filtered>> {
+        let folder = tempfile::tempdir()?;
+        let (mut files, mut filtered) = (Vec::new(), Vec::new());
+        for (name, filters) in EVERYDAY {
+            for (strength, filter) in (1..).zip(filters) {
+                let frames = footage.frames.iter().map(|frame| under(frame, &filter));
+                let frames: Vec<Frame> = frames.collect();
+                let file = format!("{}-{strength}", name.replace(' ', "-"));
+                files.push(footage.write(&frames, folder.path(), &file, Coding::Lossless)?);
+                filtered.push((name, strength));
+            }
+        }
+        let said = self.judge(&files)?;
+        let pairs = filtered.into_iter().zip(said);
+        Ok(pairs
+            .map(|((name, strength), said)| Filtered {
+                name: name.into(),
+                strength,
+                verdict: said.verdict,
+            })
+            .collect())
+    }
+}
+
+/// A frame under a filter. Filters are for squares: the frame is filled up to one with the pixels
+/// of its edge, and cut out again.
+fn under(frame: &Frame, filter: &Filter) -> Frame {
+    let side = frame.width.max(frame.height);
+    let at = |row: usize, column: usize| {
+        let (row, column) = (row.min(frame.height - 1), column.min(frame.width - 1));
+        3 * (row * frame.width + column)
+    };
+    let places = (0..side).flat_map(|row| (0..side).map(move |column| (row, column)));
+    let bytes: Vec<u8> = places
+        .flat_map(|(row, column)| frame.rgb[at(row, column)..][..3].to_vec())
+        .collect();
+    let mut picture = Picture::from_u8(side, &bytes);
+    filter.apply(&mut picture);
+    let rows = picture.to_u8();
+    let rows = rows.chunks_exact(3 * side).take(frame.height);
+    Frame {
+        rgb: rows
+            .flat_map(|row| row[..3 * frame.width].to_vec())
+            .collect(),
+        ..frame.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half the light in a frame of three by two pixels: each stays where it was.
+    #[test]
+    fn every_pixel_stays_in_its_place() {
+        let frame = Frame {
+            width: 3,
+            height: 2,
+            rgb: (0..18).map(|value| value * 10).collect(),
+            ..Frame::default()
+        };
+        let half = under(&frame, &Filter::Gain(0.5));
+        assert_eq!((half.width, half.height), (3, 2));
+        let known: Vec<u8> = (0..18).map(|value| value * 5).collect();
+        assert_eq!(half.rgb, known);
+        let upright = Frame {
+            width: 2,
+            height: 3,
+            ..frame
+        };
+        assert_eq!(under(&upright, &Filter::Gain(0.5)).rgb, known);
+    }
+}
