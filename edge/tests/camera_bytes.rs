@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
+use unmask_edge::capture::device::{Buffer, Bus, Device, WantedFormat};
 use unmask_edge::capture::{
-    Attached, Camera, CameraConfig, CameraEvent, CameraSink, FaultCounters, Format, PixelFormat,
-    Step,
+    Attached, Camera, CameraConfig, CameraEvent, CameraSink, CameraStep, FaultCounters, Format,
+    PixelFormat,
 };
 use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::Frame;
@@ -207,7 +207,7 @@ impl Bus for Mad {
         Ok((0..self.random.below(4)).map(camera).collect())
     }
 
-    fn open(&mut self, _: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, _: &Attached, _: &WantedFormat) -> io::Result<Box<dyn Device>> {
         if self.random.below(4) == 0 {
             return Err(self.error());
         }
@@ -274,7 +274,7 @@ fn a_device_that_answers_at_random_is_survived() {
         let mut count = Count(0);
         for _ in 0..5000 {
             let before = clock.now();
-            assert_eq!(camera.step(&mut count), Step::Continue, "seed {seed}");
+            assert_eq!(camera.step(&mut count), CameraStep::Continue, "seed {seed}");
             let took = clock.now() - before;
             assert!(took <= Duration::from_millis(300), "seed {seed}: {took:?}");
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use unmask_edge::capture::scripted::{Pictures, Script, ScriptedBus, ScriptedFault};
 use unmask_edge::capture::{
-    Camera, CameraConfig, CameraEvent, CameraSink, Enrolment, FaultCounters, FaultKind,
-    PixelFormat, Step,
+    Camera, CameraConfig, CameraEvent, CameraSink, CameraStep, Enrolment, FaultCounters, FaultKind,
+    PixelFormat,
 };
 use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::Frame;
@@ -178,7 +178,7 @@ fn play(scene: &Scene, pictures: &Arc<Pictures>) -> Result<Diary, String> {
     };
     let mut steps = 0_u64;
     while clock.now() < scene.end {
-        if camera.step(&mut diary) != Step::Continue {
+        if camera.step(&mut diary) != CameraStep::Continue {
             return Err("the camera gave up".into());
         }
         steps += 1;
@@ -215,7 +215,7 @@ fn five_seconds(enrolment: Enrolment) -> Diary {
         wrong: None,
     };
     while clock.now() < Duration::from_secs(5) {
-        assert_eq!(camera.step(&mut diary), Step::Continue);
+        assert_eq!(camera.step(&mut diary), CameraStep::Continue);
     }
     diary
 }

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
+use unmask_edge::capture::device::{Buffer, Bus, Device, WantedFormat};
 use unmask_edge::capture::{
-    Attached, Camera, CameraConfig, CameraEvent, CameraSink, Enrolment, FaultCounters, FaultKind,
-    Format, Limits, PixelFormat, Step,
+    Attached, Camera, CameraConfig, CameraEvent, CameraSink, CameraStep, CaptureLimits, Enrolment,
+    FaultCounters, FaultKind, Format, PixelFormat,
 };
 use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::Frame;
@@ -33,7 +33,7 @@ impl Bus for Sockets {
         Ok(self.plugged.lock().unwrap().clone())
     }
 
-    fn open(&mut self, camera: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, camera: &Attached, _: &WantedFormat) -> io::Result<Box<dyn Device>> {
         self.opened.lock().unwrap().push(camera.clone());
         Ok(Box::new(Plugged {
             sockets: self.clone(),
@@ -113,7 +113,7 @@ fn watch(name: &str, enrolled: &[&str], states: &[&[&Attached]]) -> (Vec<FaultKi
         sockets.plug(state);
         let end = sockets.clock.now() + Duration::from_secs(3);
         while sockets.clock.now() < end {
-            assert_eq!(camera.step(&mut told), Step::Continue);
+            assert_eq!(camera.step(&mut told), CameraStep::Continue);
         }
     }
     let opened = sockets.opened.lock().unwrap();
@@ -184,9 +184,9 @@ fn two_cameras_with_one_name_are_not_mixed_up() {
 #[test]
 fn attempts_are_counted_far_apart_and_given_up_when_told_so() {
     let sockets = Sockets::default();
-    let limits = Limits {
+    let limits = CaptureLimits {
         failures_max: Some(8),
-        ..Limits::default()
+        ..CaptureLimits::default()
     };
     let config = CameraConfig {
         name: "usb-a".into(),
@@ -198,11 +198,11 @@ fn attempts_are_counted_far_apart_and_given_up_when_told_so() {
     let mut told = Told::default();
     let last = loop {
         match camera.step(&mut told) {
-            Step::Continue => {}
+            CameraStep::Continue => {}
             other => break other,
         }
     };
-    assert_eq!(last, Step::GivenUp("unplugged: not connected".into()));
+    assert_eq!(last, CameraStep::GivenUp("unplugged: not connected".into()));
     assert_eq!(camera.faults().get(FaultKind::Unplugged), 8);
     // 0.1 + 0.2 + 0.4 + 0.8 + 1 + 1 + 1 seconds.
     let waited = sockets.clock.now();

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use unmask_edge::service::ServiceConfig;
 use unmask_edge::web::Token;
-use unmask_shared::settings::Layers;
+use unmask_shared::settings::SettingLayers;
 
 const HEAD: &str = "# Keys of the service\n\
     \n\
@@ -21,7 +21,7 @@ const HEAD: &str = "# Keys of the service\n\
 
 #[test]
 fn every_key_of_the_service_stands_in_a_document() {
-    let settings = Layers::<ServiceConfig>::new().build().unwrap();
+    let settings = SettingLayers::<ServiceConfig>::new().build().unwrap();
     let sources = ["edge/src", "shared/src"];
     keys::hold(
         "service-keys.md",

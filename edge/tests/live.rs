@@ -8,10 +8,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use common::{log_until, person, save, unmask, unmask_in};
-use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
+use unmask_edge::capture::device::{Buffer, Bus, Device, WantedFormat};
 use unmask_edge::capture::process::{CommandLine, ProcessBus};
 use unmask_edge::capture::{
-    Attached, CameraConfig, CameraSetup, Cameras, FaultKind, Format, Limits, PixelFormat, Taken,
+    Attached, CameraConfig, CameraSetup, Cameras, CaptureLimits, FaultKind, Format, PixelFormat,
+    Taken,
 };
 use unmask_edge::source::Frame;
 
@@ -165,7 +166,7 @@ fn a_camera_that_is_not_there_is_named_with_what_to_do() {
     assert!(!ran.stdout.is_empty());
 }
 
-fn setup(label: &str, bus: Box<dyn Bus>, limits: Limits) -> CameraSetup {
+fn setup(label: &str, bus: Box<dyn Bus>, limits: CaptureLimits) -> CameraSetup {
     CameraSetup {
         label: label.into(),
         config: CameraConfig {
@@ -270,9 +271,9 @@ fn a_live_command_that_dies_is_started_again() {
         format: Format::packed(PixelFormat::Rgb24, 64, 48).unwrap(),
         may_end: false,
     };
-    let limits = Limits {
+    let limits = CaptureLimits {
         retry_first: Duration::from_millis(10),
-        ..Limits::default()
+        ..CaptureLimits::default()
     };
     let mut cameras = Cameras::start(vec![setup("network", Box::new(bus), limits)]).unwrap();
     let mut frame = Frame::default();
@@ -302,7 +303,7 @@ impl Bus for Fake {
         }])
     }
 
-    fn open(&mut self, _: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, _: &Attached, _: &WantedFormat) -> io::Result<Box<dyn Device>> {
         if self.dead {
             std::thread::sleep(Duration::from_millis(2500));
             return Err(io::Error::from_raw_os_error(5));
@@ -340,8 +341,8 @@ fn a_dead_camera_does_not_slow_another_and_a_hanging_driver_is_noticed() {
         Box::new(Fake { dead, picture })
     };
     let mut cameras = Cameras::start(vec![
-        setup("dead", fake(true), Limits::default()),
-        setup("alive", fake(false), Limits::default()),
+        setup("dead", fake(true), CaptureLimits::default()),
+        setup("alive", fake(false), CaptureLimits::default()),
     ])
     .unwrap();
     let start = Instant::now();

@@ -6,7 +6,7 @@ use alloc_tracker::{Allocator, Session};
 use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
-use unmask_shared::face::dense::graph::{self, STRIDES, Weights};
+use unmask_shared::face::dense::graph::{self, LayerWeights, STRIDES};
 use unmask_shared::face::{DenseFinder, Face, Finder, FinderConfig};
 use unmask_shared::sample::RgbView;
 use unmask_shared::synthetic::Random;
@@ -17,7 +17,7 @@ static ALLOCATOR: Allocator<std::alloc::System> = Allocator::system();
 /// The network with weights that mean nothing.
 fn file() -> pb::ModelProto {
     let mut random = Random::new(5, 0);
-    let weights: Vec<Weights> = (graph::layers().iter())
+    let weights: Vec<LayerWeights> = (graph::layers().iter())
         .map(|layer| {
             let taps = layer.inputs * layer.kernel * layer.kernel;
             let pixels = if layer.name == "stem" { 60.0 } else { 1.0 };
@@ -25,7 +25,7 @@ fn file() -> pb::ModelProto {
             let mut numbers = |count: usize, size: f32| -> Vec<f32> {
                 (0..count).map(|_| random.range(-size, size)).collect()
             };
-            Weights {
+            LayerWeights {
                 weight: numbers(layer.outputs * taps, size),
                 bias: numbers(layer.outputs, 0.3),
             }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
-use unmask_shared::settings::{Layers, Origin, Settings, SettingsError};
+use unmask_shared::settings::{SettingLayers, Settings, SettingsError, ValueOrigin};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -152,11 +152,13 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
 }
 
 fn file(text: &str) -> Result<Settings<Run>, SettingsError> {
-    Layers::new().text("run.toml", text).build()
+    SettingLayers::new().text("run.toml", text).build()
 }
 
 fn environment(pairs: &[(&str, &str)]) -> Result<Settings<Run>, SettingsError> {
-    Layers::new().variables("APP", variables(pairs)).build()
+    SettingLayers::new()
+        .variables("APP", variables(pairs))
+        .build()
 }
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, SettingsError>) -> String {
@@ -165,7 +167,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, SettingsError>) -> String {
 
 #[test]
 fn later_layers_win_and_each_value_knows_its_origin() {
-    let settings = Layers::<Run>::new()
+    let settings = SettingLayers::<Run>::new()
         .set("train.seed=5")
         .variables(
             "APP",
@@ -187,12 +189,12 @@ fn later_layers_win_and_each_value_knows_its_origin() {
     assert_eq!(origin("train.epochs"), "--epochs");
     assert_eq!(origin("train.method"), "b.toml");
     assert_eq!(origin("train.learning_rate"), "default");
-    assert_eq!(settings.origins["train.until"], Origin::Default);
+    assert_eq!(settings.origins["train.until"], ValueOrigin::Default);
 }
 
 #[test]
 fn everything_is_printed_with_its_origin() {
-    let settings = Layers::<Run>::new()
+    let settings = SettingLayers::<Run>::new()
         .text(
             "run.toml",
             "[train]\nepochs = 3\n[data.weights]\n\"a b\" = 1",
@@ -246,7 +248,7 @@ fn unknown_keys_are_named_with_their_layer_and_a_guess() {
         wrong,
         "unknown setting `trian` in the environment variable APP__TRIAN__SEED: did you mean `train`?"
     );
-    let wrong = refusal(Layers::<Run>::new().set("epochs=3").build());
+    let wrong = refusal(SettingLayers::<Run>::new().set("epochs=3").build());
     assert_eq!(
         wrong,
         "unknown setting `epochs` in --set: did you mean `train.epochs`?"
@@ -366,12 +368,12 @@ fn text_becomes_the_type_that_the_key_has() {
 
 #[test]
 fn text_that_looks_like_a_number_stays_text_where_text_is_wanted() {
-    let layers = Layers::<Run>::new().text("run.toml", "data.only = []");
+    let layers = SettingLayers::<Run>::new().text("run.toml", "data.only = []");
     let run = layers.set("data.only=007, b").set("title=0x10").build();
     let run = run.unwrap().value;
     assert_eq!(run.data.only, ["007", "b"]);
     assert_eq!(run.title.as_deref(), Some("0x10"));
-    let wrong = refusal(Layers::<Run>::new().set("data.only=[1, 2]").build());
+    let wrong = refusal(SettingLayers::<Run>::new().set("data.only=[1, 2]").build());
     assert!(
         wrong.starts_with("setting `data.only.0` in --set: invalid type"),
         "{wrong}"
@@ -390,7 +392,7 @@ fn another_variant_leaves_the_first_one_behind() {
             beta: 2.0
         }
     );
-    let settings = Layers::<Run>::new()
+    let settings = SettingLayers::<Run>::new()
         .text("run.toml", "[output.serial]\nbaud = 9600")
         .build()
         .unwrap();
@@ -404,19 +406,19 @@ fn another_variant_leaves_the_first_one_behind() {
 
 #[test]
 fn an_option_can_be_taken_back() {
-    let settings = Layers::<Run>::new()
+    let settings = SettingLayers::<Run>::new()
         .text("run.toml", "train.until = 2")
         .set("train.until=")
         .build()
         .unwrap();
     assert_eq!(settings.value.train.until, None);
-    assert_eq!(settings.origins["train.until"], Origin::Set);
+    assert_eq!(settings.origins["train.until"], ValueOrigin::Set);
     assert!(settings.print().contains("# until is not set  # --set\n"));
 }
 
 #[test]
 fn keys_may_be_quoted_and_values_may_hold_equals_signs() {
-    let settings = Layers::<Run>::new()
+    let settings = SettingLayers::<Run>::new()
         .set("data.weights.\"a.b=c\"=9")
         .set("title=a=b")
         .build()
@@ -429,13 +431,13 @@ fn keys_may_be_quoted_and_values_may_hold_equals_signs() {
 fn what_is_no_setting_at_all_is_refused() {
     assert!(refusal(file("= 3")).starts_with("run.toml is not valid TOML: "));
     for text in ["train.seed", "=3", "a b=3", "train.seed\n=3"] {
-        let wrong = refusal(Layers::<Run>::new().set(text).build());
+        let wrong = refusal(SettingLayers::<Run>::new().set(text).build());
         assert!(wrong.contains("write KEY=VALUE"), "{text}: {wrong}");
     }
     let wrong = refusal(environment(&[("APP____SEED", "3")]));
     assert!(wrong.contains("APP____SEED: names no setting"), "{wrong}");
     let missing = std::path::Path::new("does/not/exist.toml");
-    let wrong = refusal(Layers::<Run>::new().file(missing).build());
+    let wrong = refusal(SettingLayers::<Run>::new().file(missing).build());
     assert!(wrong.contains("does/not/exist.toml"), "{wrong}");
     let deep = format!("{}a = 1", "a.".repeat(100_000));
     assert!(refusal(file(&deep)).starts_with("run.toml is not valid TOML: "));
@@ -522,9 +524,9 @@ proptest! {
     fn a_print_out_reads_back_as_the_same_value(mut run in run(), name in any::<String>()) {
         run.data.weights.insert("synthetic".into(), 7);
         let toml = toml::to_string(&run).unwrap();
-        let settings = Layers::<Run>::new().text(&name, &toml).build().unwrap();
+        let settings = SettingLayers::<Run>::new().text(&name, &toml).build().unwrap();
         prop_assert_eq!(&settings.value, &run);
-        let again = Layers::<Run>::new().text("again", settings.print()).build();
+        let again = SettingLayers::<Run>::new().text("again", settings.print()).build();
         let again = again.map_err(|error| {
             TestCaseError::fail(format!("{error}\n{}", settings.print()))
         })?;
@@ -537,8 +539,8 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "[\\[\\]a-z.=\"'{}0-9\n ,#_-]{0,60}", value in any::<String>()) {
         let _ = file(&text);
-        let _ = Layers::<Run>::new().set(&text).build();
-        let _ = Layers::<Run>::new().set(&format!("train.seed={value}")).build();
+        let _ = SettingLayers::<Run>::new().set(&text).build();
+        let _ = SettingLayers::<Run>::new().set(&format!("train.seed={value}")).build();
         let _ = environment(&[("APP__DATA", value.replace('\0', "").as_str())]);
     }
 }

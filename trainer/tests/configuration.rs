@@ -3,7 +3,7 @@
 #[path = "../../tests/src/keys.rs"]
 mod keys;
 
-use unmask_shared::settings::Layers;
+use unmask_shared::settings::SettingLayers;
 use unmask_trainer::config::RunConfig;
 
 const HEAD: &str = "# Keys of a training run\n\
@@ -14,7 +14,7 @@ const HEAD: &str = "# Keys of a training run\n\
 
 #[test]
 fn every_key_of_a_run_stands_in_a_document() {
-    let settings = Layers::<RunConfig>::new().build().unwrap();
+    let settings = SettingLayers::<RunConfig>::new().build().unwrap();
     let sources = ["trainer/src", "trainer/data/src"];
     keys::hold(
         "training-keys.md",

@@ -9,7 +9,8 @@ use burn::tensor::Device;
 use support::{config, people, turn};
 use unmask_trainer::config::{Epsilon, Method};
 use unmask_trainer::reproduce::{
-    Row, RunFigures, Study, Summary, draw_frontier, rows, summarise, write_page, write_tables,
+    DefenceRow, RunFigures, Study, StudySummary, draw_frontier, rows, summarise, write_page,
+    write_tables,
 };
 
 fn study() -> Study {
@@ -25,7 +26,7 @@ fn study() -> Study {
     }
 }
 
-fn chosen() -> Vec<Row> {
+fn chosen() -> Vec<DefenceRow> {
     let wanted = ["none", "afsl", "anchored"];
     let chosen = rows().into_iter();
     chosen.filter(|row| wanted.contains(&row.name)).collect()
@@ -87,7 +88,7 @@ fn reads_well(runs: &[RunFigures]) {
         assert!(page.contains(needed), "{needed} is missing in the page");
     }
     let kept = serde_json::to_string(&summary).unwrap();
-    let read: Summary = serde_json::from_str(&kept).unwrap();
+    let read: StudySummary = serde_json::from_str(&kept).unwrap();
     assert_eq!((read.schema, &read.epsilons), (1, &summary.epsilons));
     for (a, b) in read.rows.iter().zip(&summary.rows) {
         assert_eq!((&a.name, &a.seeds), (&b.name, &b.seeds));

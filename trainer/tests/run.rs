@@ -4,7 +4,7 @@ mod support;
 
 use burn::tensor::Device;
 use support::{config, go, last, people, trained, turn};
-use unmask_trainer::bench::Machine;
+use unmask_trainer::bench::BenchMachine;
 use unmask_trainer::config::Method;
 use unmask_trainer::dataset::{Label, Pairs};
 use unmask_trainer::evaluation::{Validation, validate};
@@ -13,8 +13,8 @@ use unmask_trainer::export::{
     About, CardText, Caution, FigureText, calibrate, quantise, write_bundle, write_card,
 };
 use unmask_trainer::report::{
-    Asked, Conditions, Context, Level, Material, Report, assemble, data_tested, detector_tested,
-    measure, write_html,
+    Asked, Conditions, Context, EvaluationReport, Material, ScoreLevel, assemble, data_tested,
+    detector_tested, measure, write_html,
 };
 use unmask_trainer::train::{Outcome, RunFolder, average_runs};
 
@@ -236,7 +236,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
             resamples: 100,
             device: "flex".into(),
             threads: 1,
-            machine: Machine::this(),
+            machine: BenchMachine::this(),
             seconds: measured.seconds,
         },
         bpcer_limit: 0.1,
@@ -246,7 +246,7 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
     };
     let report = assemble(&measured, about);
     report.write(&folder.path().join("report")).unwrap();
-    let back = Report::read(&folder.path().join("report/report.json")).unwrap();
+    let back = EvaluationReport::read(&folder.path().join("report/report.json")).unwrap();
     assert_eq!(write_html(&back), write_html(&report));
     let radii: Vec<f64> = report.radii.iter().map(|r| r.epsilon * 255.0).collect();
     assert!(
@@ -259,10 +259,10 @@ fn a_run_is_reported_with_every_level_and_the_report_survives_its_file() {
         let row = rows.next().unwrap();
         (row.reals, row.fakes, row.frames_per_score)
     };
-    assert_eq!(of(Level::Frame, Material::Pairs), (8, 8, 1.0));
+    assert_eq!(of(ScoreLevel::Frame, Material::Pairs), (8, 8, 1.0));
     let (clips, videos) = (
-        of(Level::Clip, Material::StoredVideos),
-        of(Level::Video, Material::StoredVideos),
+        of(ScoreLevel::Clip, Material::StoredVideos),
+        of(ScoreLevel::Video, Material::StoredVideos),
     );
     assert_eq!(clips, videos, "each synthetic person is one clip");
     assert_eq!((clips.0, clips.2), (clips.1, 2.0));

@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 
-use unmask_shared::settings::Layers;
+use unmask_shared::settings::SettingLayers;
 use unmask_trainer::config::RunConfig;
 
 #[test]
 fn a_run_is_configured_in_layers() {
     let variable: (OsString, OsString) = ("UNMASK_TRAINER__TRAIN__SEED".into(), "9".into());
-    let settings = Layers::<RunConfig>::new()
+    let settings = SettingLayers::<RunConfig>::new()
         .text("run.toml", "[data.fake_weights]\nsynthetic = 3")
         .variables("UNMASK_TRAINER", [variable])
         .set("attack.epsilon=8/255")
@@ -29,6 +29,6 @@ fn a_run_is_configured_in_layers() {
 
 #[test]
 fn the_defaults_survive_the_layers() {
-    let settings = Layers::<RunConfig>::new().build().unwrap();
+    let settings = SettingLayers::<RunConfig>::new().build().unwrap();
     assert_eq!(settings.value, RunConfig::default());
 }

@@ -6,8 +6,8 @@ use anyhow::Result;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use support::{config, people, trained, turn};
-use unmask_trainer::attack::check::Verdict;
-use unmask_trainer::attack::suite::{Limits, Member, State, Suite};
+use unmask_trainer::attack::check::CheckOutcome;
+use unmask_trainer::attack::suite::{Limits, Member, Suite, SuiteState};
 use unmask_trainer::attack::{Apgd, BlackBox, Faces, Norm, Square, Target, Victim};
 use unmask_trainer::config::Method;
 use unmask_trainer::dataset::Pairs;
@@ -167,7 +167,7 @@ fn an_undefended_detector_falls_to_nothing() {
         seed: 1,
         subject: "undefended".into(),
     };
-    let state = State::open(&folder.path().join("state"), &suite.identity(1)).unwrap();
+    let state = SuiteState::open(&folder.path().join("state"), &suite.identity(1)).unwrap();
     let report = suite.run(&batches, &state, &mut |_| ()).unwrap();
     for attacked in [Target::Fakes, Target::Reals, Target::Both] {
         let auc = report.auc(&report.worst, attacked).unwrap();
@@ -177,7 +177,7 @@ fn an_undefended_detector_falls_to_nothing() {
     let failed: Vec<_> = report
         .checks
         .iter()
-        .filter(|check| check.verdict == Verdict::Failed)
+        .filter(|check| check.verdict == CheckOutcome::Failed)
         .collect();
     assert!(failed.is_empty(), "{failed:#?}");
 }

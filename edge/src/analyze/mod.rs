@@ -26,7 +26,7 @@ pub use report::{MediaReport, PathReport, TrackReport};
 
 /// How the report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
+pub enum ReportFormat {
     /// For people.
     #[default]
     Text,
@@ -40,7 +40,7 @@ pub struct AnalyzeOptions {
     /// Files, and folders whose pictures and videos are analysed.
     pub paths: Vec<PathBuf>,
     /// How the report is written.
-    pub format: Format,
+    pub format: ReportFormat,
     /// Faces are looked for in every so many frames of a video, at least 1.
     pub every: u32,
     /// What finds the faces.
@@ -78,8 +78,8 @@ pub fn analyze(
             };
             worst = worst.and(status_of(&report));
             match options.format {
-                Format::Text => text.write(&report, out)?,
-                Format::Jsonl => {
+                ReportFormat::Text => text.write(&report, out)?,
+                ReportFormat::Jsonl => {
                     serde_json::to_writer(&mut *out, &report)?;
                     out.write_all(b"\n")?;
                 }
@@ -87,7 +87,7 @@ pub fn analyze(
             out.flush()?;
         }
     }
-    if options.format == Format::Text {
+    if options.format == ReportFormat::Text {
         text.end(out)?;
     }
     Ok(worst)

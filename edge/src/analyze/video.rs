@@ -6,7 +6,7 @@ use std::path::Path;
 use unmask_shared::event::EventKind;
 use unmask_shared::verdict::Verdict;
 
-use crate::console::progress::Progress;
+use crate::console::progress::FileProgress;
 use crate::error::EdgeError;
 use crate::source::{FfmpegSource, FrameSource, MediaKind, SourceError};
 
@@ -106,7 +106,7 @@ impl Analyzer {
         found: &mut Found,
         frames: &mut u64,
     ) -> Result<(), EdgeError> {
-        let mut progress = Progress::new(source.name(), source.frames_expected());
+        let mut progress = FileProgress::new(source.name(), source.frames_expected());
         let mut read = 0;
         while source.next_frame(&mut self.frame)? {
             self.pipeline

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::pictures::{HEIGHT, Pictures, WIDTH};
-use crate::capture::device::{Buffer, Bus, Device, Wanted};
+use crate::capture::device::{Buffer, Bus, Device, WantedFormat};
 use crate::capture::{Attached, Format, PixelFormat};
 
 /// When the pictures of a tape are taken.
@@ -59,7 +59,7 @@ impl Bus for ReplayBus {
         }])
     }
 
-    fn open(&mut self, _: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, _: &Attached, _: &WantedFormat) -> io::Result<Box<dyn Device>> {
         let format = Format::packed(PixelFormat::Mjpg, WIDTH, HEIGHT);
         Ok(Box::new(ReplayCamera {
             pictures: Arc::clone(&self.pictures),

@@ -13,7 +13,7 @@ use super::pictures::{PICTURES, Pictures};
 use super::replay_camera::{ReplayBus, Schedule};
 use super::watcher::Watcher;
 use super::{StagesMs, camera_config};
-use crate::capture::{Camera, Step};
+use crate::capture::{Camera, CameraStep};
 use crate::clock::SystemClock;
 use crate::error::EdgeError;
 use crate::pipeline::PipelineConfig;
@@ -118,7 +118,7 @@ fn play(camera: &mut Camera, eye: &mut Watcher, frames: u64) -> Result<(), EdgeE
         if let Some(error) = eye.error.take() {
             return Err(error);
         }
-        if step != Step::Continue || eye.faults > 0 {
+        if step != CameraStep::Continue || eye.faults > 0 {
             let what = format!("the pictures were refused: {step:?}");
             return Err(SourceError::Synthetic(what).into());
         }

@@ -28,7 +28,7 @@ pub trait CameraSink {
 
 /// Whether there is more to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum CameraStep {
     /// Call again.
     Continue,
     /// The stream ended as it should.
@@ -106,7 +106,7 @@ impl Camera {
 
     /// Does the next bit of work: opens the camera, waits for a frame, or lets
     /// time pass. Takes no longer than the driver and [`poll`](super::config::Limits::poll).
-    pub fn step(&mut self, sink: &mut dyn CameraSink) -> Step {
+    pub fn step(&mut self, sink: &mut dyn CameraSink) -> CameraStep {
         let Some(mut open) = self.open.take() else {
             return self.step_closed(sink);
         };
@@ -136,11 +136,11 @@ impl Camera {
             }
             Err(error) => {
                 if open.device.is_finished() {
-                    return Step::Finished;
+                    return CameraStep::Finished;
                 }
                 if open.device.is_hopeless() {
                     self.raise(FaultKind::of(&error), error.to_string(), sink);
-                    return Step::GivenUp(error.to_string());
+                    return CameraStep::GivenUp(error.to_string());
                 }
                 self.fail(FaultKind::of(&error), error.to_string(), sink)
             }
@@ -148,13 +148,13 @@ impl Camera {
     }
 
     /// Closes the camera after something unexpected; it is opened again later.
-    pub fn reset(&mut self, detail: &str, sink: &mut dyn CameraSink) -> Step {
+    pub fn reset(&mut self, detail: &str, sink: &mut dyn CameraSink) -> CameraStep {
         self.open = None;
         self.fail(FaultKind::Io, detail.to_owned(), sink)
     }
 
     /// Decides whether the camera may stay open.
-    fn check(&mut self, mut open: Open, now: Duration, sink: &mut dyn CameraSink) -> Step {
+    fn check(&mut self, mut open: Open, now: Duration, sink: &mut dyn CameraSink) -> CameraStep {
         let limits = self.config.limits;
         let silent = now.saturating_sub(open.last_buffer);
         let patience = if open.has_delivered {
@@ -180,26 +180,26 @@ impl Camera {
         if now.saturating_sub(open.last_good) >= limits.bad && silent.is_zero() {
             tracing::debug!(camera = %self.config.name, "no good frame for long: opening again");
             self.back_off();
-            return Step::Continue;
+            return CameraStep::Continue;
         }
         self.open = Some(open);
-        Step::Continue
+        CameraStep::Continue
     }
 
-    fn step_closed(&mut self, sink: &mut dyn CameraSink) -> Step {
+    fn step_closed(&mut self, sink: &mut dyn CameraSink) -> CameraStep {
         let now = self.clock.now();
         if let Some(early) = self.retry_at.checked_sub(now).filter(|t| !t.is_zero()) {
             self.clock.sleep(early.min(Duration::from_millis(100)));
-            return Step::Continue;
+            return CameraStep::Continue;
         }
         match self.try_open(sink) {
             Ok(Some(open)) => {
                 self.open = Some(open);
-                Step::Continue
+                CameraStep::Continue
             }
             Ok(None) => {
                 self.back_off();
-                Step::Continue
+                CameraStep::Continue
             }
             Err(error) => self.fail(FaultKind::of(&error), error.to_string(), sink),
         }
@@ -341,7 +341,7 @@ impl Camera {
     }
 
     /// The camera is closed by now; it is opened again after a while.
-    fn fail(&mut self, kind: FaultKind, detail: String, sink: &mut dyn CameraSink) -> Step {
+    fn fail(&mut self, kind: FaultKind, detail: String, sink: &mut dyn CameraSink) -> CameraStep {
         let last_words = format!("{kind}: {detail}");
         self.raise(kind, detail, sink);
         self.back_off();
@@ -354,8 +354,8 @@ impl Camera {
             self.retry_at = self.clock.now() + wait;
         }
         match self.config.limits.failures_max {
-            Some(most) if self.failures >= most => Step::GivenUp(last_words),
-            _ => Step::Continue,
+            Some(most) if self.failures >= most => CameraStep::GivenUp(last_words),
+            _ => CameraStep::Continue,
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use unmask_shared::media::Frame;
 
-use super::camera::{Camera, CameraSink, Step};
+use super::camera::{Camera, CameraSink, CameraStep};
 use super::config::CameraConfig;
 use super::device::Bus;
 use super::fault::{CameraEvent, FaultCounters, FaultKind, FaultSet};
@@ -180,9 +180,9 @@ fn one_step(camera: &mut Camera, inbox: &mut Inbox) -> bool {
         (inbox.mailbox).update(inbox.number, |status| status.faults = faults);
     }
     let ended = match step {
-        Step::Continue => return true,
-        Step::Finished => Ok(()),
-        Step::GivenUp(reason) => Err(reason),
+        CameraStep::Continue => return true,
+        CameraStep::Finished => Ok(()),
+        CameraStep::GivenUp(reason) => Err(reason),
     };
     (inbox.mailbox).update(inbox.number, |status| status.ended = Some(ended));
     false

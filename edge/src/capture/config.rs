@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::device::Wanted;
+use super::device::WantedFormat;
 use super::identity::Enrolment;
 use super::watch::WatchLimits;
 
 /// How patient the capture code is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
+pub struct CaptureLimits {
     /// Longest wait for one frame, after which others get a word in.
     pub poll: Duration,
     /// No frame for so long is a fault.
@@ -33,7 +33,7 @@ pub struct Limits {
     pub picture: Option<WatchLimits>,
 }
 
-impl Default for Limits {
+impl Default for CaptureLimits {
     fn default() -> Self {
         Self {
             poll: Duration::from_millis(200),
@@ -57,9 +57,9 @@ pub struct CameraConfig {
     /// behind it when it is first found.
     pub name: String,
     /// What is asked of it.
-    pub wanted: Wanted,
+    pub wanted: WantedFormat,
     /// The cameras that are believed; `None` where that makes no sense.
     pub enrolment: Option<Enrolment>,
     /// How patient to be.
-    pub limits: Limits,
+    pub limits: CaptureLimits,
 }

@@ -10,7 +10,7 @@ use super::identity::Attached;
 
 /// What is asked of a camera; it may settle on something near.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Wanted {
+pub struct WantedFormat {
     /// How pixels are stored; `None` leaves the choice to the capture code.
     pub pixels: Option<PixelFormat>,
     /// Width in pixels.
@@ -21,7 +21,7 @@ pub struct Wanted {
     pub rate_hz: f64,
 }
 
-impl Default for Wanted {
+impl Default for WantedFormat {
     fn default() -> Self {
         Self {
             pixels: None,
@@ -89,5 +89,5 @@ pub trait Bus: Send {
     fn list(&mut self) -> io::Result<Vec<Attached>>;
 
     /// Opens one and makes it deliver what is wanted, or something near.
-    fn open(&mut self, camera: &Attached, wanted: &Wanted) -> io::Result<Box<dyn Device>>;
+    fn open(&mut self, camera: &Attached, wanted: &WantedFormat) -> io::Result<Box<dyn Device>>;
 }

@@ -23,10 +23,10 @@ pub mod sysfs;
 pub mod v4l2;
 pub mod watch;
 
-pub use camera::{Camera, CameraSink, Step};
+pub use camera::{Camera, CameraSink, CameraStep};
 pub use cameras::{CameraSetup, Cameras};
-pub use config::{CameraConfig, Limits};
-pub use device::Wanted;
+pub use config::{CameraConfig, CaptureLimits};
+pub use device::WantedFormat;
 pub use fault::{CameraEvent, FaultCounters, FaultKind, FaultSet};
 pub use identity::{Attached, Enrolment};
 pub use mailbox::{CameraStatus, Taken};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use unmask_pixels::Format;
 use unmask_shared::media::{Frame, StderrTail, end, read_ppm};
 
-use super::device::{Buffer, Bus, Device, Wanted};
+use super::device::{Buffer, Bus, Device, WantedFormat};
 use super::identity::Attached;
 use crate::secret::Secret;
 
@@ -95,7 +95,7 @@ impl Bus for ProcessBus {
         }])
     }
 
-    fn open(&mut self, _: &Attached, wanted: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, _: &Attached, wanted: &WantedFormat) -> io::Result<Box<dyn Device>> {
         let mut command = self.command.command();
         command
             .stdin(match &self.input {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use unmask_pixels::{Format, FormatError, PixelFormat};
 
-use super::device::{Buffer, Bus, Device, Wanted};
+use super::device::{Buffer, Bus, Device, WantedFormat};
 use super::fault::FaultKind;
 use super::identity::Attached;
 use crate::clock::{Clock, SimulatedClock};
@@ -212,7 +212,7 @@ impl Bus for ScriptedBus {
         }])
     }
 
-    fn open(&mut self, camera: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, camera: &Attached, _: &WantedFormat) -> io::Result<Box<dyn Device>> {
         // Drivers take a moment.
         self.clock.sleep(Duration::from_millis(20));
         let now = self.clock.now();

@@ -23,7 +23,7 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{FourCC, Fraction};
 
-use super::device::{Buffer, Bus, Device, Wanted};
+use super::device::{Buffer, Bus, Device, WantedFormat};
 use super::identity::Attached;
 use super::sysfs;
 
@@ -57,7 +57,7 @@ impl Bus for V4l2Bus {
         sysfs::list(&self.sys, &self.dev)
     }
 
-    fn open(&mut self, camera: &Attached, wanted: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, camera: &Attached, wanted: &WantedFormat) -> io::Result<Box<dyn Device>> {
         guarded(|| V4l2Device::open(&camera.path, wanted)).map(|device| Box::new(device) as _)
     }
 }
@@ -155,7 +155,7 @@ struct V4l2Device {
 }
 
 impl V4l2Device {
-    fn open(path: &Path, wanted: &Wanted) -> io::Result<Self> {
+    fn open(path: &Path, wanted: &WantedFormat) -> io::Result<Self> {
         let device = capture_device(path)?;
         let pixels = choose(&device, wanted)?;
         let code = FourCC::new(&pixels.fourcc());
@@ -208,7 +208,7 @@ impl V4l2Device {
 
 /// The first format that the camera has at the wanted size, else the first that
 /// it has at all.
-fn choose(device: &v4l::Device, wanted: &Wanted) -> io::Result<PixelFormat> {
+fn choose(device: &v4l::Device, wanted: &WantedFormat) -> io::Result<PixelFormat> {
     if let Some(pixels) = wanted.pixels {
         return Ok(pixels);
     }
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn a_file_is_no_camera() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let Err(error) = V4l2Device::open(file.path(), &Wanted::default()) else {
+        let Err(error) = V4l2Device::open(file.path(), &WantedFormat::default()) else {
             panic!("a file was opened as a camera");
         };
         // ENOTTY

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::run::RunArgs;
-use crate::doctor::{Check, DoctorFormat, Level, examine, write_report};
+use crate::doctor::{DoctorFormat, Examination, Severity, examine, write_report};
 use crate::error::EdgeError;
 use crate::report::ExitStatus;
 use crate::service::ServiceConfig;
@@ -39,11 +39,11 @@ impl DoctorArgs {
         let (config, check) = match args.settings() {
             Ok(settings) => (
                 settings.value,
-                Check::ok("configuration", "every key is known and in its range"),
+                Examination::ok("configuration", "every key is known and in its range"),
             ),
             Err(error) => (
                 ServiceConfig::default(),
-                Check::problem(
+                Examination::problem(
                     "configuration",
                     error.to_string(),
                     "put it right; the defaults are looked at instead",
@@ -55,7 +55,7 @@ impl DoctorArgs {
         write_report(&checks, self.format, out)?;
         let worst = checks.iter().map(|check| check.level).max();
         Ok(match worst {
-            Some(Level::Problem) => ExitStatus::Manipulated,
+            Some(Severity::Problem) => ExitStatus::Manipulated,
             _ => ExitStatus::Nothing,
         })
     }

@@ -12,8 +12,8 @@ use unmask_shared::review::Review;
 use crate::console::style::{judged_text, printable};
 use crate::error::EdgeError;
 use crate::log::{
-    CHECKPOINT_BYTES_MAX, Counter, FolderStorage, KEY_FILE, LogEntry, PUBLIC_FILE, RecordError,
-    Report, STILLS_FOLDER, StillCheck, Storage, Unread, VerifyOptions, VerifyingKey, newest,
+    CHECKPOINT_BYTES_MAX, Counter, FolderStorage, KEY_FILE, LogCheck, LogEntry, PUBLIC_FILE,
+    RecordError, STILLS_FOLDER, StillCheck, Storage, Unread, VerifyOptions, VerifyingKey, newest,
     read_text, utc, verify,
 };
 use crate::report::ExitStatus;
@@ -152,7 +152,7 @@ impl VerifyArgs {
     fn tell(
         &self,
         key: &VerifyingKey,
-        report: &Report,
+        report: &LogCheck,
         stills: &StillCheck,
         gone: u64,
         out: &mut dyn Write,

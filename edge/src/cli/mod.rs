@@ -22,7 +22,7 @@ pub use model::ModelCommand;
 pub use review::ReviewCommand;
 pub use run::{RunArgs, WebArgs};
 
-use crate::analyze::{AnalyzeOptions, Format, analyze};
+use crate::analyze::{AnalyzeOptions, ReportFormat, analyze};
 use crate::bench::{self, BenchFormat};
 use crate::capture;
 use crate::demo::{DemoFormat, DemoOptions, demo};
@@ -131,7 +131,7 @@ pub struct AnalyzeArgs {
     pub finder: FinderArgs,
     /// text for people, jsonl for one JSON object per file
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: ReportFormat,
     /// Look for faces in every so many frames of a video, in the mean: nobody can foresee in
     /// which; 1 for all
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -12,7 +12,7 @@ use crate::error::EdgeError;
 use crate::log::{
     Decision, EventRecorder, LogConfig, LogReader, NOTE_BYTES_MAX, RecordConfig, RecordError,
 };
-use crate::review::{Rate, RateChoice, Span, Timecode, spans, start_at, write_csv, write_edl};
+use crate::review::{FrameRate, RateChoice, Span, Timecode, spans, start_at, write_csv, write_edl};
 
 /// What to do with the review queue.
 #[derive(Debug, Subcommand)]
@@ -61,7 +61,7 @@ pub struct SpanArgs {
     /// Frames per second for timecodes, instead of the source's own; 29.97 and 59.94 are written
     /// in drop-frame form
     #[arg(long, value_name = "N", value_parser = rate)]
-    pub rate: Option<Rate>,
+    pub rate: Option<FrameRate>,
     /// Timecode of the stream's first frame, such as 10:00:00:00
     #[arg(long, value_name = "HH:MM:SS:FF")]
     pub start_timecode: Option<Timecode>,
@@ -116,8 +116,8 @@ pub struct DecideArgs {
     pub log_key: Option<PathBuf>,
 }
 
-fn rate(text: &str) -> Result<Rate, String> {
-    let hz = text.parse().ok().and_then(Rate::new);
+fn rate(text: &str) -> Result<FrameRate, String> {
+    let hz = text.parse().ok().and_then(FrameRate::new);
     hz.ok_or_else(|| "frames per second are a number above 0, at most 1000, such as 25".to_owned())
 }
 

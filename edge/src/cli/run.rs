@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use unmask_shared::media::set_patience;
-use unmask_shared::settings::{Layers, Settings};
+use unmask_shared::settings::{SettingLayers, Settings};
 
 use crate::clock::SystemClock;
 use crate::error::EdgeError;
@@ -109,7 +109,7 @@ impl RunArgs {
     /// # Errors
     /// Keys that nothing reads, and values of a wrong type or out of range.
     pub fn settings(&self) -> Result<Settings<ServiceConfig>, EdgeError> {
-        let mut layers = Layers::<ServiceConfig>::new().environment(PREFIX);
+        let mut layers = SettingLayers::<ServiceConfig>::new().environment(PREFIX);
         for path in &self.config {
             layers = layers.file(path);
         }

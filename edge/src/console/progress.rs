@@ -89,14 +89,14 @@ impl Drop for StatusLine {
 }
 
 /// How far a file is.
-pub struct Progress {
+pub struct FileProgress {
     name: String,
     total: Option<u64>,
     start: Instant,
     line: StatusLine,
 }
 
-impl Progress {
+impl FileProgress {
     /// `total` frames, where that is known.
     pub fn new(name: &str, total: Option<u64>) -> Self {
         let total = total.filter(|&n| n > 0);

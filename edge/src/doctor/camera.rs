@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::Check;
+use super::Examination;
 use super::reach::rtsp;
 use crate::capture::{self, Attached, Enrolment};
 use crate::service::ServiceConfig;
@@ -11,7 +11,7 @@ use crate::source::{LiveInput, Preset, SourceSpec};
 
 const NAME: &str = "camera";
 
-pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
+pub(super) fn checks(config: &ServiceConfig) -> Vec<Examination> {
     let capture = &config.capture;
     if !capture.cameras.is_empty() {
         return match capture::connected() {
@@ -29,7 +29,7 @@ pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
         // What it does is not known: it may take a camera that the service has. Its words may hold
         // a password.
         let found = "a command (capture.command), which was not tried";
-        return vec![Check::ok("source", found)];
+        return vec![Examination::ok("source", found)];
     }
     match config.source.as_deref().filter(|text| !text.is_empty()) {
         Some(text) => vec![source(text)],
@@ -37,8 +37,8 @@ pub(super) fn checks(config: &ServiceConfig) -> Vec<Check> {
     }
 }
 
-fn cannot_list(error: &std::io::Error) -> Check {
-    Check::problem(
+fn cannot_list(error: &std::io::Error) -> Examination {
+    Examination::problem(
         NAME,
         capture::remedy(error),
         "is this Linux with /sys mounted?",
@@ -46,10 +46,10 @@ fn cannot_list(error: &std::io::Error) -> Check {
 }
 
 /// What is there, where nothing in particular is wanted.
-fn connected(config: &ServiceConfig) -> Vec<Check> {
+fn connected(config: &ServiceConfig) -> Vec<Examination> {
     match capture::connected() {
         Err(error) => vec![cannot_list(&error)],
-        Ok(all) if all.is_empty() => vec![Check::warning(
+        Ok(all) if all.is_empty() => vec![Examination::warning(
             NAME,
             "none is connected, and no source is configured",
             "plug one in, or name a source: unmask-edge run --help",
@@ -58,10 +58,10 @@ fn connected(config: &ServiceConfig) -> Vec<Check> {
     }
 }
 
-fn wanted(name: &str, connected: &[Attached], config: &ServiceConfig) -> Check {
+fn wanted(name: &str, connected: &[Attached], config: &ServiceConfig) -> Examination {
     match connected.iter().find(|camera| camera.answers_to(name)) {
         Some(camera) => usable(camera, config),
-        None => Check::problem(
+        None => Examination::problem(
             NAME,
             format!("{name} is not connected"),
             "plug it in; unmask-edge cameras lists what is there",
@@ -69,26 +69,26 @@ fn wanted(name: &str, connected: &[Attached], config: &ServiceConfig) -> Check {
     }
 }
 
-fn usable(camera: &Attached, config: &ServiceConfig) -> Check {
+fn usable(camera: &Attached, config: &ServiceConfig) -> Examination {
     let id = camera.id();
     let mut options = std::fs::OpenOptions::new();
     if let Err(error) = options.read(true).write(true).open(&camera.path) {
         let found = format!("{id} at {} cannot be opened", camera.path.display());
-        return Check::problem(NAME, found, capture::remedy(&error));
+        return Examination::problem(NAME, found, capture::remedy(&error));
     }
     let enrolment = Enrolment {
         cameras: config.capture.enrolled.clone(),
         refuse: false,
     };
     if enrolment.doubts(camera) {
-        return Check::warning(
+        return Examination::warning(
             NAME,
             format!("{id} is, or may be, made by software"),
             "frames from it are reported as a possible injection; enrol a camera on the board by its bus",
         );
     }
     if enrolment.misses(camera) {
-        return Check::warning(
+        return Examination::warning(
             NAME,
             format!("{id} is not among capture.enrolled"),
             format!("--enrolled {id}"),
@@ -98,13 +98,13 @@ fn usable(camera: &Attached, config: &ServiceConfig) -> Check {
 }
 
 #[cfg(target_os = "linux")]
-fn modes(camera: &Attached, config: &ServiceConfig) -> Check {
+fn modes(camera: &Attached, config: &ServiceConfig) -> Examination {
     let id = camera.id();
     let size = config.capture.size;
     let modes = match capture::v4l2::modes(&camera.path) {
         Ok(modes) => modes,
         Err(error) => {
-            return Check::problem(
+            return Examination::problem(
                 NAME,
                 format!("{id} tells no formats"),
                 capture::remedy(&error),
@@ -117,7 +117,7 @@ fn modes(camera: &Attached, config: &ServiceConfig) -> Check {
         .collect();
     if usable().next().is_none() {
         let codes: Vec<&str> = modes.iter().map(|mode| mode.code.as_str()).collect();
-        return Check::problem(
+        return Examination::problem(
             NAME,
             format!("{id} has only {}", codes.join(", ")),
             "use a command that converts it: --command, docs/cameras.md",
@@ -127,7 +127,7 @@ fn modes(camera: &Attached, config: &ServiceConfig) -> Check {
         let sizes: Vec<String> = usable()
             .map(|m| format!("{}x{}", m.width, m.height))
             .collect();
-        return Check::warning(
+        return Examination::warning(
             NAME,
             format!("{id} has no frames of {}x{}", size.width, size.height),
             format!("ask for one of these with --size: {}", sizes.join(", ")),
@@ -135,7 +135,7 @@ fn modes(camera: &Attached, config: &ServiceConfig) -> Check {
     }
     let fastest = fitting.iter().flat_map(|mode| &mode.rates_hz).copied();
     match fastest.max_by(f64::total_cmp) {
-        Some(fastest) if fastest + 0.5 < config.capture.rate => Check::warning(
+        Some(fastest) if fastest + 0.5 < config.capture.rate => Examination::warning(
             NAME,
             format!(
                 "{id} delivers {fastest:.0} frames/s at {}x{}",
@@ -143,45 +143,53 @@ fn modes(camera: &Attached, config: &ServiceConfig) -> Check {
             ),
             format!("ask for that with --rate {fastest:.0}, or for a smaller size"),
         ),
-        _ => Check::ok(NAME, format!("{id} at {}x{}", size.width, size.height)),
+        _ => Examination::ok(NAME, format!("{id} at {}x{}", size.width, size.height)),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn modes(camera: &Attached, _: &ServiceConfig) -> Check {
-    Check::ok(NAME, camera.id())
+fn modes(camera: &Attached, _: &ServiceConfig) -> Examination {
+    Examination::ok(NAME, camera.id())
 }
 
-fn source(text: &str) -> Check {
+fn source(text: &str) -> Examination {
     let name = "source";
     match SourceSpec::from_str(text) {
-        Err(error) => Check::problem(
+        Err(error) => Examination::problem(
             name,
             error,
             "unmask-edge run --help tells what can be watched",
         ),
-        Ok(SourceSpec::Synthetic(_)) => Check::ok(name, "synthetic people: no camera is watched"),
-        Ok(SourceSpec::Path(path)) if !path.exists() => Check::problem(
+        Ok(SourceSpec::Synthetic(_)) => {
+            Examination::ok(name, "synthetic people: no camera is watched")
+        }
+        Ok(SourceSpec::Path(path)) if !path.exists() => Examination::problem(
             name,
             format!("{} is not there", path.display()),
             "name a file or folder that is",
         ),
-        Ok(SourceSpec::Path(path)) => Check::ok(name, path.display().to_string()),
+        Ok(SourceSpec::Path(path)) => Examination::ok(name, path.display().to_string()),
         Ok(SourceSpec::Live(spec)) => match spec.input {
             LiveInput::Preset(preset) => {
                 let (program, remedy) = preset.program();
                 match (crate::source::is_installed(program), &preset) {
                     (false, _) => {
-                        Check::problem(name, format!("{program} is not installed"), remedy)
+                        Examination::problem(name, format!("{program} is not installed"), remedy)
                     }
                     (true, Preset::Rtsp(url)) => rtsp(name, url.expose(), &preset.label()),
                     (true, Preset::File(path)) if !Path::new(path).exists() => {
-                        Check::problem(name, format!("{path} is not there"), "name a file that is")
+                        Examination::problem(
+                            name,
+                            format!("{path} is not there"),
+                            "name a file that is",
+                        )
                     }
-                    (true, _) => Check::ok(name, format!("{} through {program}", preset.label())),
+                    (true, _) => {
+                        Examination::ok(name, format!("{} through {program}", preset.label()))
+                    }
                 }
             }
-            LiveInput::Cameras(_) | LiveInput::Command(_) => Check::ok(name, text),
+            LiveInput::Cameras(_) | LiveInput::Command(_) => Examination::ok(name, text),
         },
     }
 }

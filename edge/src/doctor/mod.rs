@@ -18,7 +18,7 @@ use crate::service::ServiceConfig;
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum Severity {
     /// As it should be.
     Ok,
     /// It works, but something should be looked at.
@@ -29,31 +29,36 @@ pub enum Level {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct Examination {
     /// What.
     pub name: String,
     /// How it is.
-    pub level: Level,
+    pub level: Severity,
     /// What was found.
     pub found: String,
     /// What to do about it; empty where nothing is to be done.
     pub remedy: String,
 }
 
-impl Check {
+impl Examination {
     pub(crate) fn ok(name: &str, found: impl Into<String>) -> Self {
-        Self::new(Level::Ok, name, found, "")
+        Self::new(Severity::Ok, name, found, "")
     }
 
     fn warning(name: &str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Level::Warning, name, found, remedy)
+        Self::new(Severity::Warning, name, found, remedy)
     }
 
     pub(crate) fn problem(name: &str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Level::Problem, name, found, remedy)
+        Self::new(Severity::Problem, name, found, remedy)
     }
 
-    fn new(level: Level, name: &str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    fn new(
+        level: Severity,
+        name: &str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self {
             name: name.into(),
             level,
@@ -64,7 +69,7 @@ impl Check {
 }
 
 /// Looks at everything that this configuration needs.
-pub fn examine(config: &ServiceConfig) -> Vec<Check> {
+pub fn examine(config: &ServiceConfig) -> Vec<Examination> {
     let mut checks = camera::checks(config);
     checks.extend(machine::checks());
     checks.extend(storage::checks(config));

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::Check;
+use super::Examination;
 
 /// Whoever listens answers within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -32,11 +32,11 @@ pub(super) fn reach(host: &str, port: u16) -> Result<TcpStream, String> {
 }
 
 /// Asks a network camera for a sign of life. `label` is its address without a password.
-pub(super) fn rtsp(name: &str, url: &str, label: &str) -> Check {
+pub(super) fn rtsp(name: &str, url: &str, label: &str) -> Examination {
     let remedy =
         "is the camera on, and the address right? the service bears with that and tries again";
     let Some((host, port, is_plain)) = host_of(url) else {
-        return Check::problem(
+        return Examination::problem(
             name,
             format!("{label} names no host"),
             "write rtsp://host/path, with a port as in rtsp://host:8554/path where it is not 554",
@@ -45,11 +45,15 @@ pub(super) fn rtsp(name: &str, url: &str, label: &str) -> Check {
     let mut stream = match reach(&host, port) {
         Ok(stream) => stream,
         Err(problem) => {
-            return Check::problem(name, format!("{label}: {host}:{port}: {problem}"), remedy);
+            return Examination::problem(
+                name,
+                format!("{label}: {host}:{port}: {problem}"),
+                remedy,
+            );
         }
     };
     if !is_plain {
-        return Check::ok(name, format!("{label}: {host}:{port} can be reached"));
+        return Examination::ok(name, format!("{label}: {host}:{port} can be reached"));
     }
     let mut answer = [0; 8];
     let asked = stream
@@ -58,13 +62,13 @@ pub(super) fn rtsp(name: &str, url: &str, label: &str) -> Check {
         .and_then(|()| stream.write_all(OPTIONS.as_bytes()))
         .and_then(|()| stream.read_exact(&mut answer));
     match asked {
-        Ok(()) if answer.starts_with(b"RTSP/") => Check::ok(name, format!("{label} answers")),
-        Ok(()) => Check::problem(
+        Ok(()) if answer.starts_with(b"RTSP/") => Examination::ok(name, format!("{label} answers")),
+        Ok(()) => Examination::problem(
             name,
             format!("{label}: what listens at {host}:{port} does not speak RTSP"),
             "check the port: cameras mostly use 554",
         ),
-        Err(error) => Check::problem(
+        Err(error) => Examination::problem(
             name,
             format!("{label}: {host}:{port} took the connection, but does not answer: {error}"),
             remedy,
@@ -99,7 +103,7 @@ fn host_of(url: &str) -> Option<(String, u16, bool)> {
 mod tests {
     use std::net::TcpListener;
 
-    use super::super::Level;
+    use super::super::Severity;
     use super::*;
 
     #[test]
@@ -119,7 +123,7 @@ mod tests {
     }
 
     /// What is said of an address at which somebody gives this answer.
-    fn said(answer: &'static str) -> Level {
+    fn said(answer: &'static str) -> Severity {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let camera = std::thread::spawn(move || {
@@ -141,16 +145,16 @@ mod tests {
 
     #[test]
     fn only_what_speaks_rtsp_is_ok() {
-        assert_eq!(said("RTSP/1.0 200 OK\r\n\r\n"), Level::Ok);
-        assert_eq!(said("RTSP/1.0 401 Unauthorized\r\n\r\n"), Level::Ok);
-        assert_eq!(said("HTTP/1.1 400 Bad Request\r\n\r\n"), Level::Problem);
-        assert_eq!(said(""), Level::Problem);
+        assert_eq!(said("RTSP/1.0 200 OK\r\n\r\n"), Severity::Ok);
+        assert_eq!(said("RTSP/1.0 401 Unauthorized\r\n\r\n"), Severity::Ok);
+        assert_eq!(said("HTTP/1.1 400 Bad Request\r\n\r\n"), Severity::Problem);
+        assert_eq!(said(""), Severity::Problem);
     }
 
     #[test]
     fn where_nothing_listens_is_a_problem() {
         let check = rtsp("source", "rtsp://127.0.0.1:1/x", "rtsp://127.0.0.1:1/x");
-        assert_eq!(check.level, Level::Problem);
+        assert_eq!(check.level, Severity::Problem);
         assert!(check.found.contains("127.0.0.1:1"), "{}", check.found);
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::ValueEnum;
 
-use super::{Check, Level};
+use super::{Examination, Severity};
 use crate::console::style::{Style, plural, printable};
 use crate::error::EdgeError;
 
@@ -23,7 +23,7 @@ pub enum DoctorFormat {
 /// # Errors
 /// When it cannot be written.
 pub fn write_report(
-    checks: &[Check],
+    checks: &[Examination],
     format: DoctorFormat,
     out: &mut dyn Write,
 ) -> Result<(), EdgeError> {
@@ -35,9 +35,9 @@ pub fn write_report(
     let style = Style::default();
     for check in checks {
         let level = match check.level {
-            Level::Ok => style.green("ok     "),
-            Level::Warning => style.yellow("warning"),
-            Level::Problem => style.red("problem"),
+            Severity::Ok => style.green("ok     "),
+            Severity::Warning => style.yellow("warning"),
+            Severity::Problem => style.red("problem"),
         };
         let found = check.found.lines().map(printable).collect::<Vec<_>>();
         write!(out, "{level}  {:<14}{}", check.name, found.join("\n"))?;
@@ -51,8 +51,8 @@ pub fn write_report(
         writeln!(out)?;
     }
     let count = |level| checks.iter().filter(|check| check.level == level).count() as u64;
-    let problems = plural(count(Level::Problem), "problem", "problems");
-    let warnings = plural(count(Level::Warning), "warning", "warnings");
+    let problems = plural(count(Severity::Problem), "problem", "problems");
+    let warnings = plural(count(Severity::Warning), "warning", "warnings");
     writeln!(out, "\n{problems}, {warnings}")?;
     Ok(())
 }

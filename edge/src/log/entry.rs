@@ -16,7 +16,7 @@ const REVIEW: u8 = 2;
 #[derive(Clone, Debug, PartialEq)]
 pub enum LogEntry {
     /// Something happened.
-    Event(Entry),
+    Event(EventEntry),
     /// Somebody looked at what was flagged.
     Review(Review),
 }
@@ -29,11 +29,11 @@ impl LogEntry {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EntryError> {
         match bytes.split_first() {
             Some((&REVIEW, review)) => Ok(Self::Review(Review::from_bytes(review)?)),
-            _ => Entry::from_bytes(bytes).map(Self::Event),
+            _ => EventEntry::from_bytes(bytes).map(Self::Event),
         }
     }
 
-    /// An event as [`Entry::to_bytes`] writes it, a review as a byte 2 and its
+    /// An event as [`EventEntry::to_bytes`] writes it, a review as a byte 2 and its
     /// postcard form.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl LogEntry {
 
 /// An event, and the checksum of the picture that was kept of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct EventEntry {
     /// What happened; its sequence number is that of the entry.
     pub event: Event,
     /// SHA-256 of the still, where one was kept.
@@ -75,7 +75,7 @@ pub enum EntryError {
     Review(#[from] ReviewError),
 }
 
-impl Entry {
+impl EventEntry {
     /// A byte that tells whether there is a still, its checksum, and the event in
     /// postcard form.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {

@@ -33,11 +33,11 @@ mod writer;
 pub use args::{LogArgs, SyncArg};
 pub use config::{LogConfig, LogError, Recovery, SyncPolicy};
 pub(crate) use counter::Counter;
-pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError, LogEntry};
+pub use entry::{ENTRY_BYTES_MAX, EntryError, EventEntry, LogEntry};
 pub use fault::{Fault, Problem};
 pub use key::{KeyError, Seal, SigningKey, VerifyingKey, Witness};
 pub use merkle::{Frontier, HASH_BYTES, Hash, leaf_hash};
-pub use note::{CHECKPOINT_BYTES_MAX, Checkpoint, NoteError};
+pub use note::{CHECKPOINT_BYTES_MAX, LogCheckpoint, NoteError};
 pub use read::{LogReader, Newest, Unread};
 pub use record::{EventRecorder, RecordConfig, RecordError, Recorded};
 pub(crate) use record::{KEY_FILE, PUBLIC_FILE, STILLS_FOLDER, clock, read_text};
@@ -47,7 +47,7 @@ pub use stills::{Stills, StillsConfig};
 pub use storage::{FolderStorage, Storage};
 pub use unmask_shared::review::{Decision, NOTE_BYTES_MAX, Review};
 pub(crate) use verify::newest;
-pub use verify::{Report, VerifyOptions, verify};
+pub use verify::{LogCheck, VerifyOptions, verify};
 pub use writer::{CHECKPOINT_FILE, EventLog};
 
 /// Microseconds since 1970 as text.

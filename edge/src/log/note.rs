@@ -14,7 +14,7 @@ const SIGNATURES_MAX: usize = 64;
 
 /// Size and root of a log at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
+pub struct LogCheckpoint {
     /// Name of the log.
     pub origin: String,
     /// Entries in the log.
@@ -37,7 +37,7 @@ pub enum NoteError {
     Forged,
 }
 
-impl Checkpoint {
+impl LogCheckpoint {
     /// Of a tree.
     pub fn of(origin: &str, tree: &Frontier) -> Self {
         Self {
@@ -118,7 +118,7 @@ mod tests {
 
     fn signed(size: u64) -> (SigningKey, String) {
         let key = SigningKey::from_seed("kiosk.example/door", [7; 32]).unwrap();
-        let checkpoint = Checkpoint {
+        let checkpoint = LogCheckpoint {
             origin: "kiosk.example/door".into(),
             size,
             root: [9; 32],
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(lines[3], "");
         assert!(lines[4].starts_with("\u{2014} kiosk.example/door "));
         assert_eq!(lines.len(), 5);
-        let opened = Checkpoint::open(note.as_bytes(), key.verifying_key()).unwrap();
+        let opened = LogCheckpoint::open(note.as_bytes(), key.verifying_key()).unwrap();
         assert_eq!((opened.size, opened.root), (20_852_163, [9; 32]));
     }
 
@@ -144,14 +144,14 @@ mod tests {
     fn other_signatures_are_ignored_and_extensions_allowed() {
         let (key, note) = signed(3);
         let with = format!("{note}\u{2014} someone.example AAAAAAAAAA==\n");
-        Checkpoint::open(with.as_bytes(), key.verifying_key()).unwrap();
+        LogCheckpoint::open(with.as_bytes(), key.verifying_key()).unwrap();
         let text = note.split_once("\n\n").unwrap().0.to_owned() + "\nextension\n";
         let signature = key.sign(text.as_bytes());
-        let line = Checkpoint::open(note.as_bytes(), key.verifying_key()).unwrap();
+        let line = LogCheckpoint::open(note.as_bytes(), key.verifying_key()).unwrap();
         let line = line.note(key.verifying_key(), &signature);
         let line = line.split_once("\n\n").unwrap().1;
         let extended = format!("{text}\n{line}");
-        let opened = Checkpoint::open(extended.as_bytes(), key.verifying_key()).unwrap();
+        let opened = LogCheckpoint::open(extended.as_bytes(), key.verifying_key()).unwrap();
         assert_eq!(opened.size, 3);
     }
 
@@ -162,7 +162,7 @@ mod tests {
             for bit in 0..8 {
                 let mut bytes = note.clone().into_bytes();
                 bytes[at] ^= 1 << bit;
-                let opened = Checkpoint::open(&bytes, key.verifying_key());
+                let opened = LogCheckpoint::open(&bytes, key.verifying_key());
                 assert!(opened.is_err(), "byte {at} bit {bit}: {opened:?}");
             }
         }
@@ -170,10 +170,10 @@ mod tests {
             SigningKey::from_seed("kiosk.example/door", [8; 32]).unwrap(),
             (),
         );
-        let stranger = Checkpoint::open(note.as_bytes(), other.verifying_key());
+        let stranger = LogCheckpoint::open(note.as_bytes(), other.verifying_key());
         assert_eq!(stranger, Err(NoteError::Stranger));
         for text in ["", "\n", "a\n\nb\n", "\u{2014} a b\n", &"x".repeat(70_000)] {
-            let opened = Checkpoint::open(text.as_bytes(), key.verifying_key());
+            let opened = LogCheckpoint::open(text.as_bytes(), key.verifying_key());
             assert_eq!(opened, Err(NoteError::Malformed), "{text:.20}");
         }
     }

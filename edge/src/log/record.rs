@@ -16,7 +16,7 @@ use unmask_shared::verdict::Verdict;
 
 use super::config::{LogConfig, LogError, Recovery};
 use super::counter::Counter;
-use super::entry::{Entry, EntryError, LogEntry};
+use super::entry::{EntryError, EventEntry, LogEntry};
 use super::key::{KeyError, Seal, SigningKey};
 use super::merkle::Hash;
 use super::read::Unread;
@@ -175,7 +175,7 @@ impl EventRecorder {
         now: Duration,
     ) -> Result<Recorded, RecordError> {
         let clock = clock();
-        let mut entry = Entry {
+        let mut entry = EventEntry {
             event: Event {
                 sequence: self.log.entries(),
                 ..event.clone()

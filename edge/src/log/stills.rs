@@ -11,7 +11,7 @@ use image::codecs::jpeg::JpegEncoder;
 use sha2::{Digest, Sha256};
 use unmask_shared::geometry::FaceBox;
 
-use super::entry::Entry;
+use super::entry::EventEntry;
 use super::merkle::Hash;
 use super::storage::{FolderStorage, Storage};
 use unmask_shared::media::Frame;
@@ -115,7 +115,10 @@ impl StillCheck {
 
     /// Looks at the still of an entry, if it has one.
     pub(crate) fn check(&mut self, number: u64, bytes: &[u8]) {
-        let Some(still) = Entry::from_bytes(bytes).ok().and_then(|entry| entry.still) else {
+        let Some(still) = EventEntry::from_bytes(bytes)
+            .ok()
+            .and_then(|entry| entry.still)
+        else {
             return;
         };
         match is_genuine(&self.storage, &self.names, number, &still) {

@@ -5,7 +5,7 @@ use std::io;
 
 use super::fault::{Fault, Problem};
 use super::key::Witness;
-use super::note::{CHECKPOINT_BYTES_MAX, Checkpoint};
+use super::note::{CHECKPOINT_BYTES_MAX, LogCheckpoint};
 use super::segment::{SEGMENT_BYTES_MAX, first_of, segment_name};
 use super::storage::Storage;
 use super::walk::{Walk, own_checkpoint};
@@ -23,7 +23,7 @@ pub struct VerifyOptions<'a> {
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct LogCheck {
     /// Entries before the fault, or all of them.
     pub entries: u64,
     /// Entries that the log's own checkpoint covers.
@@ -42,7 +42,7 @@ pub fn verify(
     witness: &dyn Witness,
     options: &VerifyOptions<'_>,
     on_entry: &mut dyn FnMut(u64, &[u8]),
-) -> io::Result<Report> {
+) -> io::Result<LogCheck> {
     // The checkpoint first: of a live log, the entries then reach at least as far.
     let names = storage.list()?;
     let own = match names.iter().any(|name| name == CHECKPOINT_FILE) {
@@ -52,7 +52,7 @@ pub fn verify(
         ),
         false => Err(Problem::NoCheckpoint),
     };
-    let held = options.held.map(|note| Checkpoint::open(note, witness));
+    let held = options.held.map(|note| LogCheckpoint::open(note, witness));
     let held = held.transpose().map_err(Problem::Held);
     let names = storage.list()?;
     let mut firsts: Vec<u64> = names.iter().filter_map(|name| first_of(name)).collect();
@@ -80,7 +80,7 @@ pub fn verify(
         let at = size.saturating_sub(1);
         fault = problem.map(|problem| Fault { entry: at, problem });
     }
-    Ok(Report {
+    Ok(LogCheck {
         entries: size,
         sealed,
         fault,

@@ -3,12 +3,12 @@
 use super::fault::{Fault, Problem};
 use super::key::Witness;
 use super::merkle::{Frontier, Hash, leaf_hash};
-use super::note::{Checkpoint, NoteError};
+use super::note::{LogCheckpoint, NoteError};
 use super::segment::{Header, Record};
 
 /// The log's own checkpoint, in the one spelling that it is written in.
-pub(super) fn own_checkpoint(note: &[u8], witness: &dyn Witness) -> Result<Checkpoint, Problem> {
-    let checkpoint = Checkpoint::open(note, witness).map_err(Problem::Checkpoint)?;
+pub(super) fn own_checkpoint(note: &[u8], witness: &dyn Witness) -> Result<LogCheckpoint, Problem> {
+    let checkpoint = LogCheckpoint::open(note, witness).map_err(Problem::Checkpoint)?;
     // One line of signature: no more, and it is the one that was checked.
     if note.iter().filter(|&&byte| byte == b'\n').count() == 5 {
         Ok(checkpoint)
@@ -35,7 +35,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Compares with a checkpoint on the way.
-    pub(super) fn expect(&mut self, checkpoint: Option<&Checkpoint>) {
+    pub(super) fn expect(&mut self, checkpoint: Option<&LogCheckpoint>) {
         let known = checkpoint.map(|checkpoint| (checkpoint.size, checkpoint.root));
         self.expected.extend(known);
     }
@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
     /// The beginning of a file, if it is signed.
     pub(super) fn header(&self, bytes: &[u8]) -> Option<(Header, usize)> {
         let (header, start) = Header::parse(bytes)?;
-        let text = Checkpoint::of(self.witness.key().name(), &header.tree).text();
+        let text = LogCheckpoint::of(self.witness.key().name(), &header.tree).text();
         self.witness
             .is_signed(text.as_bytes(), &header.signature)
             .then_some((header, start))
@@ -66,7 +66,7 @@ impl<'a> Walk<'a> {
             };
             let before = self.tree.clone();
             self.tree.push(leaf_hash(record.entry));
-            let text = Checkpoint::of(self.witness.key().name(), &self.tree).text();
+            let text = LogCheckpoint::of(self.witness.key().name(), &self.tree).text();
             let problem = if !self.witness.is_signed(text.as_bytes(), record.signature) {
                 Some(Problem::Changed)
             } else if self.is_forked() {

@@ -8,7 +8,7 @@ use super::config::{LogConfig, LogError, Recovery, SyncPolicy};
 use super::fault::{Fault, Problem};
 use super::key::{Seal, Witness};
 use super::merkle::{Frontier, Hash, leaf_hash};
-use super::note::{CHECKPOINT_BYTES_MAX, Checkpoint};
+use super::note::{CHECKPOINT_BYTES_MAX, LogCheckpoint};
 use super::segment::{Header, SEGMENT_BYTES_MAX, first_of, record, segment_name};
 use super::storage::Storage;
 use super::walk::{Walk, own_checkpoint};
@@ -174,8 +174,8 @@ impl<S: Storage, K: Seal + Witness> EventLog<S, K> {
         self.sealed
     }
 
-    fn checkpoint_of(&self, tree: &Frontier) -> Checkpoint {
-        Checkpoint::of(self.key.verifying_key().name(), tree)
+    fn checkpoint_of(&self, tree: &Frontier) -> LogCheckpoint {
+        LogCheckpoint::of(self.key.verifying_key().name(), tree)
     }
 
     /// Syncs the newest file, then lets the checkpoint cover it.
@@ -218,7 +218,7 @@ impl<S: Storage, K: Seal + Witness> EventLog<S, K> {
         self.storage.sync_folder()
     }
 
-    fn read_checkpoint(&self, newest: Option<u64>) -> Result<Checkpoint, LogError> {
+    fn read_checkpoint(&self, newest: Option<u64>) -> Result<LogCheckpoint, LogError> {
         let note = self.storage.read(CHECKPOINT_FILE, CHECKPOINT_BYTES_MAX);
         let note = note.map_err(doing("read the checkpoint"))?;
         own_checkpoint(&note, &self.key).map_err(|problem| damaged(newest.unwrap_or(0), problem))
@@ -226,7 +226,7 @@ impl<S: Storage, K: Seal + Witness> EventLog<S, K> {
 
     /// Reads the newest file and cuts off what is no whole entry; returns how
     /// many bytes that were.
-    fn resume(&mut self, first: u64, checkpoint: &Checkpoint) -> Result<u64, LogError> {
+    fn resume(&mut self, first: u64, checkpoint: &LogCheckpoint) -> Result<u64, LogError> {
         let name = segment_name(first);
         let bytes = self.storage.read(&name, SEGMENT_BYTES_MAX);
         let bytes = bytes.map_err(doing("read"))?;

@@ -3,9 +3,9 @@
 use prometheus_client::metrics::family::Family;
 use unmask_shared::signal::Signal;
 
-use super::labels::{State, Which, Why};
+use super::labels::{StateLabel, Which, Why};
 use super::observer::signal_name;
-use super::registrar::{Count, Level, Registrar, raise};
+use super::registrar::{Count, GaugeF64, Registrar, raise};
 
 /// The queues that drop what does not fit.
 const QUEUES: [&str; 3] = ["serial", "mqtt", "web"];
@@ -14,33 +14,33 @@ const QUEUES: [&str; 3] = ["serial", "mqtt", "web"];
 #[derive(Clone, Debug)]
 pub struct DeviceMetrics {
     /// `unmask_alarm_state`: 1 for what is shown, 0 for all else.
-    pub state: Family<State, Level>,
+    pub state: Family<StateLabel, GaugeF64>,
     /// `unmask_alarms_total`: alarms.
     pub alarms: Count,
     /// `unmask_alarm_acknowledged`: 1 once somebody noticed the newest one.
-    pub acknowledged: Level,
+    pub acknowledged: GaugeF64,
     /// `unmask_alarm_pin_failed`: 1 while the pin cannot be set.
-    pub pin_failed: Level,
+    pub pin_failed: GaugeF64,
     /// `unmask_pipeline_stalls_total`: times that the pipeline hung.
     pub stalls: Count,
     /// `unmask_pipeline_hung`: 1 while it hangs.
-    pub hung: Level,
+    pub hung: GaugeF64,
     /// `unmask_log_entries`: entries in the event log.
-    pub log_entries: Level,
+    pub log_entries: GaugeF64,
     /// `unmask_log_up`: 1 while the event log can be written, or there is none.
-    pub log_up: Level,
+    pub log_up: GaugeF64,
     /// `unmask_log_write_failures_total`: events that were not logged.
     pub log_failures: Count,
     /// `unmask_queue_dropped_total`: what did not fit into a queue.
     pub queue_dropped: Family<Which, Count>,
     /// `unmask_mqtt_connected`: 1 while the broker is connected.
-    pub mqtt_connected: Level,
+    pub mqtt_connected: GaugeF64,
     /// `unmask_mqtt_connects_total`: times that the broker was connected.
     pub mqtt_connects: Count,
     /// `unmask_mqtt_ignored_total`: messages on our topics that are none of ours.
     pub mqtt_ignored: Count,
     /// `unmask_web_connections`: open connections of the live page.
-    pub web_connections: Level,
+    pub web_connections: GaugeF64,
     /// `unmask_web_refused_total`: requests and connections that were refused.
     pub web_refused: Family<Why, Count>,
 }
@@ -83,7 +83,7 @@ impl DeviceMetrics {
     /// This is shown from now on.
     pub fn show(&self, shown: Signal) {
         for signal in Signal::ALL {
-            let state = State {
+            let state = StateLabel {
                 state: signal_name(signal),
             };
             let is_shown = f64::from(u8::from(signal == shown));

@@ -4,7 +4,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 /// Which camera.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct Camera {
+pub struct CameraLabel {
     /// The stream's name.
     pub camera: String,
 }
@@ -43,7 +43,7 @@ pub struct Why {
 
 /// What is shown.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct State {
+pub struct StateLabel {
     /// The signal.
     pub state: &'static str,
 }

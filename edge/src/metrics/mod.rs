@@ -22,9 +22,9 @@ use unmask_shared::signal::Signal;
 
 use crate::alarm::Beacon;
 pub use device::DeviceMetrics;
-pub use labels::{Camera, CameraKind, CameraVerdict, State, Which, Why};
+pub use labels::{CameraKind, CameraLabel, CameraVerdict, StateLabel, Which, Why};
 pub use observer::{MetricsObserver, reason_name, signal_name, verdict_name};
-pub use registrar::{Count, Level};
+pub use registrar::{Count, GaugeF64};
 
 pub use stream::{LATENCY_BUCKETS_S, StreamMetrics};
 
@@ -74,7 +74,7 @@ impl Metrics {
         if is_hung {
             self.device.show(Signal::Safe);
             for camera in &self.streams {
-                let camera = Camera {
+                let camera = CameraLabel {
                     camera: camera.clone(),
                 };
                 self.stream.camera_up.get_or_create(&camera).set(0.0);

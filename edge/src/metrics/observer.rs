@@ -7,8 +7,8 @@ use unmask_shared::signal::Signal;
 use unmask_shared::verdict::{Reason, Verdict};
 
 use super::Metrics;
-use super::labels::{Camera, CameraKind, CameraVerdict, Why};
-use super::registrar::{Count, Level, raise};
+use super::labels::{CameraKind, CameraLabel, CameraVerdict, Why};
+use super::registrar::{Count, GaugeF64, raise};
 use crate::observe::{EventTold, FrameSeen, Observer, Status, StreamStatus};
 
 /// Feeds the metrics from the pipeline. For a frame it allocates nothing and takes no
@@ -21,7 +21,7 @@ pub struct MetricsObserver {
 /// The metrics of one stream.
 struct Stream {
     name: String,
-    tracks: Level,
+    tracks: GaugeF64,
     judged: Count,
 }
 
@@ -43,8 +43,8 @@ impl MetricsObserver {
     }
 }
 
-fn camera(name: &str) -> Camera {
-    Camera {
+fn camera(name: &str) -> CameraLabel {
+    CameraLabel {
         camera: name.to_owned(),
     }
 }

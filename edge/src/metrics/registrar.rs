@@ -9,7 +9,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 /// A number that counts up.
 pub type Count = Counter<u64, AtomicU64>;
 /// A number that goes up and down.
-pub type Level = Gauge<f64, AtomicU64>;
+pub type GaugeF64 = Gauge<f64, AtomicU64>;
 
 /// Names a metric, says what it is, and registers it.
 pub(super) struct Registrar<'a>(pub(super) &'a mut Registry);

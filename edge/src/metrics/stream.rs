@@ -4,8 +4,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Unit;
 
-use super::labels::{Camera, CameraKind, CameraVerdict, Why};
-use super::registrar::{Count, Level, Registrar};
+use super::labels::{CameraKind, CameraLabel, CameraVerdict, Why};
+use super::registrar::{Count, GaugeF64, Registrar};
 
 /// Upper bounds of the latency's buckets, seconds: around one to three frames at 15
 /// to 60 frames a second.
@@ -17,25 +17,25 @@ pub const LATENCY_BUCKETS_S: [f64; 14] = [
 #[derive(Clone, Debug)]
 pub struct StreamMetrics {
     /// `unmask_frames_captured_total`: frames that the device delivered.
-    pub captured: Family<Camera, Count>,
+    pub captured: Family<CameraLabel, Count>,
     /// `unmask_frames_dropped_total`: frames left out to keep up.
-    pub dropped: Family<Camera, Count>,
+    pub dropped: Family<CameraLabel, Count>,
     /// `unmask_frames_judged_total`: frames that were judged.
-    pub judged: Family<Camera, Count>,
+    pub judged: Family<CameraLabel, Count>,
     /// `unmask_frame_rate_hertz`: frames judged a second.
-    pub rate: Family<Camera, Level>,
+    pub rate: Family<CameraLabel, GaugeF64>,
     /// `unmask_verdict_latency_seconds`: from the device to the verdict.
     pub latency: Histogram,
     /// `unmask_camera_up`: 1 while nothing is wrong with it.
-    pub camera_up: Family<Camera, Level>,
+    pub camera_up: Family<CameraLabel, GaugeF64>,
     /// `unmask_camera_faults_total`: what was wrong, once per frame or attempt.
     pub faults: Family<CameraKind, Count>,
     /// `unmask_camera_reconnects_total`: times that it was lost and came back.
-    pub reconnects: Family<Camera, Count>,
+    pub reconnects: Family<CameraLabel, Count>,
     /// `unmask_tracks`: people in view.
-    pub tracks: Family<Camera, Level>,
+    pub tracks: Family<CameraLabel, GaugeF64>,
     /// `unmask_tracks_started_total`: people who came into view.
-    pub tracks_started: Family<Camera, Count>,
+    pub tracks_started: Family<CameraLabel, Count>,
     /// `unmask_verdicts_total`: verdicts that were reached or changed.
     pub verdicts: Family<CameraVerdict, Count>,
     /// `unmask_undecided_total`: people who left without a verdict.
@@ -82,7 +82,7 @@ impl StreamMetrics {
 
     /// Series that are there from the start, so that a rate over them is known.
     fn begin(&self, stream: &str) {
-        let camera = Camera {
+        let camera = CameraLabel {
             camera: stream.to_owned(),
         };
         let counters = [

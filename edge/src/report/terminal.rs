@@ -23,7 +23,7 @@ pub enum EventFormat {
 
 /// What became of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Summary {
+pub struct StreamSummary {
     /// Frames that were looked at.
     pub frames: u64,
     /// Frames that were left out because they came too late (`--realtime`).
@@ -105,7 +105,7 @@ impl EventPrinter {
     }
 
     /// A line that sums the stream up; nothing in JSON.
-    pub fn end(&self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    pub fn end(&self, summary: &StreamSummary, out: &mut dyn Write) -> io::Result<()> {
         if self.format == EventFormat::Jsonl {
             return Ok(());
         }

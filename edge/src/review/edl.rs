@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::span::{Counted, Span};
-use super::timecode::Rate;
+use super::timecode::FrameRate;
 use crate::console::style::printable;
 use crate::log::Decision;
 
@@ -60,7 +60,7 @@ pub fn write_edl<'a>(
 fn write_events(events: &[(&Span, Counted)], out: &mut dyn Write) -> io::Result<()> {
     write!(out, "TITLE: UNMASK FLAGGED SPANS\r\n")?;
     let mut reels = Reels::default();
-    let mut at: Option<(Rate, u64)> = None;
+    let mut at: Option<(FrameRate, u64)> = None;
     for (number, (span, edges)) in events.iter().enumerate() {
         let rate = edges.rate;
         // Where the rate changes, the record side begins anew.
@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn span(source: &str, entry: u64, hz: f64, edges: (u64, Option<u64>)) -> Span {
-        let rate = Rate::new(hz).expect("a rate");
+        let rate = FrameRate::new(hz).expect("a rate");
         let (first, after) = edges;
         Span {
             entry,

@@ -12,4 +12,4 @@ mod timecode;
 pub use csv::write_csv;
 pub use edl::{EVENTS_MAX, EdlError, write_edl};
 pub use span::{Found, RateChoice, Span, spans, start_at};
-pub use timecode::{Rate, Timecode, TimecodeError};
+pub use timecode::{FrameRate, Timecode, TimecodeError};

@@ -4,7 +4,7 @@ use serde::Serialize;
 use unmask_shared::event::{Event, EventKind};
 use unmask_shared::verdict::Verdict;
 
-use super::timecode::{Rate, Timecode, TimecodeError};
+use super::timecode::{FrameRate, Timecode, TimecodeError};
 use crate::log::{Decision, LogEntry, utc};
 use unmask_shared::hex;
 
@@ -54,7 +54,7 @@ pub struct Span {
 /// Edges of a span in frames of timecode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Counted {
-    pub(super) rate: Rate,
+    pub(super) rate: FrameRate,
     pub(super) first: u64,
     /// `None` while the span lasts.
     pub(super) after: Option<u64>,
@@ -113,9 +113,9 @@ pub struct Found {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RateChoice {
     /// At this one, whatever the records say.
-    pub wanted: Option<Rate>,
+    pub wanted: Option<FrameRate>,
     /// At this one where records say nothing.
-    pub otherwise: Option<Rate>,
+    pub otherwise: Option<FrameRate>,
 }
 
 /// A face that is in view.
@@ -255,7 +255,7 @@ impl SpanList {
         let first = if face.was_judged { flagged } else { face.first };
         face.was_judged = true;
         face.span = Some(self.spans.len());
-        let told = Rate::new(event.rate_hz.into());
+        let told = FrameRate::new(event.rate_hz.into());
         let rate = self.rate.wanted.or(told).or(self.rate.otherwise);
         let counted = rate.map(|rate| Counted {
             rate,
@@ -270,7 +270,7 @@ impl SpanList {
             first_frame: first.0,
             flagged_frame: event.frame,
             last_frame: None,
-            rate_hz: rate.map(Rate::hz),
+            rate_hz: rate.map(FrameRate::hz),
             timecode_in: counted.map(|edges| edges.rate.timecode(edges.first)),
             timecode_out: None,
             utc_in: utc(event.time_us),
@@ -313,7 +313,7 @@ mod tests {
     use unmask_shared::event::EVENT_FORMAT;
 
     use super::*;
-    use crate::log::Entry;
+    use crate::log::EventEntry;
 
     /// Run, track, frame, kind and verdict.
     type Told = (u32, u32, u64, EventKind, Verdict);
@@ -339,10 +339,13 @@ mod tests {
                 stream_us: if run == 0 { 0 } else { frame * 40_000 },
                 rate_hz: if run == 0 { 0.0 } else { 25.0 },
             };
-            (number as u64, LogEntry::Event(Entry { event, still: None }))
+            (
+                number as u64,
+                LogEntry::Event(EventEntry { event, still: None }),
+            )
         };
         let entries: Vec<_> = told.iter().enumerate().map(entry).collect();
-        let otherwise = Rate::new(25.0);
+        let otherwise = FrameRate::new(25.0);
         spans(
             &entries,
             RateChoice {

@@ -70,14 +70,14 @@ pub enum TimecodeError {
 
 /// Frames per second, at which timecodes count.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
+pub struct FrameRate {
     hz: f64,
     /// The whole rate that frame numbers run to.
     nominal: u64,
     is_drop: bool,
 }
 
-impl Rate {
+impl FrameRate {
     /// Above 0 and at most 1000; else `None`. One near n x 1000/1001 for a whole n, such as 29.97,
     /// is taken for that; at 29.97 and 59.94 numbers are dropped.
     pub fn new(hz: f64) -> Option<Self> {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn timecode(frame: u64, hz: f64) -> String {
-        Rate::new(hz).expect("a rate").timecode(frame)
+        FrameRate::new(hz).expect("a rate").timecode(frame)
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn what_is_no_rate_is_refused() {
         for hz in [0.0, -25.0, 1001.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(Rate::new(hz), None, "{hz}");
+            assert_eq!(FrameRate::new(hz), None, "{hz}");
         }
     }
 
@@ -224,7 +224,7 @@ mod tests {
 
     fn frame(text: &str, hz: f64) -> Result<u64, TimecodeError> {
         let timecode: Timecode = text.parse().expect("a timecode");
-        Rate::new(hz).expect("a rate").frame_of(timecode)
+        FrameRate::new(hz).expect("a rate").frame_of(timecode)
     }
 
     /// python -m pip install timecode; Timecode(rate, text).frames - 1, with the rates "29.97",
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn every_frame_of_a_day_has_a_timecode_that_names_it() {
         for hz in [24.0, 25.0, 29.97, 30.0, 50.0, 59.94] {
-            let rate = Rate::new(hz).expect("a rate");
+            let rate = FrameRate::new(hz).expect("a rate");
             let day = (86_400.0 * rate.hz()) as u64;
             for number in (0..day)
                 .step_by(907)
@@ -307,7 +307,7 @@ mod tests {
             (25.0, 25.0),
             (24000.0 / 1001.0, 23.976),
         ] {
-            let rate = Rate::new(told.into()).expect("a rate");
+            let rate = FrameRate::new(told.into()).expect("a rate");
             for frame in (0..30 * 86_400).step_by(977) {
                 let time_us = (frame as f64 * 1e6 / hz) as u64;
                 assert_eq!(rate.frame_at(time_us), frame, "{hz}");

@@ -15,7 +15,7 @@ use crate::console::style::time_text;
 use crate::error::EdgeError;
 use crate::observe::{EventTold, FrameSeen, REQUESTS_MAX, Request, unix_us};
 use crate::person::Person;
-use crate::report::terminal::{EventPrinter, Summary};
+use crate::report::terminal::{EventPrinter, StreamSummary};
 use crate::service::{LogKeeper, Service, ServiceConfig};
 use crate::source::{Frame, WatchedSource};
 
@@ -33,7 +33,7 @@ pub(super) struct Watch {
     line: StatusLine,
     /// Events of the current frame.
     pending: Vec<Event>,
-    pub(super) summary: Summary,
+    pub(super) summary: StreamSummary,
     pub(super) playback: PlaybackClock,
 }
 
@@ -55,7 +55,7 @@ impl Watch {
             counters: StreamCounters::new(streams.names),
             line: StatusLine::default(),
             pending: Vec::new(),
-            summary: Summary::default(),
+            summary: StreamSummary::default(),
             playback,
         })
     }

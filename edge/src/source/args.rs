@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::{Serialize, de::DeserializeOwned};
-use unmask_shared::settings::Layers;
+use unmask_shared::settings::SettingLayers;
 
 use super::SourceSpec;
 use super::config::{Injection, RATE_HZ};
-use super::preset::Size;
+use super::preset::PictureSize;
 use crate::capture::PixelFormat;
 
 /// Where frames come from: one of these.
@@ -38,7 +38,7 @@ pub struct InputArgs {
 pub struct CaptureArgs {
     /// Size of the frames of a camera or command, 1280x720 by default
     #[arg(long, value_name = "WxH")]
-    pub size: Option<Size>,
+    pub size: Option<PictureSize>,
     /// Frames per second of a camera or command, 30 by default
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
@@ -70,7 +70,7 @@ fn rate(text: &str) -> Result<f64, String> {
 
 impl InputArgs {
     /// Lays what is given over the configuration. One input replaces every other.
-    pub fn with_flags<T>(&self, layers: Layers<T>) -> Layers<T>
+    pub fn with_flags<T>(&self, layers: SettingLayers<T>) -> SettingLayers<T>
     where
         T: Serialize + DeserializeOwned + Default,
     {
@@ -105,7 +105,7 @@ impl InputArgs {
 
 impl CaptureArgs {
     /// Lays what is given over the configuration.
-    pub fn with_flags<T>(&self, layers: Layers<T>) -> Layers<T>
+    pub fn with_flags<T>(&self, layers: SettingLayers<T>) -> SettingLayers<T>
     where
         T: Serialize + DeserializeOwned + Default,
     {

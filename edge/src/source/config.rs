@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::SourceSpec;
 use super::live::{LiveInput, LiveSpec, Patience};
-use super::preset::Size;
-use crate::capture::{PixelFormat, Wanted};
+use super::preset::PictureSize;
+use crate::capture::{PixelFormat, WantedFormat};
 
 /// Frames per second.
 pub(super) const RATE_HZ: RangeInclusive<f64> = 1.0..=1000.0;
@@ -37,7 +37,7 @@ pub struct CaptureTable {
     /// A line for the shell that writes raw frames; empty is none.
     pub command: Option<String>,
     /// Size of the frames.
-    pub size: Size,
+    pub size: PictureSize,
     /// Frames per second, 1 to 1000.
     pub rate: f64,
     /// How pixels are stored; rgb24 for a command, for a camera the best that it has.
@@ -64,16 +64,16 @@ pub struct CaptureTable {
 
 impl Default for CaptureTable {
     fn default() -> Self {
-        let Wanted {
+        let WantedFormat {
             width,
             height,
             rate_hz,
             pixels,
-        } = Wanted::default();
+        } = WantedFormat::default();
         Self {
             cameras: Vec::new(),
             command: None,
-            size: Size { width, height },
+            size: PictureSize { width, height },
             rate: rate_hz,
             pixels,
             enrolled: Vec::new(),
@@ -148,7 +148,7 @@ impl CaptureTable {
         Ok(SourceSpec::Live(LiveSpec {
             lose_none: !realtime && matches!(input, LiveInput::Command(_)),
             input,
-            wanted: Wanted {
+            wanted: WantedFormat {
                 pixels: self.pixels,
                 width: self.size.width,
                 height: self.size.height,

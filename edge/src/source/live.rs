@@ -3,12 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use crate::capture::config::{CameraConfig, Limits};
+use crate::capture::config::{CameraConfig, CaptureLimits};
 use crate::capture::device::Bus;
 use crate::capture::process::{CommandLine, ProcessBus};
 use crate::capture::{
     self, Attached, CameraSetup, CameraStatus, Cameras, Enrolment, FaultSet, Format, PixelFormat,
-    Taken, Wanted,
+    Taken, WantedFormat,
 };
 
 use super::address::{program_of, secrets_in};
@@ -22,7 +22,7 @@ pub struct LiveSpec {
     /// Where the frames come from.
     pub input: LiveInput,
     /// What is asked of it.
-    pub wanted: Wanted,
+    pub wanted: WantedFormat,
     /// Cameras that are believed; empty: any that is not virtual.
     pub enrolled: Vec<String>,
     /// Whether none of the frames of a camera that is not believed is looked at.
@@ -48,8 +48,8 @@ pub struct Patience {
 }
 
 impl Patience {
-    fn over(self, limits: Limits) -> Limits {
-        Limits {
+    fn over(self, limits: CaptureLimits) -> CaptureLimits {
+        CaptureLimits {
             silence: self.silence.unwrap_or(limits.silence),
             first_frame: self.first_frame.unwrap_or(limits.first_frame),
             ..limits
@@ -73,7 +73,7 @@ impl LiveInput {
     pub fn into_spec(self) -> LiveSpec {
         LiveSpec {
             input: self,
-            wanted: Wanted::default(),
+            wanted: WantedFormat::default(),
             enrolled: Vec::new(),
             refuse: false,
             required: true,
@@ -228,10 +228,10 @@ fn camera_setups(names: &[String], spec: &LiveSpec) -> Result<Vec<CameraSetup>, 
 }
 
 /// Slow cameras may take longer for a frame.
-fn camera_limits(rate_hz: f64) -> Limits {
-    let limits = Limits::default();
+fn camera_limits(rate_hz: f64) -> CaptureLimits {
+    let limits = CaptureLimits::default();
     let some_frames = Duration::from_secs_f64(2.5 / rate_hz.max(0.1));
-    Limits {
+    CaptureLimits {
         silence: limits.silence.max(some_frames),
         first_frame: limits.first_frame.max(some_frames),
         ..limits
@@ -279,8 +279,8 @@ const REFUSALS_MAX: u32 = 3;
 const REFUSED_WAIT: Duration = Duration::from_secs(3600);
 
 /// Commands connect to something and start up: they get more time than devices.
-fn process_limits(may_end: bool) -> Limits {
-    Limits {
+fn process_limits(may_end: bool) -> CaptureLimits {
+    CaptureLimits {
         silence: Duration::from_secs(5),
         first_frame: Duration::from_secs(15),
         retry_first: Duration::from_millis(250),
@@ -293,7 +293,7 @@ fn process_limits(may_end: bool) -> Limits {
         refused: Some((REFUSALS_MAX, REFUSED_WAIT)),
         // A video may stand still, or be black.
         picture: None,
-        ..Limits::default()
+        ..CaptureLimits::default()
     }
 }
 

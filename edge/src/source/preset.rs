@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use crate::capture::process::CommandLine;
-use crate::capture::{PixelFormat, Wanted};
+use crate::capture::{PixelFormat, WantedFormat};
 use crate::secret::Secret;
 
 /// A source that a known command reads.
@@ -117,7 +117,7 @@ impl Preset {
 
     /// The command, for this release of ffmpeg (`None`: not known, taken for a new one). No shell
     /// looks at what it is asked for.
-    pub fn command(&self, wanted: &Wanted, ffmpeg_major: Option<u32>) -> CommandLine {
+    pub fn command(&self, wanted: &WantedFormat, ffmpeg_major: Option<u32>) -> CommandLine {
         let (width, height, rate) = (wanted.width, wanted.height, wanted.rate_hz);
         CommandLine::Program(match self {
             Self::File(path) => ffmpeg(&["-re", "-i", &format!("file:{path}")], wanted),
@@ -181,7 +181,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// Pictures of the source's own aspect, with square pixels, whose longer side is no longer than
 /// that which is wanted. Each tells its size.
-fn ffmpeg(input: &[&str], wanted: &Wanted) -> Vec<String> {
+fn ffmpeg(input: &[&str], wanted: &WantedFormat) -> Vec<String> {
     let (longest, rate) = (wanted.width.max(wanted.height), wanted.rate_hz);
     let mut command = words("ffmpeg -nostdin -hide_banner -loglevel error");
     command.extend(input.iter().map(|&word| word.to_owned()));
@@ -215,14 +215,14 @@ fn major_of(text: &str) -> Option<u32> {
 /// Width and height: `1280x720`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Size {
+pub struct PictureSize {
     /// In pixels.
     pub width: usize,
     /// In pixels.
     pub height: usize,
 }
 
-impl FromStr for Size {
+impl FromStr for PictureSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -236,7 +236,7 @@ impl FromStr for Size {
     }
 }
 
-impl TryFrom<String> for Size {
+impl TryFrom<String> for PictureSize {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -244,8 +244,8 @@ impl TryFrom<String> for Size {
     }
 }
 
-impl From<Size> for String {
-    fn from(size: Size) -> Self {
+impl From<PictureSize> for String {
+    fn from(size: PictureSize) -> Self {
         format!("{}x{}", size.width, size.height)
     }
 }
@@ -295,7 +295,8 @@ mod tests {
             let major = major_of(version);
             for url in [plain, telling] {
                 let camera = Preset::Rtsp(url.into());
-                let CommandLine::Program(words) = camera.command(&Wanted::default(), major) else {
+                let CommandLine::Program(words) = camera.command(&WantedFormat::default(), major)
+                else {
                     panic!("a shell would see it");
                 };
                 let timeouts: Vec<_> = words.iter().filter(|w| w.ends_with("timeout")).collect();
@@ -334,7 +335,8 @@ mod tests {
 
     #[test]
     fn the_plugin_of_a_board_does_not_talk_among_frames() {
-        let CommandLine::Program(words) = Preset::JetsonCsi(1).command(&Wanted::default(), Some(6))
+        let CommandLine::Program(words) =
+            Preset::JetsonCsi(1).command(&WantedFormat::default(), Some(6))
         else {
             panic!("a shell would see it");
         };
@@ -347,7 +349,7 @@ mod tests {
     #[test]
     fn a_password_is_no_argument() {
         let camera = Preset::Rtsp("rtsp://me:it's@host/live".into());
-        let CommandLine::Program(words) = camera.command(&Wanted::default(), Some(6)) else {
+        let CommandLine::Program(words) = camera.command(&WantedFormat::default(), Some(6)) else {
             panic!("a shell would see it");
         };
         assert!(!words.iter().any(|word| word.contains("host")), "{words:?}");
@@ -362,7 +364,7 @@ mod tests {
     #[test]
     fn a_name_stays_one_argument_whatever_it_holds() {
         let (path, url) = ("a b;rm -rf ~", "rtsp://host/a b;rm -rf ~");
-        let command = Preset::File(path.into()).command(&Wanted::default(), Some(6));
+        let command = Preset::File(path.into()).command(&WantedFormat::default(), Some(6));
         let CommandLine::Program(words) = command else {
             panic!("a shell would see it");
         };
@@ -380,9 +382,9 @@ mod tests {
     #[test]
     fn sizes_are_bounded() {
         let (width, height) = (640, 480);
-        assert_eq!("640x480".parse(), Ok(Size { width, height }));
+        assert_eq!("640x480".parse(), Ok(PictureSize { width, height }));
         for wrong in ["640", "x", "0x480", "640x99999", "-1x5"] {
-            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+            assert!(wrong.parse::<PictureSize>().is_err(), "{wrong}");
         }
     }
 }

@@ -15,7 +15,7 @@ use super::Site;
 use super::routes::asked;
 use crate::log::{Decision, LogReader, RecordError};
 use crate::observe::Request;
-use crate::review::{Rate, RateChoice, Span, Timecode, spans, start_at, write_csv};
+use crate::review::{FrameRate, RateChoice, Span, Timecode, spans, start_at, write_csv};
 
 /// So many of the newest entries of the log are looked through.
 const ENTRIES_MAX: usize = 4000;
@@ -82,7 +82,7 @@ async fn spans_of(site: &Site) -> Result<Arc<Queue>, Missing> {
     }
     let rate = RateChoice {
         wanted: None,
-        otherwise: Rate::new(site.rate_hz),
+        otherwise: FrameRate::new(site.rate_hz),
     };
     let start = site.start_timecode;
     let found = read(site, move |folder| Queue::read(&folder, rate, start));
@@ -225,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let rate = RateChoice {
             wanted: None,
-            otherwise: Rate::new(30.0),
+            otherwise: FrameRate::new(30.0),
         };
         let queue = |folder: &Path| Queue::read(folder, rate, None);
         let missing = folder.path().join("events");

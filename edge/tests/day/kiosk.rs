@@ -6,8 +6,8 @@ use std::time::Duration;
 use unmask_edge::alarm::Beacon;
 use unmask_edge::capture::scripted::{Pictures, Script, ScriptedBus, ScriptedFault};
 use unmask_edge::capture::{
-    Camera, CameraConfig, CameraEvent, CameraSink, Enrolment, FaultCounters, FaultKind, FaultSet,
-    PixelFormat, Step,
+    Camera, CameraConfig, CameraEvent, CameraSink, CameraStep, Enrolment, FaultCounters, FaultKind,
+    FaultSet, PixelFormat,
 };
 use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::source::{Frame, FrameSource, Polled, SourceError, WatchedSource};
@@ -186,7 +186,7 @@ impl FrameSource for Kiosk {
             return Ok(Polled::End);
         }
         while self.time.now() < now + wait {
-            assert_eq!(self.camera.step(&mut self.inbox), Step::Continue);
+            assert_eq!(self.camera.step(&mut self.inbox), CameraStep::Continue);
             if std::mem::take(&mut self.inbox.is_fresh) {
                 std::mem::swap(&mut self.inbox.frame, frame);
                 self.frames += 1;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use unmask_edge::capture::device::{Buffer, Bus, Device, Wanted};
+use unmask_edge::capture::device::{Buffer, Bus, Device, WantedFormat};
 use unmask_edge::capture::{Attached, Format};
 use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::network::{Judge, Network};
@@ -35,7 +35,7 @@ impl Bus for Pair {
         }])
     }
 
-    fn open(&mut self, _: &Attached, _: &Wanted) -> io::Result<Box<dyn Device>> {
+    fn open(&mut self, _: &Attached, _: &WantedFormat) -> io::Result<Box<dyn Device>> {
         Ok(Box::new(self.clone()))
     }
 }

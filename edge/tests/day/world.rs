@@ -8,7 +8,7 @@ use std::time::Duration;
 use unmask_edge::alarm::{AlarmConfig, Beacon, Driver};
 use unmask_edge::clock::{Clock, SimulatedClock};
 use unmask_edge::log::{
-    Entry, EventLog, FolderStorage, LogConfig, SigningKey, SyncPolicy, VerifyOptions, verify,
+    EventEntry, EventLog, FolderStorage, LogConfig, SigningKey, SyncPolicy, VerifyOptions, verify,
 };
 use unmask_edge::serial::Writer;
 use unmask_edge::service::{Notifier, Outputs, ServiceConfig};
@@ -246,7 +246,7 @@ fn record(log: &mut Option<Log>, event: Event, now: Duration) -> bool {
     let Some(open) = log else {
         return false;
     };
-    let entry = Entry {
+    let entry = EventEntry {
         event: Event {
             sequence: open.entries(),
             ..event

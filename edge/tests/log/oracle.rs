@@ -7,7 +7,7 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use sha2::Sha256;
 use signed_note::{Note, Signer as _, StandardSigner, StandardVerifier, VerifierList};
 use unmask_edge::log::{
-    CHECKPOINT_FILE, Checkpoint, EventLog, Frontier, LogConfig, Seal, SigningKey, leaf_hash,
+    CHECKPOINT_FILE, EventLog, Frontier, LogCheckpoint, LogConfig, Seal, SigningKey, leaf_hash,
 };
 
 use crate::disk::Disk;
@@ -51,7 +51,7 @@ fn notes_of_signed_note_open_here() {
     let key = SigningKey::from_seed("kiosk.example/door", [3; 32]).unwrap();
     let secret = key.to_secret_text();
     let theirs = StandardSigner::new(secret.expose().trim()).unwrap();
-    let checkpoint = Checkpoint {
+    let checkpoint = LogCheckpoint {
         origin: "kiosk.example/door".into(),
         size: 1 << 40,
         root: [5; 32],
@@ -59,6 +59,6 @@ fn notes_of_signed_note_open_here() {
     assert_eq!(theirs.name(), "kiosk.example/door");
     let mut note = Note::new(checkpoint.text().as_bytes(), &[]).unwrap();
     note.add_sigs(&[&theirs]).unwrap();
-    let opened = Checkpoint::open(&note.to_bytes(), key.verifying_key());
+    let opened = LogCheckpoint::open(&note.to_bytes(), key.verifying_key());
     assert_eq!(opened.unwrap(), checkpoint);
 }

@@ -7,7 +7,7 @@ use super::norm::{Backwards, SlopeSums, pass_slope};
 use super::recycle::take;
 use super::shuffle::shuffle;
 use super::sums::add_up;
-use super::train::{Block, Branch, Forward, Weights};
+use super::train::{Block, BlockWeights, Branch, Forward};
 
 /// Parts into which a batch is cut for sums over it; fixed, so that the sums do not depend
 /// on the number of threads.
@@ -56,7 +56,7 @@ impl Block {
     pub fn backward(
         &self,
         reached: &Reached<'_>,
-        weights: &Weights<'_>,
+        weights: &BlockWeights<'_>,
         wants_input: bool,
     ) -> Gradients {
         let (wide_norm, point_norm) = self.norm_backwards(reached, weights);
@@ -80,7 +80,7 @@ impl Block {
         }
     }
 
-    fn transposed(&self, weights: &Weights<'_>) -> (Transposed, Option<Transposed>) {
+    fn transposed(&self, weights: &BlockWeights<'_>) -> (Transposed, Option<Transposed>) {
         let (conv, present) = (self.wide(), self.input.channels);
         let point = weights.point.map(|p| p.weight);
         let back = |point, inputs| Transposed::new(&conv, weights.wide.weight, point, inputs);
@@ -91,7 +91,7 @@ impl Block {
     fn norm_backwards(
         &self,
         reached: &Reached<'_>,
-        weights: &Weights<'_>,
+        weights: &BlockWeights<'_>,
     ) -> (Backwards, Option<Backwards>) {
         let (len, kept) = (self.output().len(), reached.kept);
         let point = kept.point_statistics.as_ref();

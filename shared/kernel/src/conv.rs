@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::finish::Finish;
-use super::pack::{Packed, Row};
-use super::strides::{Grid, Map};
+use super::pack::{Packed, StridedRow};
+use super::strides::{Map, StrideGrid};
 use super::tile::{Run, Window, correlate, correlate_weights};
 
 /// A convolution with a 3x3 kernel and padding 1, or with a 1x1 kernel.
@@ -61,7 +61,7 @@ impl Conv {
     /// first ones.
     pub fn pack(&self, weights: &[f32]) -> Packed {
         let kernel = self.taps() / self.channels;
-        let rows = (0..self.taps()).map(|tap| Row {
+        let rows = (0..self.taps()).map(|tap| StridedRow {
             source: weights,
             first: tap % self.channels * kernel + tap / self.channels,
             step: weights.len() / self.output.channels,
@@ -85,12 +85,18 @@ impl Conv {
     }
 
     /// From a bordered input into an output.
-    pub fn forward(&self, input: &[f32], weights: &Packed, output: &mut [f32], place: Grid) {
+    pub fn forward(&self, input: &[f32], weights: &Packed, output: &mut [f32], place: StrideGrid) {
         correlate(&self.window(place), input, weights, output, &Finish::Write);
     }
 
     /// Adds to the gradient of the weights, `[taps, outputs]`, given that of the output.
-    pub fn add_weights(&self, input: &[f32], slope: &[f32], place: Grid, gradient: &mut [f32]) {
+    pub fn add_weights(
+        &self,
+        input: &[f32],
+        slope: &[f32],
+        place: StrideGrid,
+        gradient: &mut [f32],
+    ) {
         correlate_weights(
             &self.window(place),
             input,
@@ -100,7 +106,7 @@ impl Conv {
         );
     }
 
-    fn window(&self, output: Grid) -> Window<'_> {
+    fn window(&self, output: StrideGrid) -> Window<'_> {
         Window {
             size: [self.output.height, self.output.width],
             input: self.input.bordered().grid().strided(0, 0, self.stride),
@@ -124,7 +130,7 @@ fn strided(input: Map, outputs: usize, stride: usize) -> Map {
 pub struct Transposed {
     stride: usize,
     size: [usize; 2],
-    slopes: Grid,
+    slopes: StrideGrid,
     phases: Vec<Phase>,
 }
 
@@ -173,7 +179,7 @@ impl Transposed {
     /// # Shapes
     /// - `slopes`: gradients of the outputs, bordered maps, that of the 1x1 kernel last
     /// - `input`: room for its channels, rounded up to a multiple of 16, in every pixel
-    pub fn apply(&self, slopes: &[f32], input: &mut [f32], place: Grid, add: bool) {
+    pub fn apply(&self, slopes: &[f32], input: &mut [f32], place: StrideGrid, add: bool) {
         let finish = if add { Finish::Add } else { Finish::Write };
         for phase in &self.phases {
             let window = Window {
@@ -206,7 +212,7 @@ fn phase(
             length: columns.len() * outputs,
         });
         for (_, column) in columns {
-            rows.extend((0..outputs).map(|output| Row {
+            rows.extend((0..outputs).map(|output| StridedRow {
                 source: wide,
                 first: output * per_output + inputs.start * 9 + row * 3 + column,
                 step: 9,
@@ -218,7 +224,7 @@ fn phase(
             offset: Transposed::slopes_len(conv.output, 1) + slopes.at(1, 1),
             length: outputs,
         });
-        rows.extend((0..outputs).map(|output| Row {
+        rows.extend((0..outputs).map(|output| StridedRow {
             source: point,
             first: output * (point.len() / outputs) + inputs.start,
             step: 1,

@@ -6,7 +6,7 @@
 use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
 
 use super::finish::Finish;
-use super::{level, strides::Grid};
+use super::{level, strides::StrideGrid};
 
 /// Rows between which the sums of a gradient go to memory, so that the maps of all channels
 /// of these rows stay in the cache.
@@ -24,9 +24,9 @@ pub struct Depthwise {
     /// Channels, a multiple of 16.
     pub channels: usize,
     /// Where the input pixels lie; the first one is under the first tap of the first output.
-    pub input: Grid,
+    pub input: StrideGrid,
     /// Where the output pixels lie.
-    pub output: Grid,
+    pub output: StrideGrid,
 }
 
 /// Calls `$of::<S, KERNEL, STRIDE>` for the sizes that there are.

@@ -3,7 +3,7 @@
 use fearless_simd::{Select, Simd, SimdBase, SimdMask};
 
 use super::relu::Word;
-use super::strides::Grid;
+use super::strides::StrideGrid;
 
 /// What is done to the sums of a convolution before they are written.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub enum Finish<'a> {
         /// Outputs of the way there.
         outputs: &'a [f32],
         /// Where the pixels lie in them.
-        grid: Grid,
+        grid: StrideGrid,
         /// Upper limit.
         limit: f32,
     },
@@ -36,17 +36,17 @@ pub enum Finish<'a> {
         /// A word for each vector, lowest bit first.
         passed: &'a [Word],
         /// Where the words of the pixels lie.
-        grid: Grid,
+        grid: StrideGrid,
     },
 }
 
 impl Finish<'_> {
     /// Where the pixels lie that it looks at.
     #[inline(always)]
-    pub(super) fn grid(&self) -> Grid {
+    pub(super) fn grid(&self) -> StrideGrid {
         match self {
             Self::Gate { grid, .. } | Self::Open { grid, .. } => *grid,
-            _ => Grid {
+            _ => StrideGrid {
                 origin: 0,
                 row: 0,
                 pixel: 0,

@@ -3,7 +3,7 @@
 use super::conv::{Conv, Transposed};
 use super::pack::Packed;
 use super::relu::{Word, add_bias, words};
-use super::strides::{Grid, Map};
+use super::strides::{Map, StrideGrid};
 
 /// One layer: a 3x3 convolution with bias and ReLU. The first one reads pictures as maps of
 /// 12 channels, 2x2 pixels in one.
@@ -78,7 +78,7 @@ impl Layer {
     }
 
     /// Bias and ReLU of one frame.
-    fn activate(&self, output: &mut [f32], place: Grid, mut masks: Option<&mut [Word]>) {
+    fn activate(&self, output: &mut [f32], place: StrideGrid, mut masks: Option<&mut [Word]>) {
         let map = self.conv.output;
         let length = (map.width - 1) * place.pixel + map.channels;
         let per_row = words(map.width * map.channels);
@@ -117,7 +117,7 @@ impl Layer {
 }
 
 /// Copies the first channels of the previous frame behind those of the present one.
-fn copy_past(map: Map, place: Grid, past: usize, earlier: &[f32], now: &mut [f32]) {
+fn copy_past(map: Map, place: StrideGrid, past: usize, earlier: &[f32], now: &mut [f32]) {
     for (y, x) in (0..map.height).flat_map(|y| (0..map.width).map(move |x| (y, x))) {
         let at = place.at(y, x);
         now[at + map.channels..][..past].copy_from_slice(&earlier[at..at + past]);

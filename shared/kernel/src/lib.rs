@@ -6,7 +6,7 @@
 //! loop is a small matrix product in registers, without an im2col buffer. One clip at a
 //! time goes through all layers of a folded network, and its maps stay in the cache.
 //!
-//! [`Chain`] does the same for networks of inverted bottlenecks: depthwise convolutions, 1x1
+//! [`BlockChain`] does the same for networks of inverted bottlenecks: depthwise convolutions, 1x1
 //! convolutions, limits and shortcuts, trained or held.
 //!
 //! Results depend on the numbers alone, not on the number of threads: sums over a batch
@@ -43,7 +43,7 @@ mod train;
 #[cfg(feature = "train")]
 pub use backward::{BranchGradients, Gradients, Reached};
 #[cfg(feature = "train")]
-pub use chain::{Both, Chain, Colours, Keep, Kept, Kind, Link, Packs, Wanted};
+pub use chain::{BlockChain, Both, Colours, Keep, Kept, Kind, Link, Packs, WantedGradients};
 pub use conv::{Conv, Transposed};
 pub use finish::Finish;
 #[cfg(feature = "train")]
@@ -52,15 +52,15 @@ pub use frozen::{Folded, Masks};
 pub use layer::FoldedConv;
 #[cfg(feature = "train")]
 pub use norm::Statistics;
-pub use pack::{Packed, Row, lanes};
+pub use pack::{Packed, StridedRow, lanes};
 #[cfg(feature = "train")]
 pub use recycle::{give, take};
 pub use relu::{Word, add_bias, apply, words};
 pub use shuffle::{SHUFFLED, shuffle, unshuffle};
-pub use strides::{Grid, Map};
+pub use strides::{Map, StrideGrid};
 pub use tile::{Run, Window, correlate, correlate_weights};
 #[cfg(feature = "train")]
-pub use train::{Block, Branch, Forward, Weights};
+pub use train::{Block, BlockWeights, Branch, Forward};
 
 /// Vector instructions of this machine.
 #[cfg(not(test))]

@@ -6,7 +6,7 @@ use super::level;
 
 /// One row of a matrix: `value(output) = source[first + output * step]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
+pub struct StridedRow<'a> {
     /// Where the numbers are.
     pub source: &'a [f32],
     /// Place of the first of them.
@@ -49,9 +49,9 @@ pub fn lanes() -> usize {
 impl Packed {
     /// From its rows, in the order of the taps; outputs are filled up with zeros to a
     /// multiple of 16.
-    pub fn new<'a>(rows: impl Iterator<Item = Row<'a>>, outputs: usize) -> Self {
+    pub fn new<'a>(rows: impl Iterator<Item = StridedRow<'a>>, outputs: usize) -> Self {
         let lanes = lanes();
-        let rows: Vec<Row<'a>> = rows.collect();
+        let rows: Vec<StridedRow<'a>> = rows.collect();
         let rounded = outputs.next_multiple_of(LANES_MAX);
         let mut data = Vec::with_capacity(rows.len() * rounded);
         for (first, vectors) in cuts(rounded, lanes) {

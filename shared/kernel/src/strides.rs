@@ -2,7 +2,7 @@
 
 /// A map of pixels whose channels stand together, in some buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grid {
+pub struct StrideGrid {
     /// Place of the first channel of the first pixel, counted in numbers.
     pub origin: usize,
     /// From a row to the next.
@@ -11,7 +11,7 @@ pub struct Grid {
     pub pixel: usize,
 }
 
-impl Grid {
+impl StrideGrid {
     /// Place of the first channel of a pixel.
     #[inline(always)]
     pub fn at(&self, y: usize, x: usize) -> usize {
@@ -47,8 +47,8 @@ impl Map {
     }
 
     /// The map alone in its buffer.
-    pub fn grid(&self) -> Grid {
-        Grid {
+    pub fn grid(&self) -> StrideGrid {
+        StrideGrid {
             origin: 0,
             row: self.width * self.channels,
             pixel: self.channels,
@@ -66,7 +66,7 @@ impl Map {
     }
 
     /// The map inside a buffer of [`Self::bordered`] size.
-    pub fn inside(&self) -> Grid {
+    pub fn inside(&self) -> StrideGrid {
         self.inside_of(1)
     }
 
@@ -80,9 +80,9 @@ impl Map {
     }
 
     /// The map inside a buffer of [`Self::within`] size.
-    pub fn inside_of(&self, border: usize) -> Grid {
+    pub fn inside_of(&self, border: usize) -> StrideGrid {
         let row = (self.width + 2 * border) * self.channels;
-        Grid {
+        StrideGrid {
             origin: border * (row + self.channels),
             row,
             pixel: self.channels,

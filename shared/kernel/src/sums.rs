@@ -3,15 +3,15 @@
 use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
 
-use super::{level, strides::Grid};
+use super::{level, strides::StrideGrid};
 
 /// Adds the sum over the pixels of a map to each channel.
 ///
 /// # Shapes
 /// - `total`: `[channels]`, as many as are read of every pixel
-pub fn add_pixels(map: &[f32], grid: Grid, size: [usize; 2], total: &mut [f32]) {
+pub fn add_pixels(map: &[f32], grid: StrideGrid, size: [usize; 2], total: &mut [f32]) {
     #[inline(always)]
-    fn with<S: Simd>(simd: S, map: &[f32], grid: Grid, size: [usize; 2], sums: &mut [f32]) {
+    fn with<S: Simd>(simd: S, map: &[f32], grid: StrideGrid, size: [usize; 2], sums: &mut [f32]) {
         simd.vectorize(
             #[inline(always)]
             || {

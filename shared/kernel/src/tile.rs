@@ -4,7 +4,7 @@ use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
 
 use super::finish::Finish;
 use super::pack::Packed;
-use super::{level, strides::Grid};
+use super::{level, strides::StrideGrid};
 
 /// Consecutive numbers that every pixel reads, `offset` behind the pixel's own place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub struct Window<'a> {
     /// Height and width of the output map.
     pub size: [usize; 2],
     /// Where the pixels lie in the input; steps over as many as the stride says.
-    pub input: Grid,
+    pub input: StrideGrid,
     /// What each pixel reads.
     pub runs: &'a [Run],
     /// Where the pixels lie in the output.
-    pub output: Grid,
+    pub output: StrideGrid,
 }
 
 /// `output[pixel] = input[runs of pixel] * weights`, and what `finish` says.

@@ -44,7 +44,7 @@ pub struct Branch<'a> {
 
 /// Weights of a block.
 #[derive(Clone, Copy, Debug)]
-pub struct Weights<'a> {
+pub struct BlockWeights<'a> {
     /// The 3x3 branch.
     pub wide: Branch<'a>,
     /// The 1x1 branch.
@@ -85,7 +85,7 @@ impl Block {
     /// # Shapes
     /// - `input`: `[images, height, width, channels]`, or pictures
     /// - output: `[images, height / stride, width / stride, outputs]`
-    pub fn forward(&self, input: &[f32], weights: &Weights<'_>) -> (Vec<f32>, Forward) {
+    pub fn forward(&self, input: &[f32], weights: &BlockWeights<'_>) -> (Vec<f32>, Forward) {
         let (wide_conv, point_conv) = (self.wide(), self.point());
         let packed = wide_conv.pack(weights.wide.weight);
         let packed_point = weights.point.map(|p| point_conv.pack(p.weight));
@@ -129,7 +129,7 @@ impl Block {
         (self.activate(input, weights, &kept), kept)
     }
 
-    fn activate(&self, input: &[f32], weights: &Weights<'_>, kept: &Forward) -> Vec<f32> {
+    fn activate(&self, input: &[f32], weights: &BlockWeights<'_>, kept: &Forward) -> Vec<f32> {
         let (scale, mut shift) = affine(&weights.wide, &kept.wide_statistics, self.epsilon);
         let mut point_scale = Vec::new();
         if let (Some(point), Some(found)) = (&weights.point, &kept.point_statistics) {

@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 32;
 
 /// The layer that decided a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// Nobody said anything.
     Default,
     /// A settings file.
@@ -37,7 +37,7 @@ pub enum Origin {
 }
 
 /// One line, without control characters: it stands in TOML comments.
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Default => "default".into(),
@@ -51,7 +51,7 @@ impl fmt::Display for Origin {
 }
 
 /// What one origin says.
-pub(super) type Layer = (Origin, Toml);
+pub(super) type Layer = (ValueOrigin, Toml);
 
 /// What is laid over the defaults.
 ///
@@ -59,14 +59,14 @@ pub(super) type Layer = (Origin, Toml);
 /// overrides and flags more than the environment; among their kind, later calls
 /// weigh more. What is wrong with a layer is told by [`build`](Self::build).
 #[derive(Debug, Default)]
-pub struct Layers<T> {
+pub struct SettingLayers<T> {
     files: Vec<Result<Layer, SettingsError>>,
     variables: Vec<Result<Layer, SettingsError>>,
     overrides: Vec<Result<Layer, SettingsError>>,
     value: PhantomData<T>,
 }
 
-impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
+impl<T: Serialize + DeserializeOwned + Default> SettingLayers<T> {
     /// Nothing but the defaults.
     pub fn new() -> Self {
         Self::default()
@@ -91,7 +91,7 @@ impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
     /// Adds TOML that is in memory, under a name of its own.
     pub fn text(mut self, name: &str, toml: &str) -> Self {
         self.files.push(match toml::from_str(toml) {
-            Ok(table) => Ok((Origin::File(name.into()), Toml::Table(table))),
+            Ok(table) => Ok((ValueOrigin::File(name.into()), Toml::Table(table))),
             Err(error) => refuse(format!("{name} is not valid TOML"), error),
         });
         self
@@ -118,7 +118,7 @@ impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
                     _ => key.into(),
                 });
                 let tree = value.to_str().and_then(|text| nest(keys.collect(), text));
-                let layer = tree.map(|tree| (Origin::Environment(name.to_string()), tree));
+                let layer = tree.map(|tree| (ValueOrigin::Environment(name.to_string()), tree));
                 let problem = "names no setting, or is not UTF-8: write PREFIX__TABLE__KEY=TEXT";
                 self.variables
                     .push(layer.map_or_else(|| refuse(&name, problem), Ok));
@@ -136,7 +136,7 @@ impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
         let tree = splits.find_map(|(key, value)| nest(parts(key)?, value));
         let problem = "write KEY=VALUE with a dotted key, such as train.epochs=3";
         self.overrides.push(match tree {
-            Some(tree) => Ok((Origin::Set, tree)),
+            Some(tree) => Ok((ValueOrigin::Set, tree)),
             None => refuse(format!("--set {assignment}"), problem),
         });
         self
@@ -148,7 +148,7 @@ impl<T: Serialize + DeserializeOwned + Default> Layers<T> {
             let value = Toml::try_from(value).map_err(SettingsError::no_form);
             self.overrides.push(value.and_then(|value| {
                 let keys = parts(key).ok_or_else(|| SettingsError::no_form(key))?;
-                Ok((Origin::Flag(flag.into()), under(keys, value)))
+                Ok((ValueOrigin::Flag(flag.into()), under(keys, value)))
             }));
         }
         self

@@ -45,5 +45,5 @@ mod print;
 mod read;
 
 pub use error::SettingsError;
-pub use layers::{Layers, Origin};
+pub use layers::{SettingLayers, ValueOrigin};
 pub use print::Settings;

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use toml_edit::{DocumentMut, Item, Table};
 
 use super::read::{Merged, dotted};
-use super::{Origin, SettingsError};
+use super::{SettingsError, ValueOrigin};
 
 /// A value, and where each part of it came from.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Settings<T> {
     /// What was decided.
     pub value: T,
     /// By dotted key, whether it has a value or not; of a table, the newest below it.
-    pub origins: BTreeMap<String, Origin>,
+    pub origins: BTreeMap<String, ValueOrigin>,
     text: String,
 }
 
@@ -54,7 +54,7 @@ impl Merged {
         table: &mut Table,
         json: &Json,
         path: &mut Vec<String>,
-        origins: &mut BTreeMap<String, Origin>,
+        origins: &mut BTreeMap<String, ValueOrigin>,
     ) -> String {
         let mut unset = String::new();
         for (key, value) in json.as_object().into_iter().flatten() {

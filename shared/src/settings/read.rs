@@ -11,7 +11,7 @@ use toml_edit::Key;
 
 use super::SettingsError;
 use super::error::nearest;
-use super::layers::{Layer, Origin};
+use super::layers::{Layer, ValueOrigin};
 
 /// Under this key lie all settings: `config` reads outermost keys as paths.
 const ROOT: &str = "settings";
@@ -23,7 +23,7 @@ pub(super) struct Merged {
     /// Each value is marked with the index of its layer.
     tree: Value,
     defaults: Toml,
-    origins: Vec<Origin>,
+    origins: Vec<ValueOrigin>,
 }
 
 /// A layer with its index.
@@ -63,7 +63,7 @@ impl Marked {
 impl Merged {
     pub(super) fn new(default: &impl Serialize, layers: Vec<Layer>) -> Result<Self, SettingsError> {
         let defaults = Toml::try_from(default).map_err(SettingsError::no_form)?;
-        let mut origins = vec![Origin::Default];
+        let mut origins = vec![ValueOrigin::Default];
         let mut builder = Config::builder().add_source(Marked("0".into(), defaults.clone()));
         for (origin, tree) in layers {
             builder = builder.add_source(Marked(origins.len().to_string(), tree));
@@ -123,7 +123,9 @@ impl Merged {
             ValueKind::I64(number) => Toml::Integer(*number),
             ValueKind::Float(number) => Toml::Float(*number),
             ValueKind::String(text) => match self.origins.get(newest(value)) {
-                Some(Origin::Environment(_) | Origin::Set) => return guess(text, default),
+                Some(ValueOrigin::Environment(_) | ValueOrigin::Set) => {
+                    return guess(text, default);
+                }
                 _ => Toml::String(text.clone()),
             },
             ValueKind::Array(items) => Toml::Array(
@@ -175,13 +177,13 @@ impl Merged {
     }
 
     /// Who decided the value at `path`.
-    pub(super) fn origin(&self, path: &[String]) -> &Origin {
+    pub(super) fn origin(&self, path: &[String]) -> &ValueOrigin {
         let (given, rest) = find(&self.tree, path);
         let layer = match given.kind {
             ValueKind::Table(_) if !rest.is_empty() => 0,
             _ => newest(given),
         };
-        self.origins.get(layer).unwrap_or(&Origin::Default)
+        self.origins.get(layer).unwrap_or(&ValueOrigin::Default)
     }
 
     /// Tells key, layer and remedy of what serde has found; it names keys in backticks,
@@ -199,8 +201,8 @@ impl Merged {
         path.extend(field);
         let (key, problem) = (dotted(&path), problem.to_owned());
         let place = match self.origins.get(newest(find(&self.tree, &path).0)) {
-            Some(Origin::Environment(name)) => format!("the environment variable {name}"),
-            Some(Origin::Default) | None => "the defaults".into(),
+            Some(ValueOrigin::Environment(name)) => format!("the environment variable {name}"),
+            Some(ValueOrigin::Default) | None => "the defaults".into(),
             Some(origin) => origin.to_string(),
         };
         if !unknown {

@@ -3,7 +3,7 @@
 //! Drawn once per scene into layers of premultiplied RGBA in face units. The
 //! torso moves with the person, the other layers also turn with the head.
 
-use super::grid::{Grid, Hull, mix, noise, smooth};
+use super::grid::{MeshGrid, MeshHull, mix, noise, smooth};
 use super::random::Random;
 use crate::geometry::{INTER_OCULAR, MEAN_FACE, mean_face_eyes};
 
@@ -34,15 +34,15 @@ pub fn landmark(index: usize) -> [f32; 2] {
 /// The layers of one person.
 pub struct Body {
     /// Hair behind the shoulders.
-    pub back: Grid<4>,
+    pub back: MeshGrid<4>,
     /// Neck, shoulders, clothes.
-    pub torso: Grid<4>,
+    pub torso: MeshGrid<4>,
     /// Ears and bare head.
-    pub head: Grid<4>,
+    pub head: MeshGrid<4>,
     /// Hair before the forehead.
-    pub fringe: Grid<4>,
+    pub fringe: MeshGrid<4>,
     /// Where the face picture lies on the head.
-    pub outline: Grid<1>,
+    pub outline: MeshGrid<1>,
 }
 
 /// How a person wears their hair.
@@ -126,12 +126,12 @@ impl Hair {
 
 impl Body {
     /// Draws the surroundings of `face`, whose skin has the mean colour `skin`.
-    pub fn sample(random: &mut Random, face: &Grid<3>, skin: [f32; 3]) -> Self {
+    pub fn sample(random: &mut Random, face: &MeshGrid<3>, skin: [f32; 3]) -> Self {
         let hair = Hair::sample(random, skin);
         let width = random.range(0.97, 1.05);
         let chin = random.range(0.96, 1.03);
         let outline = outline(width, chin);
-        let back = Grid::draw([-1.9, -2.0], [3.8, 5.4], HEAD_DENSITY, |u, v| {
+        let back = MeshGrid::draw([-1.9, -2.0], [3.8, 5.4], HEAD_DENSITY, |u, v| {
             let dim = 0.75 - 0.3 * smooth(0.8, 2.0, v);
             over(
                 [0.0; 4],
@@ -139,7 +139,7 @@ impl Body {
                 hair.behind(u, v),
             )
         });
-        let head = Grid::draw([-1.4, -1.5], [2.8, 3.5], HEAD_DENSITY, |u, v| {
+        let head = MeshGrid::draw([-1.4, -1.5], [2.8, 3.5], HEAD_DENSITY, |u, v| {
             let ear = ellipse(u.abs() - 1.11 * width, v - 0.22, 0.13, 0.3);
             let texel = over([0.0; 4], skin.map(|c| c * 0.8), smooth(-0.04, 0.04, ear));
             let depth = outline.depth(u, v);
@@ -151,11 +151,11 @@ impl Body {
                 smooth(-0.035, 0.035, depth),
             )
         });
-        let fringe = Grid::draw([-1.6, -2.0], [3.2, 5.0], HEAD_DENSITY, |u, v| {
+        let fringe = MeshGrid::draw([-1.6, -2.0], [3.2, 5.0], HEAD_DENSITY, |u, v| {
             let cover = hair.before(u, v, outline.depth(u, v));
             over([0.0; 4], hair.shade(u, v), cover)
         });
-        let outline = Grid::draw([-1.4, -1.6], [2.8, 3.5], 24.0, |u, v| {
+        let outline = MeshGrid::draw([-1.4, -1.6], [2.8, 3.5], 24.0, |u, v| {
             [smooth(0.03, 0.34, outline.depth(u, v))]
         });
         Self {
@@ -170,7 +170,7 @@ impl Body {
 
 /// Colour of the skin beside the face picture: what the picture shows further
 /// inside in that direction, blurred.
-fn edge_tone(face: &Grid<3>, u: f32, v: f32) -> [f32; 3] {
+fn edge_tone(face: &MeshGrid<3>, u: f32, v: f32) -> [f32; 3] {
     const REACH: f32 = 0.14;
     let (du, dv) = (u, v - 0.45);
     let radius = ((du / 0.85) * (du / 0.85) + (dv / 0.95) * (dv / 0.95)).sqrt();
@@ -187,7 +187,7 @@ fn edge_tone(face: &Grid<3>, u: f32, v: f32) -> [f32; 3] {
 }
 
 /// Jaw of the mean face below, half an ellipse above.
-fn outline(width: f32, chin: f32) -> Hull {
+fn outline(width: f32, chin: f32) -> MeshHull {
     let mut points: Vec<[f32; 2]> = (0..17)
         .map(landmark)
         .map(|[u, v]| [u * width, v * chin])
@@ -197,10 +197,10 @@ fn outline(width: f32, chin: f32) -> Hull {
         let angle = core::f32::consts::PI * step as f32 / 16.0;
         points.push([edge * libm::cosf(angle), 0.05 - 1.28 * libm::sinf(angle)]);
     }
-    Hull::new(points)
+    MeshHull::new(points)
 }
 
-fn torso(random: &mut Random, skin: [f32; 3]) -> Grid<4> {
+fn torso(random: &mut Random, skin: [f32; 3]) -> MeshGrid<4> {
     let seed = random.bits();
     let tone = random.range(0.06, 0.6);
     let cloth: [f32; 3] = core::array::from_fn(|_| (tone * random.range(0.6, 1.4)).min(0.8));
@@ -212,7 +212,7 @@ fn torso(random: &mut Random, skin: [f32; 3]) -> Grid<4> {
     let collar = random.range(2.1, 2.5);
     let neck = random.range(0.6, 0.74);
     let shoulders = random.range(1.9, 2.6);
-    Grid::draw([-4.2, 0.9], [8.4, 8.0], TORSO_DENSITY, |u, v| {
+    MeshGrid::draw([-4.2, 0.9], [8.4, 8.0], TORSO_DENSITY, |u, v| {
         let flare = smooth(1.75, 3.3, v);
         let half = neck + 0.12 * smooth(1.9, 2.3, v) + shoulders * flare.sqrt() * flare;
         let cover = smooth(-0.05, 0.05, half - u.abs());
@@ -259,8 +259,8 @@ mod tests {
 
     const SKIN: [f32; 3] = [0.6, 0.45, 0.4];
 
-    fn plain() -> Grid<3> {
-        Grid::draw([-1.3, -0.8], [2.6, 2.6], 8.0, |_, _| SKIN)
+    fn plain() -> MeshGrid<3> {
+        MeshGrid::draw([-1.3, -0.8], [2.6, 2.6], 8.0, |_, _| SKIN)
     }
 
     #[test]

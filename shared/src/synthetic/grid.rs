@@ -7,7 +7,7 @@ use super::random::hash;
 
 /// A picture with `C` values per texel that knows where it lies.
 #[derive(Clone, Debug)]
-pub struct Grid<const C: usize> {
+pub struct MeshGrid<const C: usize> {
     pub width: usize,
     pub height: usize,
     /// u and v of the left and top edges.
@@ -17,7 +17,7 @@ pub struct Grid<const C: usize> {
     pub texels: Vec<[f32; C]>,
 }
 
-impl<const C: usize> Grid<C> {
+impl<const C: usize> MeshGrid<C> {
     /// A grid over `corner..corner + size` with every texel drawn by `texel(u, v)`.
     pub fn draw(
         corner: [f32; 2],
@@ -73,11 +73,11 @@ impl<const C: usize> Grid<C> {
 
 /// A convex polygon in face units.
 #[derive(Clone, Debug)]
-pub struct Hull {
+pub struct MeshHull {
     corners: Vec<[f32; 2]>,
 }
 
-impl Hull {
+impl MeshHull {
     /// The convex hull of `points` (Andrew's monotone chain).
     pub fn new(mut points: Vec<[f32; 2]>) -> Self {
         points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_linear_picture_is_sampled_exactly() {
-        let grid = Grid::draw([-1.0, 0.0], [2.0, 3.0], 8.0, |u, v| [u + 2.0 * v]);
+        let grid = MeshGrid::draw([-1.0, 0.0], [2.0, 3.0], 8.0, |u, v| [u + 2.0 * v]);
         for (u, v) in [(0.0, 1.0), (0.31, 2.2), (-0.77, 0.4)] {
             let [value] = grid.sample(u, v);
             assert!((value - (u + 2.0 * v)).abs() < 1e-5, "{value} at {u}, {v}");
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_square_hull_knows_its_depth() {
         let points = vec![[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [1.0, 1.0], [0.0, 2.0]];
-        let hull = Hull::new(points);
+        let hull = MeshHull::new(points);
         assert_eq!(hull.corners.len(), 4);
         assert!((hull.depth(1.0, 1.0) - 1.0).abs() < 1e-6);
         assert!((hull.depth(3.0, 1.0) + 1.0).abs() < 1e-6);

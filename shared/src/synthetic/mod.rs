@@ -27,4 +27,4 @@ mod swap;
 pub use golden::{golden_clip, golden_frame};
 pub use model::{Component, FaceModel, FaceModelError, MODEL_BYTES_MAX};
 pub use random::Random;
-pub use scene::{FRAMES_PER_SECOND, Scene, SceneConfig, SceneError, SceneFrame, Swap, Truth};
+pub use scene::{FRAMES_PER_SECOND, Scene, SceneConfig, SceneError, SceneFrame, SceneTruth, Swap};

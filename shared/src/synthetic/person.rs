@@ -1,6 +1,6 @@
 //! A face of nobody: coefficients, expression, skin.
 
-use super::grid::{Grid, noise};
+use super::grid::{MeshGrid, noise};
 use super::model::FaceModel;
 use super::random::{Random, Walk};
 
@@ -13,7 +13,7 @@ const EXPRESSION: f32 = 0.22;
 const CRISPNESS: f32 = 0.6;
 
 /// A sampled face with its expression over time.
-pub struct Person {
+pub struct SyntheticPerson {
     model: FaceModel,
     /// The face at rest, without the expression, side x side x RGB.
     base: Vec<f32>,
@@ -22,7 +22,7 @@ pub struct Person {
     pub skin: [f32; 3],
 }
 
-impl Person {
+impl SyntheticPerson {
     /// Draws a face; the same stream gives the same face.
     pub fn sample(model: &FaceModel, random: &mut Random) -> Self {
         let mut base = model.mean();
@@ -72,7 +72,7 @@ impl Person {
 
     /// The face at `seconds`; `tremble` shifts the expression, in the units of
     /// the coefficients.
-    pub fn face(&self, seconds: f64, tremble: f32) -> Grid<3> {
+    pub fn face(&self, seconds: f64, tremble: f32) -> MeshGrid<3> {
         let mut pixels = self.base.clone();
         for (place, (index, walk)) in self.expression.iter().enumerate() {
             let sign = if place % 2 == 0 { tremble } else { -tremble };
@@ -81,7 +81,7 @@ impl Person {
         }
         let side = self.model.side();
         let density = side as f32 * self.model.eye_distance();
-        Grid {
+        MeshGrid {
             width: side,
             height: side,
             corner: [
@@ -129,8 +129,8 @@ fn sharpen(pixels: &mut [f32], side: usize, amount: f32) {
 }
 
 /// Pores and small spots: a pattern fixed to the skin, about ±1.
-pub fn pores(seed: u64) -> Grid<1> {
-    Grid::draw([-1.3, -1.1], [2.6, 3.0], 72.0, |u, v| {
+pub fn pores(seed: u64) -> MeshGrid<1> {
+    MeshGrid::draw([-1.3, -1.1], [2.6, 3.0], 72.0, |u, v| {
         let fine = noise(seed, u * 34.0, v * 34.0);
         let coarse = noise(seed ^ 1, u * 11.0, v * 11.0);
         [0.65 * fine + 0.45 * coarse]

@@ -13,7 +13,7 @@ const BULGE: (f32, f32) = (0.4, 1.5);
 
 /// Where the face is in one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pose {
+pub struct HeadPose {
     /// Point between the eyes of an unturned head, in pixels.
     pub middle: Point,
     /// Pixels per face unit.
@@ -24,7 +24,7 @@ pub struct Pose {
     pub turn: [f32; 2],
 }
 
-impl Pose {
+impl HeadPose {
     /// Where a point in face units, before turning, is seen in the frame.
     pub fn place(&self, u: f32, v: f32) -> Point {
         let (cos, sin) = self.roll;
@@ -120,13 +120,13 @@ impl Motion {
     }
 
     /// The pose at `seconds`.
-    pub fn at(&self, seconds: f64) -> Pose {
+    pub fn at(&self, seconds: f64) -> HeadPose {
         let [x, y, near, roll, turn, nod] =
             core::array::from_fn(|i| self.walks[i].at(seconds) / 2.83);
         let unit = self.unit * (1.0 + NEARNESS * near);
         let roll = 2.83 * ROLL * roll;
         let centre_y = self.home.y + self.reach.y * y;
-        Pose {
+        HeadPose {
             middle: Point::new(
                 self.home.x + self.reach.x * x,
                 centre_y - (0.5 - EYE_Y) * unit / EYE_D,
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn eyes_are_seen_where_the_face_has_them() {
-        let pose = Pose {
+        let pose = HeadPose {
             middle: Point::new(300.0, 200.0),
             unit: 50.0,
             roll: (libm::cosf(0.1), libm::sinf(0.1)),

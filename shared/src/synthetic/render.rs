@@ -2,8 +2,8 @@
 //! looks at them.
 
 use super::body::Body;
-use super::grid::Grid;
-use super::pose::Pose;
+use super::grid::MeshGrid;
+use super::pose::HeadPose;
 use super::random::{Random, Walk, hash};
 use super::swap::{Mask, Worn};
 
@@ -12,19 +12,19 @@ pub const PORES: f32 = 0.035;
 const NOISE_LEVELS: usize = 1024;
 
 /// Everything that is seen in one frame, before the camera.
-pub struct Layers<'a> {
+pub struct RenderLayers<'a> {
     pub width: usize,
     pub background: &'a [u8],
     pub body: &'a Body,
-    pub pores: &'a Grid<1>,
-    pub pose: Pose,
+    pub pores: &'a MeshGrid<1>,
+    pub pose: HeadPose,
     /// The pose of the torso.
-    pub stance: Pose,
-    pub face: Grid<3>,
+    pub stance: HeadPose,
+    pub face: MeshGrid<3>,
     pub swap: Option<(&'a Mask, Worn)>,
 }
 
-impl Layers<'_> {
+impl RenderLayers<'_> {
     /// Draws row `y` as RGB in [0, 1] or slightly beyond.
     pub fn row(&self, y: usize, row: &mut [f32]) {
         let background = &self.background[y * self.width * 3..][..self.width * 3];
@@ -39,7 +39,7 @@ impl Layers<'_> {
     }
 
     /// Lays a premultiplied layer over the row.
-    fn lay(&self, pose: &Pose, layer: &Grid<4>, y: usize, row: &mut [f32]) {
+    fn lay(&self, pose: &HeadPose, layer: &MeshGrid<4>, y: usize, row: &mut [f32]) {
         self.each(pose, layer, y, |x, u, v| {
             let texel = layer.sample(u, v);
             if texel[3] > 0.0 {
@@ -79,8 +79,8 @@ impl Layers<'_> {
     #[inline]
     fn each<const C: usize>(
         &self,
-        pose: &Pose,
-        grid: &Grid<C>,
+        pose: &HeadPose,
+        grid: &MeshGrid<C>,
         y: usize,
         mut put: impl FnMut(usize, f32, f32),
     ) {
@@ -103,7 +103,7 @@ impl Layers<'_> {
 }
 
 /// Light, lens and sensor of a scene.
-pub struct Camera {
+pub struct VirtualCamera {
     seed: u64,
     gain: [f32; 3],
     slope: [f32; 2],
@@ -113,7 +113,7 @@ pub struct Camera {
     quantiles: Vec<f32>,
 }
 
-impl Camera {
+impl VirtualCamera {
     /// Draws a camera.
     pub fn sample(random: &mut Random) -> Self {
         let gain = random.range(0.75, 1.2);
@@ -138,7 +138,7 @@ impl Camera {
     }
 
     /// What the camera makes of frame `index` of `layers`.
-    pub fn take(&self, layers: &Layers, height: usize, index: u32, seconds: f64) -> Vec<u8> {
+    pub fn take(&self, layers: &RenderLayers, height: usize, index: u32, seconds: f64) -> Vec<u8> {
         let stride = layers.width * 3;
         let mut out = Vec::with_capacity(stride * height);
         let mut rows = [

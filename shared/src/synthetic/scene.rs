@@ -4,12 +4,12 @@ use core::ops::RangeInclusive;
 
 use super::background::background;
 use super::body::Body;
-use super::grid::Grid;
+use super::grid::MeshGrid;
 use super::model::FaceModel;
-use super::person::{Person, pores};
-use super::pose::{Motion, Pose};
+use super::person::{SyntheticPerson, pores};
+use super::pose::{HeadPose, Motion};
 use super::random::Random;
-use super::render::{Camera, Layers};
+use super::render::{RenderLayers, VirtualCamera};
 use super::swap::Mask;
 use crate::geometry::{FaceBox, Point};
 
@@ -101,7 +101,7 @@ pub enum SceneError {
 
 /// What is true about a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Truth {
+pub struct SceneTruth {
     /// Centres of the eyes in pixels, left one in the picture first.
     pub eyes: [Point; 2],
     /// The face in the face finder's convention, square.
@@ -120,19 +120,19 @@ pub struct SceneFrame {
     /// height x width x RGB.
     pub rgb: Vec<u8>,
     /// What is true about it.
-    pub truth: Truth,
+    pub truth: SceneTruth,
 }
 
 /// An endless recording of one person; any frame can be drawn at any time.
 pub struct Scene {
     config: SceneConfig,
-    person: Person,
+    person: SyntheticPerson,
     mask: Option<Mask>,
     body: Body,
-    pores: Grid<1>,
+    pores: MeshGrid<1>,
     background: Vec<u8>,
     motion: Motion,
-    camera: Camera,
+    camera: VirtualCamera,
 }
 
 impl Scene {
@@ -143,7 +143,7 @@ impl Scene {
     pub fn new(model: &FaceModel, config: SceneConfig) -> Result<Self, SceneError> {
         check(&config)?;
         let stream = |number| Random::new(config.seed, number);
-        let person = Person::sample(model, &mut stream(1));
+        let person = SyntheticPerson::sample(model, &mut stream(1));
         let mask =
             (config.swap != Swap::Never).then(|| Mask::sample(model, &mut stream(2), person.skin));
         Ok(Self {
@@ -156,7 +156,7 @@ impl Scene {
                 config.height as f32,
                 &config.face_px,
             ),
-            camera: Camera::sample(&mut stream(7)),
+            camera: VirtualCamera::sample(&mut stream(7)),
             person,
             mask,
             config,
@@ -178,7 +178,7 @@ impl Scene {
             width: self.config.width,
             height: self.config.height,
             rgb,
-            truth: Truth {
+            truth: SceneTruth {
                 eyes: layers.pose.eyes(),
                 bbox: layers.pose.bbox(),
                 swapped: layers.swap.is_some(),
@@ -186,19 +186,19 @@ impl Scene {
         }
     }
 
-    fn layers(&self, index: u32) -> Layers<'_> {
+    fn layers(&self, index: u32) -> RenderLayers<'_> {
         let seconds = seconds(index);
         let pose = self.motion.at(seconds);
         let face = self.person.face(seconds, 0.0);
         let swapped = self.mask.as_ref().filter(|_| self.config.swap.at(index));
         let swap = swapped.map(|mask| (mask, mask.wear(&face, &self.pores, index, seconds)));
-        Layers {
+        RenderLayers {
             width: self.config.width,
             background: &self.background,
             body: &self.body,
             pores: &self.pores,
             pose,
-            stance: Pose {
+            stance: HeadPose {
                 roll: (1.0, 0.0),
                 ..pose
             },

@@ -2,9 +2,9 @@
 //! that nearly fit, a network's low resolution, a place that trembles.
 
 use super::body::landmark;
-use super::grid::{Grid, Hull, smooth};
+use super::grid::{MeshGrid, MeshHull, smooth};
 use super::model::FaceModel;
-use super::person::Person;
+use super::person::SyntheticPerson;
 use super::random::{Random, Walk};
 
 const MASK_DENSITY: f32 = 32.0;
@@ -13,8 +13,8 @@ const CHOICES: usize = 6;
 
 /// The other face and how it is put on.
 pub struct Mask {
-    other: Person,
-    mask: Grid<1>,
+    other: SyntheticPerson,
+    mask: MeshGrid<1>,
     /// Texels per side of the other face's picture.
     resolution: usize,
     /// Sharpening (positive) or blur (negative) of that picture.
@@ -31,7 +31,7 @@ pub struct Mask {
 
 /// The other face, ready for one frame.
 pub struct Worn {
-    face: Grid<3>,
+    face: MeshGrid<3>,
     gain: [f32; 3],
     offset: [f32; 3],
     shading: [f32; 2],
@@ -64,11 +64,11 @@ fn cast(random: &mut Random) -> [f32; 3] {
 impl Mask {
     /// Draws a swap onto a person whose skin has the mean colour `skin`.
     pub fn sample(model: &FaceModel, random: &mut Random, skin: [f32; 3]) -> Self {
-        let other = Person::sample_like(model, random, skin, CHOICES);
+        let other = SyntheticPerson::sample_like(model, random, skin, CHOICES);
         let edge = random.range(0.04, 0.14);
         let hull = hull(random, edge);
         let inset = random.range(-0.02, 0.04);
-        let mask = Grid::draw([-1.35, -1.0], [2.7, 3.0], MASK_DENSITY, |u, v| {
+        let mask = MeshGrid::draw([-1.35, -1.0], [2.7, 3.0], MASK_DENSITY, |u, v| {
             [smooth(inset, inset + edge, hull.depth(u, v))]
         });
         let match_share = random.range(0.1, 0.5);
@@ -94,7 +94,7 @@ impl Mask {
     }
 
     /// The other face for frame `index`, fitted onto `face`.
-    pub fn wear(&self, face: &Grid<3>, pores: &Grid<1>, index: u32, seconds: f64) -> Worn {
+    pub fn wear(&self, face: &MeshGrid<3>, pores: &MeshGrid<1>, index: u32, seconds: f64) -> Worn {
         let mut shake = Random::new(self.seed, u64::from(index));
         let other = self
             .other
@@ -124,7 +124,7 @@ impl Mask {
     }
 
     /// Mean and deviation per channel under the mask, on a sparse grid.
-    fn colours(&self, face: &Grid<3>) -> [(f32, f32); 3] {
+    fn colours(&self, face: &MeshGrid<3>) -> [(f32, f32); 3] {
         let (mut weight, mut sum, mut square) = (1e-6, [0.0; 3], [0.0; 3]);
         for y in (0..face.height).step_by(4) {
             for x in (0..face.width).step_by(4) {
@@ -145,14 +145,14 @@ impl Mask {
     }
 
     /// What a swap network of limited resolution makes of a face.
-    fn network(&self, face: &Grid<3>, pores: &Grid<1>) -> Grid<3> {
+    fn network(&self, face: &MeshGrid<3>, pores: &MeshGrid<1>) -> MeshGrid<3> {
         let size = [
             face.width as f32 / face.density,
             face.height as f32 / face.density,
         ];
         let density = self.resolution as f32 / size[0];
         let half = 0.25 / density;
-        let mut small = Grid::draw(face.corner, size, density, |u, v| {
+        let mut small = MeshGrid::draw(face.corner, size, density, |u, v| {
             let places = [(-half, -half), (half, -half), (-half, half), (half, half)];
             let mut sum = [0.0; 3];
             for (du, dv) in places {
@@ -183,7 +183,7 @@ impl Mask {
 
 /// The outline of the swapped region: one of several sets of landmarks, grown
 /// or shrunk a little. It reaches over the brows by the width of the soft edge.
-fn hull(random: &mut Random, edge: f32) -> Hull {
+fn hull(random: &mut Random, edge: f32) -> MeshHull {
     let raise = 0.5 * edge + random.range(0.02, 0.2);
     let brows = (17..27).map(|i| [landmark(i)[0], landmark(i)[1] - raise]);
     let scaled = |range: core::ops::Range<usize>, across: f32, down: f32| {
@@ -197,7 +197,7 @@ fn hull(random: &mut Random, edge: f32) -> Hull {
         _ => scaled(3..14, 0.95, 0.9),
     };
     let (across, down) = (random.range(0.88, 0.98), random.range(0.92, 1.0));
-    Hull::new(
+    MeshHull::new(
         brows
             .chain(jaw)
             .map(|[u, v]| [u * across, v * down])

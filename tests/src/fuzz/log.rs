@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use unmask_edge::log::{
-    CHECKPOINT_FILE, Checkpoint, Decision, Entry, EntryError, EventLog, KeyError, LogConfig,
-    LogEntry, LogError, NoteError, Review, Seal, SigningKey, Storage, SyncPolicy, VerifyOptions,
-    VerifyingKey, Witness, segment_name, verify,
+    CHECKPOINT_FILE, Decision, EntryError, EventEntry, EventLog, KeyError, LogCheckpoint,
+    LogConfig, LogEntry, LogError, NoteError, Review, Seal, SigningKey, Storage, SyncPolicy,
+    VerifyOptions, VerifyingKey, Witness, segment_name, verify,
 };
 use unmask_shared::review::REVIEW_FORMAT;
 
@@ -231,7 +231,7 @@ impl Parser for Note {
     }
 
     fn seeds(&self) -> Vec<Vec<u8>> {
-        let checkpoint = Checkpoint {
+        let checkpoint = LogCheckpoint {
             origin: NAME.into(),
             size: 1342,
             root: [9; 32],
@@ -257,13 +257,16 @@ impl Parser for Note {
 
     fn take(&mut self, bytes: &[u8]) -> Reached {
         let witness = &self.key;
-        match Checkpoint::open(bytes, &witness) {
+        match LogCheckpoint::open(bytes, &witness) {
             Ok(checkpoint) => {
                 assert_eq!(checkpoint.origin, NAME);
                 let text = checkpoint.text();
                 assert!(bytes.starts_with(text.as_bytes()));
                 let note = checkpoint.note(witness.key(), &witness.sign(text.as_bytes()));
-                assert_eq!(Checkpoint::open(note.as_bytes(), &witness), Ok(checkpoint));
+                assert_eq!(
+                    LogCheckpoint::open(note.as_bytes(), &witness),
+                    Ok(checkpoint)
+                );
                 Reached::Accepted
             }
             Err(NoteError::Malformed) => Reached::Refused,
@@ -282,7 +285,7 @@ impl Parser for EntryBytes {
     }
 
     fn seeds(&self) -> Vec<Vec<u8>> {
-        let entry = |event, still| Entry { event, still }.to_bytes().expect("sound");
+        let entry = |event, still| EventEntry { event, still }.to_bytes().expect("sound");
         let events = event::examples().into_iter();
         let stills = [Some([3; 32]), None];
         let review = LogEntry::Review(Review {

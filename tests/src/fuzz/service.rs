@@ -1,7 +1,7 @@
 //! The configuration of `unmask-edge run`.
 
 use unmask_edge::service::ServiceConfig;
-use unmask_shared::settings::{Layers, SettingsError};
+use unmask_shared::settings::{SettingLayers, SettingsError};
 
 use super::settings::assert_prints;
 use super::{Parser, Reached};
@@ -48,7 +48,10 @@ impl Parser for ServiceToml {
 
     fn take(&mut self, bytes: &[u8]) -> Reached {
         let text = String::from_utf8_lossy(bytes);
-        match Layers::<ServiceConfig>::new().text("a file", &text).build() {
+        match SettingLayers::<ServiceConfig>::new()
+            .text("a file", &text)
+            .build()
+        {
             Ok(settings) => {
                 // What is out of range is told, or is none.
                 let _either = settings.value.check();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use unmask_shared::settings::{Layers, SettingsError};
+use unmask_shared::settings::{SettingLayers, SettingsError};
 
 use super::{Parser, Reached, joined, sections};
 
@@ -109,7 +109,7 @@ impl Parser for SettingsText {
 
     fn take(&mut self, bytes: &[u8]) -> Reached {
         let [file, set, variable] = sections::<3>(bytes).map(String::from_utf8_lossy);
-        let mut layers = Layers::<Shapes>::new().text("a file", &file);
+        let mut layers = SettingLayers::<Shapes>::new().text("a file", &file);
         if !set.is_empty() {
             layers = layers.set(&set);
         }
@@ -137,7 +137,7 @@ pub(super) fn assert_prints<T>(value: &T, printed: &str)
 where
     T: Serialize + for<'a> Deserialize<'a> + Default,
 {
-    let again = Layers::<T>::new().text("printed", printed).build();
+    let again = SettingLayers::<T>::new().text("printed", printed).build();
     let again = again.unwrap_or_else(|error| panic!("{error}:\n{printed}"));
     // NaN is like no number, not even itself.
     let text = |value: &T| serde_json::to_string(value).expect("plain data");

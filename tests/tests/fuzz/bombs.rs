@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use unmask_edge::builtin::builtin;
 use unmask_edge::service::ServiceConfig;
 use unmask_shared::engine::Engine;
-use unmask_shared::settings::Layers;
+use unmask_shared::settings::SettingLayers;
 use unmask_shared::{Event, Manifest};
 use unmask_tests::fuzz::network::field;
 
@@ -113,7 +113,7 @@ fn settings_that_are_nested_deeply_do_not_end_the_program() {
     for file in &files {
         let name: String = file.chars().take(20).collect();
         bounded(&name, 256.0 * MIB, || {
-            let built = Layers::<Free>::new().text("a file", file).build();
+            let built = SettingLayers::<Free>::new().text("a file", file).build();
             assert!(built.is_err(), "{built:?}");
         });
     }
@@ -121,7 +121,7 @@ fn settings_that_are_nested_deeply_do_not_end_the_program() {
     let inline = format!("any={}1", "{a=".repeat(100_000));
     for set in [set, inline] {
         bounded(&set[..20], 256.0 * MIB, || {
-            let built = Layers::<Free>::new().set(&set).build();
+            let built = SettingLayers::<Free>::new().set(&set).build();
             assert!(built.is_err());
         });
     }
@@ -131,7 +131,9 @@ fn settings_that_are_nested_deeply_do_not_end_the_program() {
 fn a_long_unknown_key_takes_no_time_to_be_refused() {
     let file = format!("{} = 1\n", "a".repeat(LONG / 2));
     bounded("a long key", 64.0 * MIB, || {
-        let built = Layers::<ServiceConfig>::new().text("a file", &file).build();
+        let built = SettingLayers::<ServiceConfig>::new()
+            .text("a file", &file)
+            .build();
         assert!(built.is_err());
     });
 }
@@ -144,7 +146,9 @@ fn many_settings_are_refused_in_time() {
         .collect();
     for (name, file) in [("keys", strange), ("tables", tables)] {
         bounded(name, 256.0 * MIB, || {
-            let built = Layers::<ServiceConfig>::new().text("a file", &file).build();
+            let built = SettingLayers::<ServiceConfig>::new()
+                .text("a file", &file)
+                .build();
             assert!(built.is_err());
         });
     }

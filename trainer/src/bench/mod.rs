@@ -12,8 +12,8 @@ use burn::tensor::Device;
 use crate::config::RunConfig;
 
 pub use processor::processor_ms;
-pub use report::{Machine, Report, Timing, write_text};
-pub use subject::Subject;
+pub use report::{BenchMachine, StepTimes, Timing, write_text};
+pub use subject::BenchSubject;
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -62,11 +62,11 @@ impl Bench {
     ///
     /// # Errors
     /// When a value is out of range or the device fails.
-    pub fn measure(&self, device: &Device, name: &str, threads: usize) -> Result<Report> {
+    pub fn measure(&self, device: &Device, name: &str, threads: usize) -> Result<StepTimes> {
         self.check()?;
-        let mut subject = Subject::new(self, device);
+        let mut subject = BenchSubject::new(self, device);
         let parameters = subject.parameters();
-        Ok(Report {
+        Ok(StepTimes {
             network: self.run.network.clone(),
             parameters,
             method: self.run.train.method,
@@ -79,7 +79,7 @@ impl Bench {
             clean_step: self.time(device, || subject.clean_step())?,
             attack_step: self.time(device, || subject.attack_step())?,
             full_step: self.time(device, || subject.full_step())?,
-            machine: Machine::this(),
+            machine: BenchMachine::this(),
         })
     }
 

@@ -9,7 +9,7 @@ use crate::network::NetworkConfig;
 
 /// Figures of one machine.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct StepTimes {
     /// The network.
     pub network: NetworkConfig,
     /// Its trainable numbers.
@@ -35,7 +35,7 @@ pub struct Report {
     /// The whole step of the method, its attack included.
     pub full_step: Timing,
     /// Where.
-    pub machine: Machine,
+    pub machine: BenchMachine,
 }
 
 /// Time of one kind of step.
@@ -74,7 +74,7 @@ impl Timing {
 
 /// Where it was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
+pub struct BenchMachine {
     /// What the processor calls itself.
     pub cpu: String,
     /// Instruction set, such as `x86_64`.
@@ -85,7 +85,7 @@ pub struct Machine {
     pub cores: usize,
 }
 
-impl Machine {
+impl BenchMachine {
     /// The one that runs this.
     pub fn this() -> Self {
         let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -102,7 +102,7 @@ impl Machine {
 }
 
 /// The figures as a table.
-pub fn write_text(report: &Report) -> String {
+pub fn write_text(report: &StepTimes) -> String {
     let (network, machine) = (&report.network, &report.machine);
     let mut text = format!(
         "{} {}, {} px, {} parameters, on {} ({}, {}), {} threads\n",

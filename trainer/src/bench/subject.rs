@@ -12,7 +12,7 @@ use crate::network::Detector;
 use crate::train::{Guide, attacked, average, inner_attack, loss};
 
 /// A network in training with one batch.
-pub struct Subject {
+pub struct BenchSubject {
     net: Detector,
     average: Detector,
     optimizer: ModuleOptimizer,
@@ -22,7 +22,7 @@ pub struct Subject {
     label: Tensor<1>,
 }
 
-impl Subject {
+impl BenchSubject {
     /// Fresh weights and random pictures, pairs of a real and a fake clip.
     pub fn new(bench: &Bench, device: &Device) -> Self {
         device.seed(bench.run.train.seed);

@@ -11,11 +11,13 @@ use crate::cli::subject::Subject;
 use crate::cli::unseen::program_beside;
 use crate::config::Epsilon;
 use crate::device::DeviceKind;
-use crate::evaluation::{Program, Truth, read_videos};
+use crate::evaluation::{FileTruth, Program, read_videos};
 use crate::export::rewrite;
 use crate::files::write_atomic;
 use crate::report::create_folder;
-use crate::video_attack::{Target, VideoAttackReport, attack_videos, card_of_video_attack, table};
+use crate::video_attack::{
+    VideoAttackReport, VideoTarget, attack_videos, card_of_video_attack, table,
+};
 
 /// Name of what it writes.
 const FILE: &str = "video-attack.json";
@@ -132,9 +134,9 @@ impl Args {
         listed.retain(|video| {
             let is_part = self.part.is_empty() || self.part.contains(&video.part);
             let is_target = match self.target {
-                TargetName::Fakes => video.truth == Truth::Fake,
-                TargetName::Reals => video.truth == Truth::Real,
-                TargetName::Both => video.truth != Truth::NoFace,
+                TargetName::Fakes => video.truth == FileTruth::Fake,
+                TargetName::Reals => video.truth == FileTruth::Real,
+                TargetName::Both => video.truth != FileTruth::NoFace,
             };
             is_part && is_target
         });
@@ -145,7 +147,7 @@ impl Args {
         );
         create_folder(&self.output)?;
         let bundle = Bundle::open(&self.bundle)?;
-        let target = Target {
+        let target = VideoTarget {
             net: &subject.net,
             bundle: &bundle,
             program: Program {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
 
 use super::subject::{Subject, is_bundle};
-use crate::bench::Machine;
+use crate::bench::BenchMachine;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, Record, Split, read_shards, reported_part};
 use crate::device::DeviceKind;
@@ -14,8 +14,9 @@ use crate::evaluation::{Unseen, VALIDATION_SEED, Validation, write_scores};
 use crate::files::write_atomic;
 use crate::reconstruct::bank_of;
 use crate::report::{
-    Asked, ComparedRun, Conditions, Context, HTML_FILE, JSON_FILE, Level, Measurement, Report,
-    assemble, compared, create_folder, data_tested, detector_tested, measure, read_attacks, scored,
+    Asked, ComparedRun, Conditions, Context, EvaluationReport, HTML_FILE, JSON_FILE, Measurement,
+    ScoreLevel, assemble, compared, create_folder, data_tested, detector_tested, measure,
+    read_attacks, scored,
 };
 use crate::train::Weights;
 
@@ -265,7 +266,7 @@ impl Args {
             resamples: self.resamples,
             device: self.device.to_string(),
             threads: rayon::current_num_threads(),
-            machine: Machine::this(),
+            machine: BenchMachine::this(),
             seconds: measured.seconds,
         }
     }
@@ -329,11 +330,11 @@ fn print_scores(measured: &Measurement) {
     }
 }
 
-fn print_videos(report: &Report) {
+fn print_videos(report: &EvaluationReport) {
     let videos = report
         .levels
         .iter()
-        .find(|row| row.level == Level::Video && row.attack.is_none());
+        .find(|row| row.level == ScoreLevel::Video && row.attack.is_none());
     if let Some(row) = videos {
         println!(
             "stored videos, {} real and {} fake: AUC {}",
@@ -344,7 +345,7 @@ fn print_videos(report: &Report) {
     }
 }
 
-fn print_filters(report: &Report) {
+fn print_filters(report: &EvaluationReport) {
     if report.filters.is_empty() {
         return;
     }

@@ -8,9 +8,9 @@ use anyhow::{Context, bail};
 use super::stop::listen;
 use crate::device::DeviceArgs;
 use crate::finder::{
-    Composer, EvaluateOptions, Figures, FinderConfig, Outcome, Pool, PrepareOptions, Subject,
-    evaluate, onnx_bytes, prepare, preview, read_empty, read_pictures, started_from, train,
-    trained,
+    Composer, EvaluateOptions, FinderFigures, FinderOutcome, FinderTraining, NamedFinder, Pool,
+    PoolOptions, evaluate, onnx_bytes, prepare, preview, read_empty, read_pictures, started_from,
+    train, trained,
 };
 
 /// The firmware's face finder: a small network that learns from a teacher in the file format
@@ -88,19 +88,19 @@ struct Train {
     #[arg(long, value_name = "RUN")]
     init: Option<PathBuf>,
     /// Steps
-    #[arg(long, default_value_t = FinderConfig::default().steps)]
+    #[arg(long, default_value_t = FinderTraining::default().steps)]
     steps: usize,
     /// Scenes per step
-    #[arg(long, default_value_t = FinderConfig::default().batch)]
+    #[arg(long, default_value_t = FinderTraining::default().batch)]
     batch: usize,
     /// Peak of the learning rate
-    #[arg(long, default_value_t = FinderConfig::default().learning_rate)]
+    #[arg(long, default_value_t = FinderTraining::default().learning_rate)]
     learning_rate: f64,
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Steps between validations
-    #[arg(long, default_value_t = FinderConfig::default().validate_every)]
+    #[arg(long, default_value_t = FinderTraining::default().validate_every)]
     validate_every: usize,
     /// Threads that compose scenes
     #[arg(long, default_value_t = 1)]
@@ -158,7 +158,7 @@ impl Args {
 
 impl Prepare {
     fn run(self) -> anyhow::Result<()> {
-        let options = PrepareOptions {
+        let options = PoolOptions {
             data: self.data,
             output: self.output.clone(),
             teacher: self.teacher,
@@ -190,14 +190,14 @@ impl Train {
         for folder in &self.empty {
             pictures.extend(read_empty(folder)?);
         }
-        let config = FinderConfig {
+        let config = FinderTraining {
             steps: self.steps,
             batch: self.batch,
             learning_rate: self.learning_rate,
             seed: self.seed,
             validate_every: self.validate_every.max(1),
             loaders: self.loaders,
-            ..FinderConfig::default()
+            ..FinderTraining::default()
         };
         let stop = listen()?;
         let init = self
@@ -206,14 +206,14 @@ impl Train {
             .map(|run| started_from(run, &device))
             .transpose()?;
         match train(&self.run, &config, &pictures, init, &device, &stop)? {
-            Outcome::Finished => {
+            FinderOutcome::Finished => {
                 println!(
                     "done; next: unmask-trainer finder export {} --output model.onnx",
                     self.run.display()
                 );
                 Ok(())
             }
-            Outcome::Interrupted(step) => {
+            FinderOutcome::Interrupted(step) => {
                 bail!("interrupted after step {step} and saved; the same command goes on")
             }
         }
@@ -238,16 +238,19 @@ impl Export {
 
 impl Evaluate {
     fn run(self) -> anyhow::Result<()> {
-        let mut subjects = vec![Subject::dense(&self.model)?, Subject::yunet(&self.teacher)?];
+        let mut subjects = vec![
+            NamedFinder::dense(&self.model)?,
+            NamedFinder::yunet(&self.teacher)?,
+        ];
         if let Some(cascade) = &self.rustface {
-            subjects.push(Subject::cascade(cascade)?);
+            subjects.push(NamedFinder::cascade(cascade)?);
         }
         let options = EvaluateOptions {
             photos: self.photos,
             longest_side: self.longest_side,
             people: self.people,
         };
-        let mut teacher = Subject::yunet(&self.teacher)?;
+        let mut teacher = NamedFinder::yunet(&self.teacher)?;
         let figures = evaluate(&options, &mut subjects, &mut teacher)?;
         let names: Vec<&str> = subjects
             .iter()
@@ -265,8 +268,8 @@ impl Evaluate {
     }
 }
 
-fn show(names: &[&str], figures: &[Figures]) {
-    let row = |title: &str, cell: &dyn Fn(&Figures) -> String| {
+fn show(names: &[&str], figures: &[FinderFigures]) {
+    let row = |title: &str, cell: &dyn Fn(&FinderFigures) -> String| {
         let cells: String = figures.iter().map(|f| format!("{:>12}", cell(f))).collect();
         println!("{title:44}{cells}");
     };

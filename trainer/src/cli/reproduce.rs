@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use unmask_shared::settings::Layers;
+use unmask_shared::settings::SettingLayers;
 
 use super::stop::listen;
-use crate::bench::Machine;
+use crate::bench::BenchMachine;
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, PrepareOptions, Record, prepare, read_shards};
 use crate::device::DeviceArgs;
 use crate::reconstruct::bank_of;
 use crate::reproduce::{
-    Budget, Row, RunFigures, Speed, Study, Summary, base_config, draw_frontier, rows, summarise,
-    write_page, write_tables,
+    Budget, DefenceRow, RunFigures, Speed, Study, StudySummary, base_config, draw_frontier, rows,
+    summarise, write_page, write_tables,
 };
 
 /// Trains no defence, AT, TRADES and AFSL, the paper's ablation, and the rivals without which
@@ -99,7 +99,7 @@ impl Args {
         Ok(())
     }
 
-    fn chosen(&self) -> Result<Vec<Row>> {
+    fn chosen(&self) -> Result<Vec<DefenceRow>> {
         let all = rows();
         let names: Vec<&str> = all.iter().map(|row| row.name).collect();
         for name in &self.rows {
@@ -109,12 +109,13 @@ impl Args {
                 names.join(", ")
             );
         }
-        let wanted = |row: &Row| self.rows.is_empty() || self.rows.iter().any(|n| n == row.name);
+        let wanted =
+            |row: &DefenceRow| self.rows.is_empty() || self.rows.iter().any(|n| n == row.name);
         Ok(all.into_iter().filter(wanted).collect())
     }
 
     fn base(&self) -> Result<RunConfig> {
-        let mut layers = Layers::<RunConfig>::new().text("methods.toml", base_config());
+        let mut layers = SettingLayers::<RunConfig>::new().text("methods.toml", base_config());
         for path in &self.config {
             layers = layers.file(path);
         }
@@ -158,7 +159,7 @@ impl Args {
     fn begin(
         &self,
         base: RunConfig,
-        rows: &[Row],
+        rows: &[DefenceRow],
         pairs: &Pairs<'_>,
         device: &burn::tensor::Device,
     ) -> Result<Study> {
@@ -198,7 +199,7 @@ fn conditions(
     records: &[Record],
     device: &DeviceArgs,
 ) -> Vec<String> {
-    let machine = Machine::this();
+    let machine = BenchMachine::this();
     let base = &study.base;
     vec![
         format!(
@@ -233,7 +234,7 @@ fn conditions(
 }
 
 /// Writes what is known so far.
-fn keep(output: &Path, summary: &Summary) -> Result<()> {
+fn keep(output: &Path, summary: &StudySummary) -> Result<()> {
     write(
         &output.join("reproduce.json"),
         &serde_json::to_string_pretty(summary)?,

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::config::RunConfig;
 use crate::evaluation::scored::quoted;
 use crate::files::write_atomic;
-use crate::report::{JSON_FILE, LevelFigures, Material, Report};
+use crate::report::{EvaluationReport, JSON_FILE, LevelFigures, Material};
 use crate::train::{Measured, RunFolder};
 
 /// Name of the table.
@@ -136,7 +136,7 @@ impl Row {
             .max_by(|a, b| f64::total_cmp(&value(a).unwrap_or(0.0), &value(b).unwrap_or(0.0)));
         let spent = folder.spent().ok();
         let last = lines.last().cloned().unwrap_or_default();
-        let report = Report::read(&path.join("evaluation").join(JSON_FILE)).ok();
+        let report = EvaluationReport::read(&path.join("evaluation").join(JSON_FILE)).ok();
         let of_pairs = |attacked: bool| {
             let levels = &report.as_ref()?.levels;
             let fits = |row: &&LevelFigures| {

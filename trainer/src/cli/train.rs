@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use unmask_shared::bundle::Bundle;
-use unmask_shared::settings::{Layers, Settings};
+use unmask_shared::settings::{SettingLayers, Settings};
 
 use super::stop::listen;
 use super::subject::{Subject, is_bundle};
@@ -235,7 +235,7 @@ impl Args {
 
     /// Defaults, then files, then variables such as UNMASK_TRAINER__TRAIN__EPOCHS, then flags.
     fn settings(&self) -> anyhow::Result<Settings<RunConfig>> {
-        let mut layers = Layers::<RunConfig>::new().environment("UNMASK_TRAINER");
+        let mut layers = SettingLayers::<RunConfig>::new().environment("UNMASK_TRAINER");
         for path in &self.config {
             layers = layers.file(path);
         }

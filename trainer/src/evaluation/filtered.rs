@@ -14,7 +14,7 @@ use crate::network::Frozen;
 
 /// What became of pairs under one filter.
 #[derive(Clone, Debug)]
-pub struct Filtered {
+pub struct FilteredScores {
     /// Name of the filter.
     pub name: &'static str,
     /// 1 to 3.
@@ -35,13 +35,13 @@ pub fn score_filtered(
     request: &Validation,
     device: &Device,
     mut told: impl FnMut(usize, usize),
-) -> Result<Vec<Filtered>> {
+) -> Result<Vec<FilteredScores>> {
     let held_out = HeldOut::new(pairs, request, device);
-    let mut all: Vec<(Filter, Filtered)> = EVERYDAY
+    let mut all: Vec<(Filter, FilteredScores)> = EVERYDAY
         .iter()
         .flat_map(|(name, filters)| {
             (1..).zip(filters).map(move |(strength, filter)| {
-                let filtered = Filtered {
+                let filtered = FilteredScores {
                     name,
                     strength,
                     scores: Scores {

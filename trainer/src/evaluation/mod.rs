@@ -13,14 +13,14 @@ mod validate;
 mod verdicts;
 
 pub use distorted::{Distorted, score_distorted};
-pub use filtered::{Filtered, score_filtered};
+pub use filtered::{FilteredScores, score_filtered};
 pub use held_out::{HeldOut, VALIDATION_SEED};
 pub use scored::write_scores;
 pub use scores::{Origin, ScoreSet, Scores};
 pub use stored::{Stored, StoredRequest, score_stored};
 pub use tensors::to_tensors;
 pub use unseen::{
-    Analysis, KindRow, Listed, PartRow, Program, RealRow, Truth, Unseen, analyze, evidence_of,
+    Analysis, FileTruth, KindRow, Listed, PartRow, Program, RealRow, Unseen, analyze, evidence_of,
     read_videos, sum_up,
 };
 pub use validate::{Validation, validate, validate_on, validate_told};

@@ -18,7 +18,7 @@ const RADIUS: f32 = 1.25;
 
 /// A level of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level {
+pub struct CellGrid {
     /// Pixels per cell.
     pub stride: usize,
     /// Cells in a row.
@@ -30,10 +30,10 @@ pub struct Level {
 }
 
 /// The levels of pictures of this size, the finest first.
-pub fn levels(width: usize, height: usize) -> [Level; 3] {
+pub fn levels(width: usize, height: usize) -> [CellGrid; 3] {
     let mut first = 0;
     STRIDES.map(|stride| {
-        let level = Level {
+        let level = CellGrid {
             stride,
             columns: width / stride,
             rows: height / stride,
@@ -65,7 +65,7 @@ pub struct Targets {
 }
 
 /// Of a picture with these faces, and with `unsure` boxes in which there may be some.
-pub fn assign(levels: &[Level; 3], faces: &[Face], unsure: &[FaceBox]) -> Targets {
+pub fn assign(levels: &[CellGrid; 3], faces: &[Face], unsure: &[FaceBox]) -> Targets {
     let mut targets = Targets::default();
     for (level, (least, most)) in levels.iter().zip(SIDES) {
         let mut taken: Vec<Option<Face>> = vec![None; level.columns * level.rows];
@@ -108,7 +108,7 @@ pub fn assign(levels: &[Level; 3], faces: &[Face], unsure: &[FaceBox]) -> Target
     targets
 }
 
-impl Level {
+impl CellGrid {
     /// Cells around the middle of a face and within it; at least the one in which the middle
     /// lies, if that is in the picture.
     fn around(&self, bbox: &FaceBox) -> impl Iterator<Item = usize> {

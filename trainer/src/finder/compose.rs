@@ -7,7 +7,7 @@ use unmask_shared::geometry::{FaceBox, Point, Similarity};
 use unmask_shared::synthetic::Random;
 
 use super::cover::{hand, mask};
-use super::picture::{Canvas, Patch, map_corners, map_ellipse, overlap};
+use super::picture::{BackgroundPatch, Canvas, map_corners, map_ellipse, overlap};
 use super::pool::{Loaded, Pool};
 use super::weather::Weather;
 use unmask_shared::face::Face;
@@ -30,7 +30,7 @@ const ENLARGED_MAX: f32 = 1.8;
 
 /// A picture to learn from.
 #[derive(Clone, Debug)]
-pub struct Scene {
+pub struct TrainingScene {
     /// `[3, height, width]`, RGB in [0, 1]
     pub planes: Vec<f32>,
     /// Faces to be found.
@@ -67,7 +67,7 @@ impl<'a> Composer<'a> {
     ///
     /// # Errors
     /// When a stored picture is damaged.
-    pub fn scene(&mut self, width: usize, height: usize) -> Result<Scene> {
+    pub fn scene(&mut self, width: usize, height: usize) -> Result<TrainingScene> {
         self.pool.refresh(&mut self.random)?;
         let random = &mut self.random;
         let mut draft = Draft::new(random, width, height);
@@ -137,7 +137,7 @@ impl Draft {
             let (width, height) = (self.canvas.width as f32, self.canvas.height as f32);
             let scale = (part.width / width).min(part.height / height);
             let middle = part.centre();
-            let patch = Patch {
+            let patch = BackgroundPatch {
                 to_picture: Similarity {
                     a: scale,
                     b: 0.0,
@@ -251,7 +251,7 @@ impl Draft {
         };
         let whole = region.width >= loaded.pyramid.width() as f32;
         let soft = !whole || random.chance(0.3);
-        let patch = Patch {
+        let patch = BackgroundPatch {
             to_picture,
             region,
             round: !whole && random.chance(0.3),
@@ -343,7 +343,7 @@ impl Draft {
         let Some(to_picture) = to_canvas.inverse() else {
             return;
         };
-        let patch = Patch {
+        let patch = BackgroundPatch {
             to_picture,
             region,
             round: random.chance(0.4),
@@ -409,7 +409,7 @@ impl Draft {
         let Some(to_picture) = about(region.centre(), middle, scale, 0.0).inverse() else {
             return;
         };
-        let patch = Patch {
+        let patch = BackgroundPatch {
             to_picture,
             region,
             round: false,
@@ -420,7 +420,7 @@ impl Draft {
         self.canvas.paste(&loaded.pyramid, &patch);
     }
 
-    fn finish(mut self, random: &mut Random) -> Scene {
+    fn finish(mut self, random: &mut Random) -> TrainingScene {
         let (width, height) = (self.canvas.width, self.canvas.height);
         Weather::sample(random).apply(&mut self.canvas, random);
         let mut planes = Vec::with_capacity(3 * width * height);
@@ -439,7 +439,7 @@ impl Draft {
                 }));
             }
         }
-        Scene {
+        TrainingScene {
             planes,
             faces: self.faces,
             unsure: self.unsure,

@@ -13,7 +13,7 @@ use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, Swap};
 
 use super::looks::{steady, sure};
 use super::recall::{FalseFace, Recall, Tally};
-use super::subject::Subject;
+use super::subject::NamedFinder;
 use super::truth::{FACE_PX, known, pictures, read_shrunk, shrink};
 
 /// Least sides of the groups of faces, pixels.
@@ -41,7 +41,7 @@ pub struct EvaluateOptions {
 
 /// All figures of one finder.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Figures {
+pub struct FinderFigures {
     /// Recall at one false face in ten pictures, for each set and size.
     pub recall: BTreeMap<&'static str, Vec<Recall>>,
     /// False faces of the highest scores, for each set: what it takes for faces.
@@ -70,10 +70,10 @@ pub struct Figures {
 /// When a picture cannot be read or a finder fails.
 pub fn evaluate(
     options: &EvaluateOptions,
-    subjects: &mut [Subject],
-    teacher: &mut Subject,
-) -> Result<Vec<Figures>> {
-    let mut figures = vec![Figures::default(); subjects.len()];
+    subjects: &mut [NamedFinder],
+    teacher: &mut NamedFinder,
+) -> Result<Vec<FinderFigures>> {
+    let mut figures = vec![FinderFigures::default(); subjects.len()];
     for set in ["dlib_gt", "crowd"] {
         tracing::info!("{set}");
         let pictures = known(options, set, teacher)?;
@@ -130,8 +130,8 @@ fn person(model: &FaceModel, seed: u64, index: u32) -> Result<(Frame, FaceBox)> 
 
 fn people(
     options: &EvaluateOptions,
-    subjects: &mut [Subject],
-    figures: &mut [Figures],
+    subjects: &mut [NamedFinder],
+    figures: &mut [FinderFigures],
 ) -> Result<()> {
     let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
     for seed in 0..options.people as u64 {
@@ -151,9 +151,9 @@ fn people(
 
 fn landmarks(
     options: &EvaluateOptions,
-    subjects: &mut [Subject],
-    teacher: &mut Subject,
-    figures: &mut [Figures],
+    subjects: &mut [NamedFinder],
+    teacher: &mut NamedFinder,
+    figures: &mut [FinderFigures],
 ) -> Result<()> {
     for set in ["webfaces", "celeba_raw", "deepface"] {
         for frame in pictures(options, set, options.longest_side)? {
@@ -187,7 +187,7 @@ fn add_distances(truth: &[Face], found: &[Face], (mean, count): &mut (f32, usize
 }
 
 /// Boxes of still pictures with the noise of a camera.
-fn jitter(options: &EvaluateOptions, subject: &mut Subject) -> Result<f32> {
+fn jitter(options: &EvaluateOptions, subject: &mut NamedFinder) -> Result<f32> {
     let files = list_media(&options.photos.join("webfaces"))?;
     let mut random = Random::new(7, 7);
     let (mut sum, mut count) = (0.0, 0);
@@ -228,7 +228,7 @@ fn jitter(options: &EvaluateOptions, subject: &mut Subject) -> Result<f32> {
     Ok((sum / count.max(1) as f32).sqrt())
 }
 
-fn milliseconds(subject: &mut Subject) -> Result<f64> {
+fn milliseconds(subject: &mut NamedFinder) -> Result<f64> {
     let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
     let (large, _) = person(&model, 3, 0)?;
     let frame = shrink(large, 320);

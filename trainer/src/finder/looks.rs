@@ -5,7 +5,7 @@ use unmask_shared::face::Face;
 use unmask_shared::geometry::{FaceBox, Point};
 use unmask_shared::media::Frame;
 
-use super::subject::Subject;
+use super::subject::NamedFinder;
 use super::truth::TRUE_FROM;
 
 /// Columns and rows that are cut off for one more look at landmarks, also in the mirror: the
@@ -15,14 +15,14 @@ const LOOKS: [[usize; 2]; 4] = [[0, 0], [5, 3], [3, 6], [7, 1]];
 const MIRRORED: [usize; 5] = [1, 0, 2, 4, 3];
 
 /// Faces of which the teacher is sure.
-pub(super) fn sure(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
+pub(super) fn sure(teacher: &mut NamedFinder, frame: &Frame) -> Result<Vec<Face>> {
     let mut faces = teacher.in_use(frame)?;
     faces.retain(|face| face.score >= TRUE_FROM);
     Ok(faces)
 }
 
 /// The same, their landmarks the means of several looks at the picture as it is, not shrunk.
-pub(super) fn steady(teacher: &mut Subject, frame: &Frame) -> Result<Vec<Face>> {
+pub(super) fn steady(teacher: &mut NamedFinder, frame: &Frame) -> Result<Vec<Face>> {
     let mut faces = sure(teacher, frame)?;
     let mut sums = vec![([Point::default(); 5], 0.0_f32); faces.len()];
     for look in LOOKS {

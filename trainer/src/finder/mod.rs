@@ -30,17 +30,17 @@ mod weather;
 /// comparisons count what one finder leaves out and another does not as false.
 const FACE_PX_MIN: u32 = 4;
 
-pub use assign::{Level, Responsible, Targets, assign, levels};
-pub use compose::{Composer, Scene};
-pub use evaluate::{EvaluateOptions, Figures, evaluate};
+pub use assign::{CellGrid, Responsible, Targets, assign, levels};
+pub use compose::{Composer, TrainingScene};
+pub use evaluate::{EvaluateOptions, FinderFigures, evaluate};
 pub use loss::{LossParts, finder_loss};
 pub use network::{FinderNet, onnx_bytes};
-pub use picture::{Canvas, Patch, Pyramid};
+pub use picture::{BackgroundPatch, Canvas, Pyramid};
 pub use pool::{Loaded, Pool};
-pub use prepare::{PrepareOptions, prepare, read_empty};
+pub use prepare::{PoolOptions, prepare, read_empty};
 pub use preview::preview;
 pub use recall::{Known, Recall, Tally};
-pub use store::{Meta, Picture, read_pictures};
-pub use subject::Subject;
-pub use train::{FinderConfig, Outcome, started_from, train, trained};
-pub use validate::{Measured, Validation};
+pub use store::{PictureMeta, StoredPicture, read_pictures};
+pub use subject::NamedFinder;
+pub use train::{FinderOutcome, FinderTraining, started_from, train, trained};
+pub use validate::{FinderMeasures, FinderValidation};

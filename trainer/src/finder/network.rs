@@ -13,7 +13,9 @@ use crate::network::{norm_affine, scale_rows};
 use crate::network::{shuffled_stem, train_block};
 #[cfg(feature = "flex")]
 use unmask_kernel::{Block, Map, SHUFFLED};
-use unmask_shared::face::dense::graph::{BODY, HEAD_CHANNELS, OUTPUTS, STEM, TAPS, Weights, model};
+use unmask_shared::face::dense::graph::{
+    BODY, HEAD_CHANNELS, LayerWeights, OUTPUTS, STEM, TAPS, model,
+};
 
 /// Side of the stem's kernel.
 const STEM_SIDE: usize = 6;
@@ -100,7 +102,7 @@ impl ConvBlock {
         sum.permute([0, 2, 3, 1])
     }
 
-    fn fold(&self) -> Result<Weights> {
+    fn fold(&self) -> Result<LayerWeights> {
         let mut layer = fold(&self.conv, &self.norm)?;
         if self.identity {
             let inputs = layer.bias.len();
@@ -229,7 +231,7 @@ impl FinderNet {
     ///
     /// # Errors
     /// When a weight is not finite.
-    pub fn fold(&self) -> Result<Vec<Weights>> {
+    pub fn fold(&self) -> Result<Vec<LayerWeights>> {
         let mut layers = vec![of_bytes(fold(&self.stem, &self.stem_norm)?)];
         for block in &self.body {
             layers.push(block.fold()?);
@@ -270,13 +272,13 @@ fn enlarged(map: Tensor<4>) -> Tensor<4> {
         .reshape([n, 2 * height, 2 * width, channels])
 }
 
-fn fold(conv: &Conv2d, norm: &BatchNorm) -> Result<Weights> {
+fn fold(conv: &Conv2d, norm: &BatchNorm) -> Result<LayerWeights> {
     let (scale, bias) = norm_affine(norm);
     let weight = scale_rows(conv.weight.val().inner(), scale);
     weights(weight, bias)
 }
 
-fn plain(linear: &Linear) -> Result<Weights> {
+fn plain(linear: &Linear) -> Result<LayerWeights> {
     let weight = linear.weight.val().inner(); // [inputs, outputs]
     let [_, outputs] = weight.dims();
     let none = || Tensor::zeros([outputs], &weight.device());
@@ -287,13 +289,13 @@ fn plain(linear: &Linear) -> Result<Weights> {
     weights(weight.transpose(), bias)
 }
 
-fn weights<const D: usize>(weight: Tensor<D>, bias: Tensor<1>) -> Result<Weights> {
+fn weights<const D: usize>(weight: Tensor<D>, bias: Tensor<1>) -> Result<LayerWeights> {
     let (weight, bias) = (values(weight)?, values(bias)?);
     ensure!(
         weight.iter().chain(&bias).all(|value| value.is_finite()),
         "a weight is not finite: the training diverged; lower the learning rate"
     );
-    Ok(Weights { weight, bias })
+    Ok(LayerWeights { weight, bias })
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
@@ -304,13 +306,13 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
 }
 
 /// The stem for blue, green and red in 0 to 255 instead of red, green and blue in 0 to 1.
-fn of_bytes(stem: Weights) -> Weights {
+fn of_bytes(stem: LayerWeights) -> LayerWeights {
     let plane = STEM_SIDE * STEM_SIDE;
     let turned = stem.weight.chunks_exact(3 * plane).flat_map(|filter| {
         let planes = filter.chunks_exact(plane).rev();
         planes.flatten().map(|weight| weight / 255.0)
     });
-    Weights {
+    LayerWeights {
         weight: turned.collect(),
         ..stem
     }

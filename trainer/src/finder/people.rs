@@ -7,7 +7,7 @@ use unmask_shared::synthetic::{FaceModel, Random, Scene, SceneConfig, SceneFrame
 
 use super::picture::Pyramid;
 use super::prepare::{ask, from_numbers, map_face, numbers};
-use super::store::{Meta, Picture};
+use super::store::{PictureMeta, StoredPicture};
 use unmask_shared::face::{Face, YunetFinder};
 
 /// Seeds of training begin here, far from those of tests and demonstrations.
@@ -22,7 +22,7 @@ pub(super) fn draw(
     count: usize,
     teacher: &mut YunetFinder,
     bar: &ProgressBar,
-) -> Result<Vec<Picture>> {
+) -> Result<Vec<StoredPicture>> {
     let model = FaceModel::builtin().context("the built-in synthetic people are damaged")?;
     let mut frames = Vec::with_capacity(count);
     let mut known = Vec::new();
@@ -55,11 +55,11 @@ pub(super) fn draw(
     typical.landmarks[..2].copy_from_slice(&EYES);
     let pictures = frames.into_iter().map(|(frame, to_units)| {
         let to_frame = to_units.inverse().context("eyes coincide")?;
-        let meta = Meta {
+        let meta = PictureMeta {
             group: "synthetic people".into(),
             faces: vec![map_face(&typical, &to_frame)],
         };
-        Picture::new(meta, frame.width, frame.height, &frame.rgb)
+        StoredPicture::new(meta, frame.width, frame.height, &frame.rgb)
     });
     pictures.collect()
 }

@@ -5,11 +5,11 @@ use unmask_shared::geometry::{FaceBox, Point, Similarity};
 /// A picture and its halvings.
 #[derive(Clone, Debug)]
 pub struct Pyramid {
-    levels: Vec<Level>,
+    levels: Vec<CellGrid>,
 }
 
 #[derive(Clone, Debug)]
-struct Level {
+struct CellGrid {
     width: usize,
     height: usize,
     rgb: Vec<u8>,
@@ -20,7 +20,7 @@ const SIDE_MIN: usize = 8;
 impl Pyramid {
     /// Of a picture `[height, width, 3]`.
     pub fn new(width: usize, height: usize, rgb: Vec<u8>) -> Self {
-        let mut levels = vec![Level { width, height, rgb }];
+        let mut levels = vec![CellGrid { width, height, rgb }];
         while let Some(last) = levels.last()
             && last.width.min(last.height) >= 2 * SIDE_MIN
         {
@@ -41,14 +41,14 @@ impl Pyramid {
 
     /// The level whose pixels are closest to `scale` pixels of the picture, not much larger,
     /// and its number.
-    fn level(&self, scale: f32) -> (&Level, i32) {
+    fn level(&self, scale: f32) -> (&CellGrid, i32) {
         let number = (scale.max(1.0).log2() + 0.35).floor() as usize;
         let number = number.min(self.levels.len() - 1);
         (&self.levels[number], number as i32)
     }
 }
 
-impl Level {
+impl CellGrid {
     /// Means of 2x2 pixels; an odd last row or column is left out.
     fn halved(&self) -> Self {
         let (width, height) = (self.width / 2, self.height / 2);
@@ -101,7 +101,7 @@ pub struct Canvas {
 
 /// What of a picture is pasted, and how.
 #[derive(Clone, Copy, Debug)]
-pub struct Patch {
+pub struct BackgroundPatch {
     /// From pixels of the canvas to those of the picture.
     pub to_picture: Similarity,
     /// What is taken, in pixels of the picture.
@@ -135,7 +135,7 @@ impl Canvas {
 
     /// Pastes a patch of a picture. The transform knows nothing of mirroring: its picture is
     /// the mirrored one.
-    pub fn paste(&mut self, picture: &Pyramid, patch: &Patch) {
+    pub fn paste(&mut self, picture: &Pyramid, patch: &BackgroundPatch) {
         let scale = patch.to_picture.scale();
         let (level, number) = picture.level(scale);
         let shrink = 0.5_f32.powi(number);
@@ -178,7 +178,7 @@ impl Canvas {
     }
 
     /// Pixels that a patch may reach: left, top, right, bottom.
-    fn reached(&self, patch: &Patch) -> Option<[usize; 4]> {
+    fn reached(&self, patch: &BackgroundPatch) -> Option<[usize; 4]> {
         let back = patch.to_picture.inverse()?;
         let covered = map_corners(&patch.region, &back);
         let clip = |value: f32, most: usize| value.clamp(0.0, most as f32) as usize;
@@ -202,7 +202,7 @@ pub fn shrunk(picture: &Pyramid, width: usize, height: usize) -> Vec<u8> {
         // Rounding must not cut off the last row.
         height: picture.height() as f32 + 2.0 * scale,
     };
-    let patch = Patch {
+    let patch = BackgroundPatch {
         to_picture: Similarity {
             a: scale,
             ..Similarity::IDENTITY
@@ -274,8 +274,8 @@ mod tests {
         Pyramid::new(64, 48, (0..64 * 48).flat_map(pixel).collect())
     }
 
-    fn patch(to_picture: Similarity, mirrored: bool) -> Patch {
-        Patch {
+    fn patch(to_picture: Similarity, mirrored: bool) -> BackgroundPatch {
+        BackgroundPatch {
             to_picture,
             region: FaceBox {
                 x: 0.0,

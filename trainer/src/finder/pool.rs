@@ -5,7 +5,7 @@ use unmask_shared::geometry::FaceBox;
 use unmask_shared::synthetic::Random;
 
 use super::picture::{Pyramid, overlap};
-use super::store::Picture;
+use super::store::StoredPicture;
 use unmask_shared::face::Face;
 
 /// Pictures at hand.
@@ -30,7 +30,7 @@ pub struct Loaded {
 /// without any face have a share of their own.
 #[derive(Debug)]
 pub struct Pool<'a> {
-    pictures: &'a [Picture],
+    pictures: &'a [StoredPicture],
     /// Places of the pictures of each group, and the sum of all weights up to it.
     groups: Vec<(Vec<usize>, f32)>,
     loaded: Vec<Loaded>,
@@ -41,7 +41,7 @@ impl<'a> Pool<'a> {
     ///
     /// # Errors
     /// When there are none.
-    pub fn new(pictures: &'a [Picture], takes: impl Fn(usize) -> bool) -> Result<Self> {
+    pub fn new(pictures: &'a [StoredPicture], takes: impl Fn(usize) -> bool) -> Result<Self> {
         let mut by_name = std::collections::BTreeMap::<&str, Vec<usize>>::new();
         for (place, picture) in pictures
             .iter()

@@ -12,8 +12,8 @@ use unmask_shared::geometry::{FaceBox, Similarity};
 use unmask_shared::media::{Frame, list_media, read_picture};
 use unmask_shared::sample::RgbView;
 
-use super::picture::{Canvas, Patch, Pyramid, map_ellipse, shrunk};
-use super::store::{Meta, Picture, write_part};
+use super::picture::{BackgroundPatch, Canvas, Pyramid, map_ellipse, shrunk};
+use super::store::{PictureMeta, StoredPicture, write_part};
 use super::{FACE_PX_MIN, people};
 use crate::dataset::{each_frame, in_order, length, window_starts};
 use unmask_shared::face::{Face, Finder, FinderConfig, Yunet, YunetFinder};
@@ -36,7 +36,7 @@ const PART_FILES: usize = 256;
 
 /// What to prepare, and how.
 #[derive(Clone, Debug)]
-pub struct PrepareOptions {
+pub struct PoolOptions {
     /// Folders of pictures and videos.
     pub data: Vec<PathBuf>,
     /// Folder to fill.
@@ -66,7 +66,7 @@ struct Stamp {
 /// # Errors
 /// When a folder or the teacher cannot be read, the disk refuses, or the output folder holds
 /// data that was prepared in another way.
-pub fn prepare(options: &PrepareOptions) -> Result<(usize, usize)> {
+pub fn prepare(options: &PoolOptions) -> Result<(usize, usize)> {
     let mut files = Vec::new();
     for folder in &options.data {
         let found = list_media(folder)?;
@@ -128,7 +128,7 @@ pub(super) fn teacher(path: &Path) -> Result<YunetFinder> {
     Ok(Yunet::open(path)?.finder(config)?)
 }
 
-fn stamp(options: &PrepareOptions, files: usize) -> Result<()> {
+fn stamp(options: &PoolOptions, files: usize) -> Result<()> {
     let teacher = fs::read(&options.teacher)
         .with_context(|| format!("cannot read the teacher {}", options.teacher.display()))?;
     let stamp = Stamp {
@@ -158,7 +158,7 @@ fn read(
     folder: &Path,
     file: &Path,
     frames: usize,
-) -> Result<Vec<Picture>> {
+) -> Result<Vec<StoredPicture>> {
     let length = length(file)?.unwrap_or(frames as u64);
     let starts = window_starts(length, frames, 1);
     let group = file.parent().unwrap_or(file);
@@ -176,15 +176,15 @@ fn read(
 ///
 /// # Errors
 /// When the folder holds none, or one cannot be read.
-pub fn read_empty(folder: &Path) -> Result<Vec<Picture>> {
+pub fn read_empty(folder: &Path) -> Result<Vec<StoredPicture>> {
     let files = list_media(folder)?;
     let read = files.par_iter().map(|file| {
         let mut frame = Frame::default();
         read_picture(file, &mut frame)?;
         let group = file.parent().unwrap_or(file).to_string_lossy().into_owned();
         let (small, [width, height]) = stored(&frame);
-        Picture::new(
-            Meta {
+        StoredPicture::new(
+            PictureMeta {
                 group,
                 faces: Vec::new(),
             },
@@ -197,12 +197,12 @@ pub fn read_empty(folder: &Path) -> Result<Vec<Picture>> {
 }
 
 /// A stored picture of a frame.
-fn label(teacher: &mut YunetFinder, group: &str, frame: &Frame) -> Result<Picture> {
+fn label(teacher: &mut YunetFinder, group: &str, frame: &Frame) -> Result<StoredPicture> {
     let (small, size) = stored(frame);
     let small_picture = Pyramid::new(size[0], size[1], small.clone());
     let faces = ask(teacher, &small_picture)?;
     let group = group.to_owned();
-    Picture::new(Meta { group, faces }, size[0], size[1], &small)
+    StoredPicture::new(PictureMeta { group, faces }, size[0], size[1], &small)
 }
 
 /// A frame, not larger than needed, and its width and height.
@@ -221,8 +221,8 @@ fn stored(frame: &Frame) -> (Vec<u8>, [usize; 2]) {
 /// Around pictures.
 const GREY: f32 = 112.0;
 
-fn whole(picture: &Pyramid, to_picture: Similarity) -> Patch {
-    Patch {
+fn whole(picture: &Pyramid, to_picture: Similarity) -> BackgroundPatch {
+    BackgroundPatch {
         to_picture,
         region: FaceBox {
             x: 0.0,

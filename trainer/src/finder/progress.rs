@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::validate::Measured;
+use super::validate::FinderMeasures;
 use crate::progress::{say_beside, time_left};
 
 /// Pause between lines where there is no terminal to draw on.
@@ -16,7 +16,7 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// One step in numbers.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct FinderStep {
     /// Weighted sum.
     pub loss: f32,
     /// Its parts.
@@ -29,15 +29,15 @@ pub struct Report {
 
 /// Progress bar, log lines and the metrics file.
 #[derive(Debug)]
-pub struct Progress {
+pub struct FinderProgress {
     bar: ProgressBar,
     file: File,
-    recent: Vec<Report>,
+    recent: Vec<FinderStep>,
     since: Instant,
     last_line: Instant,
 }
 
-impl Progress {
+impl FinderProgress {
     /// Starts at `step` of `steps`, appending to the metrics of an earlier part.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Progress {
     }
 
     /// Shows a step.
-    pub fn step(&mut self, report: Report) {
+    pub fn step(&mut self, report: FinderStep) {
         self.recent.push(report);
         self.bar.inc(1);
         if self.recent.len().is_multiple_of(20) {
@@ -82,7 +82,7 @@ impl Progress {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn record(&mut self, measured: &Measured) -> Result<()> {
+    pub fn record(&mut self, measured: &FinderMeasures) -> Result<()> {
         let line = format!(
             "step {}  {}  validation: recall {:.3}, of 32 px and more {:.3}, {:.3} false a scene, landmarks {:.2} % of the eye distance",
             self.bar.position(),
@@ -110,7 +110,8 @@ impl Progress {
 
     fn means(&self) -> Vec<(&'static str, f32)> {
         let count = self.recent.len().max(1) as f32;
-        let mean = |of: &dyn Fn(&Report) -> f32| self.recent.iter().map(of).sum::<f32>() / count;
+        let mean =
+            |of: &dyn Fn(&FinderStep) -> f32| self.recent.iter().map(of).sum::<f32>() / count;
         let mut means = vec![("total", mean(&|report| report.loss))];
         for part in 0..4 {
             let name = self

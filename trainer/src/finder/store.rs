@@ -18,28 +18,28 @@ const JPEG_QUALITY: u8 = 92;
 
 /// A picture and what is to be found in it.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct StoredPicture {
     /// What is known about it.
-    pub meta: Meta,
+    pub meta: PictureMeta,
     /// As a JPEG file.
     pub jpeg: Vec<u8>,
 }
 
 /// What is known about a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Meta {
+pub struct PictureMeta {
     /// Folder that it came from, relative to the data; pictures of one folder are alike.
     pub group: String,
     /// Every face that the teacher sees, however unsure.
     pub faces: Vec<Face>,
 }
 
-impl Picture {
+impl StoredPicture {
     /// Encodes a picture `[height, width, 3]`.
     ///
     /// # Errors
     /// When its sides are too long for a JPEG file.
-    pub fn new(meta: Meta, width: usize, height: usize, rgb: &[u8]) -> Result<Self> {
+    pub fn new(meta: PictureMeta, width: usize, height: usize, rgb: &[u8]) -> Result<Self> {
         let mut jpeg = Vec::new();
         JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY).write_image(
             rgb,
@@ -66,7 +66,7 @@ impl Picture {
 ///
 /// # Errors
 /// When the disk refuses.
-pub(super) fn write_part(path: &Path, pictures: &[Picture]) -> Result<()> {
+pub(super) fn write_part(path: &Path, pictures: &[StoredPicture]) -> Result<()> {
     let partial = path.with_extension("partial");
     let write = || -> Result<()> {
         let mut archive = tar::Builder::new(BufWriter::new(File::create(&partial)?));
@@ -102,7 +102,7 @@ fn append<W: Write>(archive: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> 
 ///
 /// # Errors
 /// When there are none, or a file is damaged.
-pub fn read_pictures(folder: &Path) -> Result<Vec<Picture>> {
+pub fn read_pictures(folder: &Path) -> Result<Vec<StoredPicture>> {
     let mut parts: Vec<PathBuf> = fs::read_dir(folder)
         .with_context(|| format!("cannot read {}", folder.display()))?
         .flatten()
@@ -127,7 +127,7 @@ pub fn read_pictures(folder: &Path) -> Result<Vec<Picture>> {
     Ok(pictures)
 }
 
-fn read_part(path: &Path, pictures: &mut Vec<Picture>) -> Result<()> {
+fn read_part(path: &Path, pictures: &mut Vec<StoredPicture>) -> Result<()> {
     let mut archive = tar::Archive::new(BufReader::new(File::open(path)?));
     let mut meta = None;
     for entry in archive.entries()? {
@@ -136,7 +136,7 @@ fn read_part(path: &Path, pictures: &mut Vec<Picture>) -> Result<()> {
         entry.read_to_end(&mut bytes)?;
         match meta.take() {
             None => meta = Some(serde_json::from_slice(&bytes)?),
-            Some(meta) => pictures.push(Picture { meta, jpeg: bytes }),
+            Some(meta) => pictures.push(StoredPicture { meta, jpeg: bytes }),
         }
     }
     ensure!(meta.is_none(), "the last picture is missing");
@@ -152,12 +152,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = read_pictures(folder.path()).unwrap_err().to_string();
         assert!(error.contains("finder prepare"), "{error}");
-        let meta = |group: &str| Meta {
+        let meta = |group: &str| PictureMeta {
             group: group.into(),
             faces: vec![],
         };
-        let picture = Picture::new(meta("a"), 24, 16, &[90; 24 * 16 * 3]).unwrap();
-        let other = Picture::new(meta("b"), 16, 16, &[20; 16 * 16 * 3]).unwrap();
+        let picture = StoredPicture::new(meta("a"), 24, 16, &[90; 24 * 16 * 3]).unwrap();
+        let other = StoredPicture::new(meta("b"), 16, 16, &[20; 16 * 16 * 3]).unwrap();
         write_part(&folder.path().join("faces-00000.tar"), &[picture, other]).unwrap();
         let read = read_pictures(folder.path()).unwrap();
         assert_eq!(read.len(), 2);

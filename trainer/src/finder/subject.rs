@@ -28,7 +28,7 @@ const CASCADE_PX: f32 = 40.0;
 const CASCADE_SIDE: f32 = 480.0;
 
 /// A finder with its name.
-pub struct Subject {
+pub struct NamedFinder {
     /// For tables.
     pub name: String,
     kind: Kind,
@@ -42,7 +42,7 @@ enum Kind {
     Cascade(Box<dyn Detector>),
 }
 
-impl Subject {
+impl NamedFinder {
     /// The network of a file that the trainer wrote, on kernels of our own.
     ///
     /// # Errors

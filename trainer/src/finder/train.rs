@@ -16,13 +16,13 @@ use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::assign::{assign, levels};
-use super::compose::{Composer, Scene};
+use super::compose::{Composer, TrainingScene};
 use super::loss::finder_loss;
 use super::network::FinderNet;
 use super::pool::Pool;
-use super::progress::{Progress, Report};
-use super::store::Picture;
-use super::validate::Validation;
+use super::progress::{FinderProgress, FinderStep};
+use super::store::StoredPicture;
+use super::validate::FinderValidation;
 use crate::train::{RunFolder, average, step_of};
 
 /// Sizes of the scenes, one batch after the other.
@@ -35,7 +35,7 @@ const CHECKPOINT: &str = "checkpoint-";
 
 /// Settings of a run; saved with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FinderConfig {
+pub struct FinderTraining {
     /// Steps of the schedule.
     pub steps: usize,
     /// Scenes per step.
@@ -56,7 +56,7 @@ pub struct FinderConfig {
     pub loaders: usize,
 }
 
-impl Default for FinderConfig {
+impl Default for FinderTraining {
     fn default() -> Self {
         Self {
             steps: 12_000,
@@ -74,7 +74,7 @@ impl Default for FinderConfig {
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FinderOutcome {
     /// All steps are done.
     Finished,
     /// Stopped and saved after this step.
@@ -91,7 +91,7 @@ struct State {
 /// A batch on its way.
 struct Batch {
     size: [usize; 2],
-    scenes: Vec<Scene>,
+    scenes: Vec<TrainingScene>,
 }
 
 /// Trains, or goes on with, the run in a folder. A new run begins with `init` or fresh weights.
@@ -102,12 +102,12 @@ struct Batch {
 /// longer finite.
 pub fn train(
     path: &Path,
-    config: &FinderConfig,
-    pictures: &[Picture],
+    config: &FinderTraining,
+    pictures: &[StoredPicture],
     init: Option<FinderNet>,
     device: &Device,
     stop: &Arc<AtomicBool>,
-) -> Result<Outcome> {
+) -> Result<FinderOutcome> {
     ensure!(
         config.batch > 0 && config.loaders > 0,
         "batch and loaders must be at least 1"
@@ -119,8 +119,9 @@ pub fn train(
     device.seed(config.seed);
     let mut state = State::load(&folder, config, init, &device)?;
     let held_out = Pool::new(pictures, |place| place % HELD_OUT == 0)?;
-    let validation = Validation::new(held_out)?;
-    let mut progress = Progress::start(&folder.file("metrics.jsonl"), state.step, config.steps)?;
+    let validation = FinderValidation::new(held_out)?;
+    let mut progress =
+        FinderProgress::start(&folder.file("metrics.jsonl"), state.step, config.steps)?;
     std::thread::scope(|threads| -> Result<()> {
         let loaders = start_loaders(threads, config, pictures, state.step)?;
         let mut saved = state.step;
@@ -130,7 +131,7 @@ pub fn train(
             let batch = batch.context("no scene comes any more")??;
             let waited = begun.elapsed();
             let report = state.step(config, &batch, &device)?;
-            progress.step(Report { waited, ..report });
+            progress.step(FinderStep { waited, ..report });
             if state.step.is_multiple_of(config.validate_every) || state.step == config.steps {
                 state.save(&folder)?;
                 saved = state.step;
@@ -143,9 +144,9 @@ pub fn train(
         Ok(())
     })?;
     Ok(if state.step < config.steps {
-        Outcome::Interrupted(state.step)
+        FinderOutcome::Interrupted(state.step)
     } else {
-        Outcome::Finished
+        FinderOutcome::Finished
     })
 }
 
@@ -164,8 +165,8 @@ pub fn trained(path: &Path, device: &Device) -> Result<(FinderNet, usize)> {
 
 fn start_loaders<'scope, 'env>(
     threads: &'scope Threads<'scope, 'env>,
-    config: &'env FinderConfig,
-    pictures: &'env [Picture],
+    config: &'env FinderTraining,
+    pictures: &'env [StoredPicture],
     from: usize,
 ) -> Result<Vec<Receiver<Result<Batch>>>> {
     let loader = |number: usize| {
@@ -194,7 +195,7 @@ fn start_loaders<'scope, 'env>(
 impl State {
     fn load(
         folder: &RunFolder,
-        config: &FinderConfig,
+        config: &FinderTraining,
         init: Option<FinderNet>,
         device: &Device,
     ) -> Result<Self> {
@@ -235,7 +236,12 @@ impl State {
         folder.replace(CHECKPOINT, self.step, &files)
     }
 
-    fn step(&mut self, config: &FinderConfig, batch: &Batch, device: &Device) -> Result<Report> {
+    fn step(
+        &mut self,
+        config: &FinderTraining,
+        batch: &Batch,
+        device: &Device,
+    ) -> Result<FinderStep> {
         let [width, height] = batch.size;
         let levels = levels(width, height);
         let targets: Vec<_> = (batch.scenes.iter())
@@ -266,16 +272,16 @@ impl State {
         let decay = config.ema_decay.min(young);
         self.average = average(self.average.clone(), &self.net, decay);
         self.step += 1;
-        Ok(Report {
+        Ok(FinderStep {
             loss: total,
             parts,
             scenes: batch.scenes.len(),
-            ..Report::default()
+            ..FinderStep::default()
         })
     }
 }
 
-impl FinderConfig {
+impl FinderTraining {
     fn rate(&self, step: usize) -> f64 {
         let warm = ((step + 1) as f64 / self.warmup_steps.max(1) as f64).min(1.0);
         let done = step as f64 / self.steps.max(1) as f64;

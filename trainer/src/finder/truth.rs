@@ -11,7 +11,7 @@ use unmask_shared::media::{Frame, list_media, read_picture};
 use super::evaluate::EvaluateOptions;
 use super::picture::{Pyramid, shrunk};
 use super::recall::Known;
-use super::subject::Subject;
+use super::subject::NamedFinder;
 
 /// Least side of faces that are to be found, pixels.
 pub(super) const FACE_PX: f32 = 16.0;
@@ -63,7 +63,7 @@ pub(super) fn shrink(frame: Frame, longest: usize) -> Frame {
 pub(super) fn known(
     options: &EvaluateOptions,
     set: &str,
-    teacher: &mut Subject,
+    teacher: &mut NamedFinder,
 ) -> Result<Vec<(Frame, Known)>> {
     let table = options
         .photos

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::FACE_PX_MIN;
-use super::compose::{Composer, Scene};
+use super::compose::{Composer, TrainingScene};
 use super::network::{FinderNet, onnx_bytes};
 use super::picture::overlap;
 use super::pool::Pool;
@@ -21,13 +21,13 @@ const SCORE_MIN: f32 = 0.5;
 
 /// The same scenes every time.
 #[derive(Debug)]
-pub struct Validation {
-    scenes: Vec<Scene>,
+pub struct FinderValidation {
+    scenes: Vec<TrainingScene>,
 }
 
 /// What was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
+pub struct FinderMeasures {
     /// Share of the faces of at least 20 pixels that were found, with an overlap of a half.
     pub recall: f32,
     /// The same for faces of at least 32 pixels.
@@ -38,7 +38,7 @@ pub struct Measured {
     pub landmarks: f32,
 }
 
-impl Validation {
+impl FinderValidation {
     /// Composes the scenes.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Validation {
     ///
     /// # Errors
     /// When a weight is not finite, or tract fails.
-    pub fn measure(&self, net: &FinderNet) -> Result<Measured> {
+    pub fn measure(&self, net: &FinderNet) -> Result<FinderMeasures> {
         let config = FinderConfig {
             min_face_px: FACE_PX_MIN,
             longest_side_px: 4096,
@@ -98,7 +98,7 @@ impl Validation {
             wrong += seen.iter().filter(is_wrong).count();
         }
         let share = |part: usize, of: usize| part as f32 / of.max(1) as f32;
-        Ok(Measured {
+        Ok(FinderMeasures {
             recall: share(found, faces),
             recall_32: share(found_large, large),
             false_faces: share(wrong, self.scenes.len()),

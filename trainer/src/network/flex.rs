@@ -13,7 +13,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use super::fused::FusedConv;
 use unmask_kernel::{
-    Block, Branch, Folded, FoldedConv, Forward, Masks, Reached, Statistics, Weights, give,
+    Block, BlockWeights, Branch, Folded, FoldedConv, Forward, Masks, Reached, Statistics, give,
 };
 
 /// A tensor of the device.
@@ -134,13 +134,13 @@ fn recycle(tensor: Numbers) {
 }
 
 impl Read {
-    fn weights(&self) -> Weights<'_> {
+    fn weights(&self) -> BlockWeights<'_> {
         let branch = |at: usize| Branch {
             weight: slice(&self.weights[at]),
             gamma: slice(&self.weights[at + 1]),
             beta: slice(&self.weights[at + 2]),
         };
-        Weights {
+        BlockWeights {
             wide: branch(0),
             point: (self.weights.len() > 3).then(|| branch(3)),
         }

@@ -1,5 +1,5 @@
 //! Networks of plain layers on the `flex` device: all their convolutions as one node of the
-//! autodiff graph, computed by [`Chain`]. Other devices, and layers that it does not know, go
+//! autodiff graph, computed by [`BlockChain`]. Other devices, and layers that it does not know, go
 //! the way of single tensor operations.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use super::blueprint::{Blueprint, ConvSpec, Op};
 use super::flex::{Numbers, OnGraph, numbers, off_graph, on_graph, slice};
 use super::plain::luminance;
-use unmask_kernel::{Both, Chain, Colours, Keep, Kept, Kind, Link, Packs, Wanted};
+use unmask_kernel::{BlockChain, Both, Colours, Keep, Kept, Kind, Link, Packs, WantedGradients};
 
 /// Kernel [`ConvSpec::shape`] and bias `[out]` of a convolution.
 pub(super) type KernelAndBias = (Tensor<5>, Tensor<1>);
@@ -48,7 +48,7 @@ pub(super) fn embedding(
         (false, true) => Keep::Limits,
         (false, false) => Keep::Nothing,
     };
-    let chain = Chain::new(&links, moved, [height, width], keep)?;
+    let chain = BlockChain::new(&links, moved, [height, width], keep)?;
     let convs = convs();
     let packs = pack(&chain, &convs)?;
     let pictures = off_graph(images.inner())?;
@@ -80,7 +80,7 @@ pub(super) fn embedding(
     Some(Tensor::from_primitive::<Autodiff<Flex>>(node))
 }
 
-fn pack(chain: &Chain, convs: &[KernelAndBias]) -> Option<Packs> {
+fn pack(chain: &BlockChain, convs: &[KernelAndBias]) -> Option<Packs> {
     let numbers: Option<Vec<(Numbers, Numbers)>> = convs
         .iter()
         .map(|(weight, bias)| {
@@ -113,7 +113,7 @@ fn run<const N: usize>(saved: Saved, parents: [OnGraph; N], pooled: Numbers) -> 
 /// What the backward pass needs.
 #[derive(Debug)]
 struct Saved {
-    chain: Chain,
+    chain: BlockChain,
     packs: Packs,
     pictures: Numbers,
     kept: Kept,
@@ -137,7 +137,7 @@ impl<const N: usize> Backward<Flex, N> for ChainNode {
         let slope = grads.consume::<Flex>(&ops.node).to_contiguous();
         let saved = &*ops.state;
         let [images, weights] = [0, 1].map(|at| ops.parents.get(at).cloned().flatten());
-        let wanted = Wanted {
+        let wanted = WantedGradients {
             weights_from: weights.as_ref().map(|_| saved.first),
             pictures: images.is_some(),
         };

@@ -29,12 +29,12 @@ const LIST: &str = "bank.json";
 #[derive(Clone, Debug, Default)]
 pub struct Bank {
     nets: Vec<Autoencoder>,
-    entries: Vec<Entry>,
+    entries: Vec<BankEntry>,
 }
 
 /// What a bank tells of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct BankEntry {
     /// What it looks like.
     #[serde(flatten)]
     pub shape: Shape,
@@ -106,12 +106,12 @@ impl Bank {
     /// Takes in a network.
     pub fn push(&mut self, net: Autoencoder, error: f32) {
         let shape = net.shape();
-        self.entries.push(Entry { shape, error });
+        self.entries.push(BankEntry { shape, error });
         self.nets.push(net);
     }
 
     /// What is known of its networks, in order.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[BankEntry] {
         &self.entries
     }
 

@@ -7,8 +7,8 @@ use super::figures::{
 };
 use super::measure::Measurement;
 use super::schema::{
-    AttackFigures, Check, ComparedRun, Conditions, Curve, DataTested, DetectorTested, Level,
-    LevelFigures, Material, Report, SCHEMA,
+    AttackCheck, AttackFigures, ComparedRun, Conditions, Curve, DataTested, DetectorTested,
+    EvaluationReport, LevelFigures, Material, SCHEMA, ScoreLevel,
 };
 use crate::evaluation::{Scores, Unseen};
 
@@ -24,7 +24,7 @@ pub struct Context {
     /// BPCER of the operating point.
     pub bpcer_limit: f64,
     /// Results of an attack suite with its checks.
-    pub attacks: Option<(AttackFigures, Vec<Check>)>,
+    pub attacks: Option<(AttackFigures, Vec<AttackCheck>)>,
     /// Runs on the same pairs.
     pub comparison: Vec<ComparedRun>,
     /// What `unmask-trainer unseen` wrote.
@@ -32,7 +32,7 @@ pub struct Context {
 }
 
 /// Computes all figures.
-pub fn assemble(measured: &Measurement, context: Context) -> Report {
+pub fn assemble(measured: &Measurement, context: Context) -> EvaluationReport {
     let resamples = context.conditions.resamples;
     let scores = &measured.scores;
     let attack = format!("PGD-10 at {}, both", pixels(context.conditions.epsilon));
@@ -51,7 +51,7 @@ pub fn assemble(measured: &Measurement, context: Context) -> Report {
         checks.extend(found);
         figures
     });
-    let mut report = Report {
+    let mut report = EvaluationReport {
         schema: SCHEMA,
         created: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -96,20 +96,23 @@ fn levels(
     };
     let pairs = measured.scores.set();
     let (level, each) = match detector.clip_frames {
-        None => (Level::Frame, 1),
-        Some(frames) => (Level::Clip, frames),
+        None => (ScoreLevel::Frame, 1),
+        Some(frames) => (ScoreLevel::Clip, frames),
     };
     let frames = pairs.fake.len() * each;
     let mut rows = level_figures(&pairs, &asked(level, Material::Pairs, frames));
     let stored = &measured.stored;
     let sets = match detector.clip_frames {
         None => vec![
-            (Level::Frame, &stored.decisions),
-            (Level::Clip, &stored.clips),
-            (Level::Video, &stored.videos),
+            (ScoreLevel::Frame, &stored.decisions),
+            (ScoreLevel::Clip, &stored.clips),
+            (ScoreLevel::Video, &stored.videos),
         ],
         // A clip network decides on clips, not on frames.
-        Some(_) => vec![(Level::Clip, &stored.clips), (Level::Video, &stored.videos)],
+        Some(_) => vec![
+            (ScoreLevel::Clip, &stored.clips),
+            (ScoreLevel::Video, &stored.videos),
+        ],
     };
     for (level, set) in sets {
         if !set.fake.is_empty() {
@@ -136,7 +139,7 @@ fn curves(scores: &Scores, attack: &str) -> Vec<Curve> {
 }
 
 /// What a reader must not conclude.
-fn limits(report: &Report, measured: &Measurement) -> Vec<String> {
+fn limits(report: &EvaluationReport, measured: &Measurement) -> Vec<String> {
     let mut limits = vec![
         "Figures hold for these faces, cameras and compressions. Measure on yours before a verdict rests on \
          them."
@@ -169,7 +172,10 @@ fn limits(report: &Report, measured: &Measurement) -> Vec<String> {
                 .into(),
         );
     }
-    let videos = report.levels.iter().find(|row| row.level == Level::Video);
+    let videos = report
+        .levels
+        .iter()
+        .find(|row| row.level == ScoreLevel::Video);
     limits.push(match videos {
         Some(videos) => format!(
             "The video level rests on {} real and {} fake videos; {} held-out faces are pictures and have none.",

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::schema::{AttackFigures, AttackRow, Check, Verdict};
+use super::schema::{AttackCheck, AttackFigures, AttackRow, CheckResult};
 use crate::attack::AttackResult;
 use crate::metric::roc_auc;
 
@@ -35,7 +35,7 @@ struct SuiteCheck {
 /// # Errors
 /// When the file cannot be read, holds no such results, or results of another number of
 /// clips than it names.
-pub fn read_attacks(path: &Path) -> Result<(AttackFigures, Vec<Check>)> {
+pub fn read_attacks(path: &Path) -> Result<(AttackFigures, Vec<AttackCheck>)> {
     let shown = path.display();
     let bytes = std::fs::read(path)
         .with_context(|| format!("cannot read {shown}: make it with `unmask-trainer attack`"))?;
@@ -78,7 +78,7 @@ pub fn read_attacks(path: &Path) -> Result<(AttackFigures, Vec<Check>)> {
             })
             .collect(),
     };
-    let checks = suite.checks.into_iter().map(|check| Check {
+    let checks = suite.checks.into_iter().map(|check| AttackCheck {
         verdict: verdict(&check.verdict),
         name: check.name,
         finding: check.finding,
@@ -86,11 +86,11 @@ pub fn read_attacks(path: &Path) -> Result<(AttackFigures, Vec<Check>)> {
     Ok((figures, checks.collect()))
 }
 
-fn verdict(word: &str) -> Verdict {
+fn verdict(word: &str) -> CheckResult {
     match word.to_ascii_lowercase().as_str() {
-        "pass" | "passed" | "ok" | "good" => Verdict::Passed,
-        "fail" | "failed" | "suspicious" | "bad" => Verdict::Failed,
-        _ => Verdict::Open,
+        "pass" | "passed" | "ok" | "good" => CheckResult::Passed,
+        "fail" | "failed" | "suspicious" | "bad" => CheckResult::Failed,
+        _ => CheckResult::Open,
     }
 }
 
@@ -140,8 +140,8 @@ mod tests {
             (found.rows[0].auc, found.rows[0].median_change),
             (Some(0.75), Some(0.007))
         );
-        assert_eq!(checks[0].verdict, Verdict::Passed);
-        assert_eq!(checks[1].verdict, Verdict::Failed);
+        assert_eq!(checks[0].verdict, CheckResult::Passed);
+        assert_eq!(checks[1].verdict, CheckResult::Failed);
     }
 
     #[test]

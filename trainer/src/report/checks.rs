@@ -1,7 +1,7 @@
 //! What must hold of the attack of the evaluation itself (Carlini et al., On Evaluating
 //! Adversarial Robustness, 2019), as far as a sweep over radii shows it.
 
-use super::schema::{Check, Figure, RadiusFigures, Verdict};
+use super::schema::{AttackCheck, CheckResult, RadiusFigures, ReportFigure};
 
 /// Least share of non-zero gradients that is taken for usual.
 const GRADIENT_SHARE_MIN: f64 = 0.5;
@@ -11,7 +11,7 @@ const RISE_MAX: f64 = 0.01;
 const LARGE: f64 = 8.0 / 255.0;
 
 /// Checks a sweep that begins with the radius zero.
-pub fn checks_of_radii(radii: &[RadiusFigures]) -> Vec<Check> {
+pub fn checks_of_radii(radii: &[RadiusFigures]) -> Vec<AttackCheck> {
     let attacked: Vec<&RadiusFigures> = radii.iter().filter(|r| r.epsilon > 0.0).collect();
     if attacked.is_empty() {
         return Vec::new();
@@ -19,15 +19,15 @@ pub fn checks_of_radii(radii: &[RadiusFigures]) -> Vec<Check> {
     vec![gradients(&attacked), monotone(radii), chance(&attacked)]
 }
 
-fn gradients(attacked: &[&RadiusFigures]) -> Check {
+fn gradients(attacked: &[&RadiusFigures]) -> AttackCheck {
     let shares = attacked.iter().filter_map(|radius| radius.gradient_share);
     let least = shares.min_by(f64::total_cmp);
-    Check {
+    AttackCheck {
         name: "Input gradients are not zero".into(),
         verdict: match least {
-            Some(share) if share >= GRADIENT_SHARE_MIN => Verdict::Passed,
-            Some(_) => Verdict::Failed,
-            None => Verdict::Open,
+            Some(share) if share >= GRADIENT_SHARE_MIN => CheckResult::Passed,
+            Some(_) => CheckResult::Failed,
+            None => CheckResult::Open,
         },
         finding: least.map_or("no gradients were seen".into(), |share| {
             format!(
@@ -38,7 +38,7 @@ fn gradients(attacked: &[&RadiusFigures]) -> Check {
     }
 }
 
-fn monotone(radii: &[RadiusFigures]) -> Check {
+fn monotone(radii: &[RadiusFigures]) -> AttackCheck {
     let values: Vec<(f64, f64)> = radii
         .iter()
         .filter_map(|radius| Some((radius.epsilon, radius.both?.value)))
@@ -52,7 +52,7 @@ fn monotone(radii: &[RadiusFigures]) -> Check {
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let (verdict, finding) = match worst {
         Some((rise, epsilon)) if rise > RISE_MAX => (
-            Verdict::Failed,
+            CheckResult::Failed,
             format!(
                 "AUC with both classes attacked rises by {:.1} points at {}",
                 rise * 100.0,
@@ -60,32 +60,32 @@ fn monotone(radii: &[RadiusFigures]) -> Check {
             ),
         ),
         Some(_) => (
-            Verdict::Passed,
+            CheckResult::Passed,
             format!(
                 "AUC with both classes attacked does not rise from no attack to {}",
                 pixels(values.last().map_or(0.0, |last| last.0))
             ),
         ),
-        None => (Verdict::Open, "there is no AUC to compare".into()),
+        None => (CheckResult::Open, "there is no AUC to compare".into()),
     };
-    Check {
+    AttackCheck {
         name: "A larger radius does more harm".into(),
         verdict,
         finding,
     }
 }
 
-fn chance(attacked: &[&RadiusFigures]) -> Check {
+fn chance(attacked: &[&RadiusFigures]) -> AttackCheck {
     let largest = attacked
         .iter()
         .max_by(|a, b| a.epsilon.total_cmp(&b.epsilon));
     let both = largest.and_then(|radius| Some((radius.epsilon, radius.both?)));
     let (verdict, finding) = match both {
-        Some((epsilon, Figure { value, .. })) => (
+        Some((epsilon, ReportFigure { value, .. })) => (
             match (value < 0.5, epsilon >= LARGE - 1e-6) {
-                (true, _) => Verdict::Passed,
-                (false, true) => Verdict::Failed,
-                (false, false) => Verdict::Open,
+                (true, _) => CheckResult::Passed,
+                (false, true) => CheckResult::Failed,
+                (false, false) => CheckResult::Open,
             },
             format!(
                 "AUC is {:.1} % with both classes attacked at {}{}",
@@ -97,9 +97,9 @@ fn chance(attacked: &[&RadiusFigures]) -> Check {
                 }
             ),
         ),
-        None => (Verdict::Open, "there is no AUC".into()),
+        None => (CheckResult::Open, "there is no AUC".into()),
     };
-    Check {
+    AttackCheck {
         name: "A large radius beats the detector".into(),
         verdict,
         finding,
@@ -115,9 +115,9 @@ pub(super) fn pixels(epsilon: f64) -> String {
 mod tests {
     use super::*;
 
-    fn sweep(both: &[(f64, f64)], gradient_share: f64) -> Vec<Verdict> {
+    fn sweep(both: &[(f64, f64)], gradient_share: f64) -> Vec<CheckResult> {
         let radius = |(k, value): &(f64, f64)| {
-            let figure = Some(Figure {
+            let figure = Some(ReportFigure {
                 value: *value,
                 bounds: None,
             });
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_sound_sweep_passes_and_a_masked_one_fails() {
-        use Verdict::{Failed, Open, Passed};
+        use CheckResult::{Failed, Open, Passed};
         assert_eq!(
             sweep(&[(0.0, 0.9), (2.0, 0.6), (8.0, 0.1)], 0.99),
             [Passed; 3]

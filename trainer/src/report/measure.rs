@@ -10,7 +10,7 @@ use super::schema::Sample;
 use crate::config::RunConfig;
 use crate::dataset::{Pairs, Record, reported_part};
 use crate::evaluation::{
-    Distorted, Filtered, Scores, Stored, StoredRequest, Validation, score_distorted,
+    Distorted, FilteredScores, Scores, Stored, StoredRequest, Validation, score_distorted,
     score_filtered, score_stored, validate_told,
 };
 use crate::network::Frozen;
@@ -50,7 +50,7 @@ pub struct Measurement {
     /// Pairs under distortions.
     pub distorted: Vec<Distorted>,
     /// Pairs under everyday filters.
-    pub filtered: Vec<Filtered>,
+    pub filtered: Vec<FilteredScores>,
     /// Faces with their perturbation.
     pub samples: Vec<Sample>,
     /// Wall-clock time, in seconds.

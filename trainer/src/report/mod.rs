@@ -41,7 +41,7 @@ pub const JSON_FILE: &str = "report.json";
 /// Name of the report for people.
 pub const HTML_FILE: &str = "report.html";
 
-impl Report {
+impl EvaluationReport {
     /// Writes [`JSON_FILE`] and [`HTML_FILE`] into a folder, which is made where it is
     /// missing. Each file appears whole or not at all.
     ///

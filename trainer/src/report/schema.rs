@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attack::{Access, Target};
-use crate::bench::Machine;
+use crate::bench::BenchMachine;
 use crate::evaluation::Unseen;
 use crate::metric::{Interval, Rate};
 
@@ -12,7 +12,7 @@ pub const SCHEMA: u32 = 1;
 
 /// An evaluation, laid out after ISO/IEC 30107-3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct EvaluationReport {
     /// Version of this layout, [`SCHEMA`].
     pub schema: u32,
     /// When it was written, RFC 3339 in UTC.
@@ -38,7 +38,7 @@ pub struct Report {
     /// Results of an attack suite, when they were given.
     pub attacks: Option<AttackFigures>,
     /// Whether the attacks can be trusted.
-    pub checks: Vec<Check>,
+    pub checks: Vec<AttackCheck>,
     /// AUC under perturbations of stored crops; empty unless asked for.
     pub distortions: Vec<DistortionFigures>,
     /// Verdicts under everyday filters of the whole picture; empty unless asked for. The first
@@ -66,7 +66,7 @@ pub struct FilterFigures {
     /// 1 to 3; 0 = none, or any.
     pub strength: u8,
     /// Area under the ROC curve.
-    pub auc: Option<Figure>,
+    pub auc: Option<ReportFigure>,
     /// Fakes that are flagged without a filter.
     pub flagged: usize,
     /// Of them, those no longer flagged.
@@ -168,14 +168,14 @@ pub struct Conditions {
     /// Threads.
     pub threads: usize,
     /// The machine.
-    pub machine: Machine,
+    pub machine: BenchMachine,
     /// Wall-clock time of the measurement, in seconds.
     pub seconds: f64,
 }
 
 /// A figure with its 95 % bounds from a bootstrap over groups.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Figure {
+pub struct ReportFigure {
     /// Its value.
     pub value: f64,
     /// Bounds; `None` where there are too few groups.
@@ -185,7 +185,7 @@ pub struct Figure {
 /// What one score stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Level {
+pub enum ScoreLevel {
     /// One frame.
     Frame,
     /// The mean over a clip.
@@ -208,7 +208,7 @@ pub enum Material {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelFigures {
     /// What a score stands for: `frame`, `clip` or `video`.
-    pub level: Level,
+    pub level: ScoreLevel,
     /// What was scored: `pairs` or `stored_videos`.
     pub material: Material,
     /// The attack on both classes; `None` = clean.
@@ -224,9 +224,9 @@ pub struct LevelFigures {
     /// Compressions as recorded; empty where the data does not say.
     pub compression: Vec<String>,
     /// Area under the ROC curve, in [0, 1]; `None` when a class is empty.
-    pub auc: Option<Figure>,
+    pub auc: Option<ReportFigure>,
     /// Equal error rate, in [0, 1].
-    pub eer: Option<Figure>,
+    pub eer: Option<ReportFigure>,
     /// Average precision, in [0, 1].
     pub average_precision: Option<f64>,
     /// Share of fakes found at a false positive rate of 1 %.
@@ -280,9 +280,9 @@ pub struct ManipulationErrors {
     /// Their real counterparts that were called manipulated.
     pub bpcer: Rate,
     /// AUC of the fakes against their counterparts.
-    pub auc: Option<Figure>,
+    pub auc: Option<ReportFigure>,
     /// The same with both attacked.
-    pub auc_attacked: Option<Figure>,
+    pub auc_attacked: Option<ReportFigure>,
 }
 
 /// AUC at one radius of PGD-10.
@@ -291,11 +291,11 @@ pub struct RadiusFigures {
     /// Radius in [0, 1]; 0 = no attack.
     pub epsilon: f64,
     /// With fakes attacked (evasion).
-    pub fakes: Option<Figure>,
+    pub fakes: Option<ReportFigure>,
     /// With reals attacked (framing).
-    pub reals: Option<Figure>,
+    pub reals: Option<ReportFigure>,
     /// With both attacked.
-    pub both: Option<Figure>,
+    pub both: Option<ReportFigure>,
     /// Least share over the batches of pixels whose first gradient was not zero; `None`
     /// without an attack.
     pub gradient_share: Option<f64>,
@@ -346,7 +346,7 @@ pub struct AttackRow {
 /// Outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum CheckResult {
     /// As it should be.
     Passed,
     /// Not as it should be: robust figures may be too good.
@@ -357,11 +357,11 @@ pub enum Verdict {
 
 /// Whether something that must hold of attacks does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Check {
+pub struct AttackCheck {
     /// What must hold.
     pub name: String,
     /// Whether it does.
-    pub verdict: Verdict,
+    pub verdict: CheckResult,
     /// What was seen.
     pub finding: String,
 }
@@ -378,7 +378,7 @@ pub struct DistortionFigures {
     /// Pairs.
     pub pairs: usize,
     /// AUC; `None` where it could not be measured.
-    pub auc: Option<Figure>,
+    pub auc: Option<ReportFigure>,
     /// Why it could not.
     pub reason: Option<String>,
 }
@@ -391,15 +391,15 @@ pub struct ComparedRun {
     /// Training method.
     pub method: String,
     /// AUC without attack.
-    pub clean: Option<Figure>,
+    pub clean: Option<ReportFigure>,
     /// With fakes attacked at the report's radius.
-    pub fakes: Option<Figure>,
+    pub fakes: Option<ReportFigure>,
     /// With both classes attacked.
-    pub both: Option<Figure>,
+    pub both: Option<ReportFigure>,
     /// Its clean AUC less that of the first run, resampled together; `None` of the first.
-    pub clean_difference: Option<Figure>,
+    pub clean_difference: Option<ReportFigure>,
     /// The same with both attacked.
-    pub both_difference: Option<Figure>,
+    pub both_difference: Option<ReportFigure>,
 }
 
 /// A face as the network saw it.

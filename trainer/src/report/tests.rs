@@ -3,12 +3,12 @@ mod keys;
 
 use super::*;
 use crate::attack::{Access, Target};
-use crate::bench::Machine;
+use crate::bench::BenchMachine;
 use crate::evaluation::{KindRow, PartRow, RealRow, Unseen, VerdictRates};
 use crate::metric::{Interval, Rate};
 
-fn figure(value: f64) -> Option<Figure> {
-    Some(Figure {
+fn figure(value: f64) -> Option<ReportFigure> {
+    Some(ReportFigure {
         value,
         bounds: Some(Interval {
             low: value - 0.02,
@@ -17,7 +17,7 @@ fn figure(value: f64) -> Option<Figure> {
     })
 }
 
-fn level(level: Level, material: Material, attack: Option<&str>, auc: f64) -> LevelFigures {
+fn level(level: ScoreLevel, material: Material, attack: Option<&str>, auc: f64) -> LevelFigures {
     LevelFigures {
         level,
         material,
@@ -38,7 +38,7 @@ fn level(level: Level, material: Material, attack: Option<&str>, auc: f64) -> Le
 }
 
 /// A report with everything in it.
-fn example() -> Report {
+fn example() -> EvaluationReport {
     let radius = |epsilon: f64, auc: f64| RadiusFigures {
         epsilon: epsilon / 255.0,
         fakes: figure(auc),
@@ -63,7 +63,7 @@ fn example() -> Report {
         auc,
         reason: reason.map(Into::into),
     };
-    Report {
+    EvaluationReport {
         schema: SCHEMA,
         created: "2026-01-01T00:00:00Z".into(),
         software: "0.1.0".into(),
@@ -108,13 +108,13 @@ fn example() -> Report {
             resamples: 1000,
             device: "flex".into(),
             threads: 2,
-            machine: Machine::this(),
+            machine: BenchMachine::this(),
             seconds: 12.0,
         },
         levels: vec![
-            level(Level::Frame, Material::Pairs, None, 0.9),
-            level(Level::Frame, Material::Pairs, Some("PGD-10"), 0.6),
-            level(Level::Video, Material::StoredVideos, None, 0.8),
+            level(ScoreLevel::Frame, Material::Pairs, None, 0.9),
+            level(ScoreLevel::Frame, Material::Pairs, Some("PGD-10"), 0.6),
+            level(ScoreLevel::Video, Material::StoredVideos, None, 0.8),
         ],
         curves: vec![Curve {
             name: "clean".into(),
@@ -157,9 +157,9 @@ fn example() -> Report {
                 seconds: 77.0,
             }],
         }),
-        checks: vec![Check {
+        checks: vec![AttackCheck {
             name: "Gradients".into(),
-            verdict: Verdict::Failed,
+            verdict: CheckResult::Failed,
             finding: "none".into(),
         }],
         distortions: vec![
@@ -263,19 +263,19 @@ fn a_report_survives_its_file_and_other_schemas_are_refused() {
     let report = example();
     report.write(&folder).unwrap();
     let json = folder.join(JSON_FILE);
-    let back = Report::read(&json).unwrap();
-    let value = |report: &Report| serde_json::to_value(report).unwrap();
+    let back = EvaluationReport::read(&json).unwrap();
+    let value = |report: &EvaluationReport| serde_json::to_value(report).unwrap();
     same(&value(&back), &value(&report));
     let text = std::fs::read_to_string(&json).unwrap();
     std::fs::write(&json, text.replacen("\"schema\": 1", "\"schema\": 99", 1)).unwrap();
-    let error = Report::read(&json).unwrap_err().to_string();
+    let error = EvaluationReport::read(&json).unwrap_err().to_string();
     assert!(
         error.contains("schema 99") && error.contains("again"),
         "{error}"
     );
     std::fs::write(&json, "{").unwrap();
-    assert!(Report::read(&json).is_err());
-    let error = Report::read(&folder.join("no.json"))
+    assert!(EvaluationReport::read(&json).is_err());
+    let error = EvaluationReport::read(&folder.join("no.json"))
         .unwrap_err()
         .to_string();
     assert!(error.contains("unmask-trainer evaluate"), "{error}");

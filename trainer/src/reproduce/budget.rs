@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 
-use super::rows::Row;
-use crate::bench::{Bench, Subject};
+use super::rows::DefenceRow;
+use crate::bench::{Bench, BenchSubject};
 use crate::config::{Method, RunConfig};
 use crate::dataset::{MakePlan, Pairs};
 
@@ -55,7 +55,7 @@ impl Speed {
             warm_up: 1,
             repeats: REPEATS,
         };
-        let mut subject = Subject::new(&bench, device);
+        let mut subject = BenchSubject::new(&bench, device);
         let mut time = |defended: bool| -> Result<f32> {
             let mut best = f32::INFINITY;
             for _ in 0..=REPEATS {
@@ -97,7 +97,7 @@ impl Budget {
     pub fn divide(
         minutes: f32,
         seeds: usize,
-        rows: &[Row],
+        rows: &[DefenceRow],
         pairs: usize,
         config: &RunConfig,
         speed: &Speed,
@@ -117,7 +117,7 @@ impl Budget {
     pub fn of(
         epochs: f32,
         seeds: usize,
-        rows: &[Row],
+        rows: &[DefenceRow],
         pairs: usize,
         config: &RunConfig,
         speed: &Speed,
@@ -125,7 +125,7 @@ impl Budget {
         let steps = pairs as f32 / config.train.batch_pairs as f32;
         let threads = rayon::current_num_threads() as f32;
         let making = speed.pair * config.train.batch_pairs as f32 / threads;
-        let row = |row: &Row| {
+        let row = |row: &DefenceRow| {
             let defended = row.config(config).train.method != Method::None;
             let step = if defended {
                 speed.defended

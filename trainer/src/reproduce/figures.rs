@@ -37,7 +37,7 @@ pub struct Aucs {
 
 /// Figures of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct DefenceFigures {
     /// Held-out pairs of a real and a fake face.
     pub pairs: usize,
     /// The trained network in 32-bit floats, in burn.
@@ -59,7 +59,7 @@ pub struct RunFigures {
     /// Training time in minutes, without the undefended part.
     pub minutes: f32,
     /// What was measured.
-    pub figures: Figures,
+    pub figures: DefenceFigures,
 }
 
 /// Measures a trained network, and the bundle that was made of it.
@@ -74,7 +74,7 @@ pub fn measure(
     request: &Validation,
     epsilons: &[Epsilon],
     device: &Device,
-) -> Result<Figures> {
+) -> Result<DefenceFigures> {
     let bundle = Bundle::open(bundle)?;
     let deployed = Deployed::load(&bundle)?;
     let mut counted = 0;
@@ -93,7 +93,7 @@ pub fn measure(
             validate_on(rounded, &deployed, pairs, &request, None, device)?,
         ));
     }
-    Ok(Figures {
+    Ok(DefenceFigures {
         pairs: counted,
         trained: aucs(&in_floats)?,
         shipped: aucs(&on_device)?,

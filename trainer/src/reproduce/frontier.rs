@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
 use super::rows::RowKind;
-use super::summary::{Summary, SummaryRow};
+use super::summary::{StudySummary, SummaryRow};
 
 /// A defence in the picture: clean and robust AUC with their deviations, in per cent.
 struct Mark<'a> {
@@ -19,7 +19,7 @@ struct Mark<'a> {
 ///
 /// # Errors
 /// When there is nothing to draw.
-pub fn draw_frontier(summary: &Summary, epsilon: &str) -> Result<String> {
+pub fn draw_frontier(summary: &StudySummary, epsilon: &str) -> Result<String> {
     let key = format!("both@{epsilon}");
     let marks: Vec<Mark<'_>> = summary
         .rows

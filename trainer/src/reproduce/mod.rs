@@ -11,10 +11,10 @@ mod summary;
 mod table;
 
 pub use budget::{Budget, Speed};
-pub use figures::{Aucs, Figures, Robust, RunFigures, measure};
+pub use figures::{Aucs, DefenceFigures, Robust, RunFigures, measure};
 pub use frontier::draw_frontier;
 pub use page::write_page;
-pub use rows::{PAPER_TABLE, Row, RowKind, rows};
+pub use rows::{DefenceRow, PAPER_TABLE, RowKind, rows};
 pub use study::{Study, base_config};
-pub use summary::{Spread, Summary, SummaryRow, summarise};
+pub use summary::{Spread, StudySummary, SummaryRow, summarise};
 pub use table::write_tables;

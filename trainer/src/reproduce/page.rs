@@ -2,9 +2,9 @@
 
 use super::frontier::draw_frontier;
 use super::rows::RowKind;
-use super::summary::{Spread, Summary, SummaryRow};
+use super::summary::{Spread, StudySummary, SummaryRow};
 use crate::metric::Interval;
-use crate::report::{Bar, BarGroup, Chapter, Column, Figure, bars, escape, sheet, table};
+use crate::report::{Bar, BarGroup, Chapter, Column, ReportFigure, bars, escape, sheet, table};
 
 /// What the bars of a row show, by keys of [`SummaryRow::trained`] at a radius.
 const BARS: [(&str, &str); 3] = [
@@ -17,7 +17,7 @@ const BARS: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// When there is no defended run yet to draw.
-pub fn write_page(summary: &Summary) -> anyhow::Result<String> {
+pub fn write_page(summary: &StudySummary) -> anyhow::Result<String> {
     let radius = summary.epsilons.last().cloned().unwrap_or_default();
     let mut frontiers = String::new();
     for epsilon in &summary.epsilons {
@@ -58,7 +58,7 @@ pub fn write_page(summary: &Summary) -> anyhow::Result<String> {
     Ok(sheet("Reproduction of AFSL", subtitle, "", &chapters))
 }
 
-fn paper(summary: &Summary, radius: &str) -> String {
+fn paper(summary: &StudySummary, radius: &str) -> String {
     use Column::{Number, Text};
     let columns = [
         Text("Method"),
@@ -96,7 +96,7 @@ fn paper(summary: &Summary, radius: &str) -> String {
     )
 }
 
-fn ablation(summary: &Summary, radius: &str) -> String {
+fn ablation(summary: &StudySummary, radius: &str) -> String {
     let chosen = summary
         .rows
         .iter()
@@ -123,7 +123,7 @@ fn ablation(summary: &Summary, radius: &str) -> String {
 }
 
 fn group(row: &SummaryRow, radius: &str) -> BarGroup {
-    let figure = |spread: &Spread| Figure {
+    let figure = |spread: &Spread| ReportFigure {
         value: spread.mean / 100.0,
         bounds: (spread.deviation > 0.0).then(|| Interval {
             low: ((spread.mean - spread.deviation) / 100.0).max(0.0),
@@ -147,7 +147,7 @@ fn group(row: &SummaryRow, radius: &str) -> BarGroup {
 }
 
 fn all(
-    summary: &Summary,
+    summary: &StudySummary,
     engine: impl Fn(&SummaryRow) -> &std::collections::BTreeMap<String, Spread>,
 ) -> String {
     use Column::{Number, Text};
@@ -172,7 +172,7 @@ fn all(
     table("", &columns, &rows)
 }
 
-fn conditions(summary: &Summary) -> String {
+fn conditions(summary: &StudySummary) -> String {
     let lines = summary.conditions.iter();
     let items: String = lines
         .map(|line| format!("<li>{}</li>", escape(line)))

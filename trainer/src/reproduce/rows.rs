@@ -21,7 +21,7 @@ pub enum RowKind {
 
 /// One trained defence.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct DefenceRow {
     /// Name of its run folder.
     pub name: &'static str,
     /// What it is, for readers.
@@ -31,7 +31,7 @@ pub struct Row {
     change: fn(&mut RunConfig),
 }
 
-impl Row {
+impl DefenceRow {
     /// The row's configuration.
     pub fn config(&self, base: &RunConfig) -> RunConfig {
         let mut config = base.clone();
@@ -49,9 +49,9 @@ pub const PAPER_TABLE: [(&str, f64, f64); 4] = [
 ];
 
 /// Every row, in the order of training.
-pub fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<DefenceRow> {
     use RowKind::{Ablation, Ours, Paper, Rival};
-    let row = |name, title, kind, change| Row {
+    let row = |name, title, kind, change| DefenceRow {
         name,
         title,
         kind,

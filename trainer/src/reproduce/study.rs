@@ -13,7 +13,7 @@ use unmask_shared::manifest::OperatingPoint;
 use unmask_shared::verdict::VerdictConfig;
 
 use super::figures::{RunFigures, measure};
-use super::rows::Row;
+use super::rows::DefenceRow;
 use crate::config::{Epsilon, Method, RunConfig};
 use crate::dataset::{Pairs, Record};
 use crate::evaluation::Validation;
@@ -80,7 +80,7 @@ impl Study {
     pub fn run(
         &self,
         output: &Path,
-        rows: &[Row],
+        rows: &[DefenceRow],
         records: &[Record],
         device: &Device,
         stop: &AtomicBool,
@@ -134,7 +134,7 @@ impl Study {
     }
 
     /// Defences begin at trained weights: a lower rate, and no easy pairs first.
-    fn row(&self, row: &Row, seed: u64) -> RunConfig {
+    fn row(&self, row: &DefenceRow, seed: u64) -> RunConfig {
         let mut base = self.base.clone();
         base.train.epochs = self.epochs;
         base.train.seed = seed;
@@ -146,7 +146,7 @@ impl Study {
 
     fn measure(
         &self,
-        row: &Row,
+        row: &DefenceRow,
         seed: u64,
         job: &Job<'_>,
         records: &[Record],
@@ -190,7 +190,7 @@ impl Study {
 }
 
 /// A bundle of which only logits are read: without calibration, which a weak row may not have.
-fn about(row: &Row, seed: u64, config: &RunConfig) -> Result<About> {
+fn about(row: &DefenceRow, seed: u64, config: &RunConfig) -> Result<About> {
     Ok(About {
         name: format!("{}-seed-{seed}", row.name),
         release: 1,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Aucs, RunFigures};
-use super::rows::{PAPER_TABLE, Row, RowKind};
+use super::rows::{DefenceRow, PAPER_TABLE, RowKind};
 
 /// Mean and sample standard deviation; the latter 0 for one seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub struct SummaryRow {
 
 /// All rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct StudySummary {
     /// Version of this form.
     pub schema: u32,
     /// What all rows share, line by line.
@@ -79,7 +79,7 @@ pub struct Summary {
     pub runs: Vec<RunFigures>,
 }
 
-impl Summary {
+impl StudySummary {
     /// Whether there is a defended run for the picture of the frontier.
     pub fn is_drawable(&self) -> bool {
         let drawn = |row: &SummaryRow| row.name != "none" && row.kind != RowKind::Ablation;
@@ -88,7 +88,11 @@ impl Summary {
 }
 
 /// Summarises the runs that are done.
-pub fn summarise(rows: &[Row], runs: &[RunFigures], conditions: Vec<String>) -> Summary {
+pub fn summarise(
+    rows: &[DefenceRow],
+    runs: &[RunFigures],
+    conditions: Vec<String>,
+) -> StudySummary {
     let epsilons = runs.first().map_or_else(Vec::new, |run| {
         let robust = &run.figures.trained.robust;
         robust.iter().map(|r| r.epsilon.to_string()).collect()
@@ -108,7 +112,7 @@ pub fn summarise(rows: &[Row], runs: &[RunFigures], conditions: Vec<String>) -> 
             minutes: Spread::of(&minutes)?,
         })
     });
-    Summary {
+    StudySummary {
         schema: 1,
         conditions,
         epsilons,

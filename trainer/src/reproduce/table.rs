@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::rows::RowKind;
-use super::summary::{Summary, SummaryRow};
+use super::summary::{StudySummary, SummaryRow};
 
 /// Ours beside the paper's, the ablation, and the same for the file that ships.
-pub fn write_tables(summary: &Summary) -> String {
+pub fn write_tables(summary: &StudySummary) -> String {
     let mut text = String::new();
     for line in &summary.conditions {
         let _ = writeln!(text, "{line}");
@@ -42,7 +42,7 @@ pub fn write_tables(summary: &Summary) -> String {
 
 fn section(
     text: &mut String,
-    summary: &Summary,
+    summary: &StudySummary,
     title: &str,
     engine: impl Fn(&SummaryRow) -> &std::collections::BTreeMap<String, super::Spread>,
 ) {
@@ -77,7 +77,7 @@ fn section(
     }
 }
 
-fn of(summary: &Summary, kind: RowKind) -> impl Iterator<Item = &SummaryRow> {
+fn of(summary: &StudySummary, kind: RowKind) -> impl Iterator<Item = &SummaryRow> {
     summary.rows.iter().filter(move |row| row.kind == kind)
 }
 

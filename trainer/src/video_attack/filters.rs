@@ -3,15 +3,15 @@
 use anyhow::Result;
 use unmask_shared::media::Frame;
 
-use super::{Filtered, Target};
+use super::{FilteredVerdict, VideoTarget};
 use crate::attack::video::Footage;
 use crate::distortion::Coding;
 use crate::fake::Picture;
 use crate::fake::photometry::{EVERYDAY, Filter};
 
-impl Target<'_> {
+impl VideoTarget<'_> {
     /// What the program says under each of [`EVERYDAY`] at each strength.
-    pub(super) fn filtered(&self, footage: &Footage) -> Result<Vec<Filtered>> {
+    pub(super) fn filtered(&self, footage: &Footage) -> Result<Vec<FilteredVerdict>> {
         let folder = tempfile::tempdir()?;
         let (mut files, mut filtered) = (Vec::new(), Vec::new());
         for (name, filters) in EVERYDAY {
@@ -26,7 +26,7 @@ impl Target<'_> {
         let said = self.judge(&files)?;
         let pairs = filtered.into_iter().zip(said);
         Ok(pairs
-            .map(|((name, strength), said)| Filtered {
+            .map(|((name, strength), said)| FilteredVerdict {
                 name: name.into(),
                 strength,
                 verdict: said.verdict,

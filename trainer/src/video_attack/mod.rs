@@ -22,14 +22,14 @@ use crate::attack::transform::{Identity, Jpeg, Transform};
 use crate::attack::video::{Footage, VideoAttack};
 use crate::attack::{Eot, Noise};
 use crate::distortion::Coding;
-use crate::evaluation::{Analysis, Listed, Program, Truth};
+use crate::evaluation::{Analysis, FileTruth, Listed, Program};
 use crate::files::Memory;
 use crate::network::Frozen;
 use crate::progress::Bar;
 use crate::random::Random;
 
 use outcome::right;
-pub use outcome::{Attempt, FilterRow, Filtered, Outcome, Row, VideoAttackReport};
+pub use outcome::{Attempt, FilterRow, FilteredVerdict, NoiseRow, VideoAttackReport, VideoOutcome};
 pub use text::{card_of_video_attack, table};
 
 /// Rate factors of the H.264 between attack and program: good, usual, poor.
@@ -48,7 +48,7 @@ const GOOD: Quality = Quality {
 };
 
 /// What is attacked, and how.
-pub struct Target<'a> {
+pub struct VideoTarget<'a> {
     /// The network whose gradients are used.
     pub net: &'a Frozen,
     /// The bundle that the program runs.
@@ -73,7 +73,7 @@ pub struct Target<'a> {
     pub device: Device,
 }
 
-impl Target<'_> {
+impl VideoTarget<'_> {
     /// How the attack is made, in one line.
     pub fn conditions(&self) -> String {
         let attack = self.attack(1);
@@ -94,10 +94,10 @@ impl Target<'_> {
     }
 
     /// Attacks one video; what goes wrong with it stands in the outcome.
-    pub fn attack_video(&self, listed: &Listed) -> Outcome {
-        let mut outcome = Outcome {
+    pub fn attack_video(&self, listed: &Listed) -> VideoOutcome {
+        let mut outcome = VideoOutcome {
             path: listed.path.display().to_string(),
-            fake: listed.truth == Truth::Fake,
+            fake: listed.truth == FileTruth::Fake,
             kind: listed.kind.clone(),
             person: listed.person.clone(),
             frames: 0,
@@ -119,7 +119,7 @@ impl Target<'_> {
         }
     }
 
-    fn fill(&self, listed: &Listed, outcome: &mut Outcome) -> Result<()> {
+    fn fill(&self, listed: &Listed, outcome: &mut VideoOutcome) -> Result<()> {
         let footage = Footage::read(&listed.path, self.seconds, &self.finder)?;
         outcome.frames = footage.frames.len();
         let folder = tempfile::tempdir()?;
@@ -147,7 +147,7 @@ impl Target<'_> {
 
     /// Looks for the smallest radius that flips, between those tried, by halving. A larger radius
     /// never does less.
-    fn search(&self, footage: &Footage, most: u8, outcome: &mut Outcome) -> Result<()> {
+    fn search(&self, footage: &Footage, most: u8, outcome: &mut VideoOutcome) -> Result<()> {
         let mut high = outcome.flipped_at().unwrap_or(most.saturating_add(1));
         let tried = outcome.attempts.iter().map(|attempt| attempt.epsilon);
         let mut low = tried.filter(|epsilon| *epsilon < high).max().unwrap_or(0);
@@ -241,15 +241,15 @@ fn decisions_until(wanted: Verdict, said: &Analysis, manifest: &Manifest) -> Res
 /// # Errors
 /// When the disk refuses, or the memory is damaged.
 pub fn attack_videos(
-    target: &Target<'_>,
+    target: &VideoTarget<'_>,
     listed: &[Listed],
     memory: &Path,
-) -> Result<Vec<Outcome>> {
-    let (mut memory, known) = Memory::open::<Outcome>(memory)?;
+) -> Result<Vec<VideoOutcome>> {
+    let (mut memory, known) = Memory::open::<VideoOutcome>(memory)?;
     let known = known
         .into_iter()
         .map(|outcome| (outcome.path.clone(), outcome));
-    let mut known: HashMap<String, Outcome> = known.collect();
+    let mut known: HashMap<String, VideoOutcome> = known.collect();
     let bar = Bar::new("attacking", listed.len(), "videos")?;
     let mut outcomes = Vec::with_capacity(listed.len());
     for video in listed {

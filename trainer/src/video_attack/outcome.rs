@@ -20,7 +20,7 @@ pub struct Attempt {
 
 /// One video under one filter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Filtered {
+pub struct FilteredVerdict {
     /// Its name.
     pub name: String,
     /// 1 to 3.
@@ -31,7 +31,7 @@ pub struct Filtered {
 
 /// One video or picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct VideoOutcome {
     /// The file.
     pub path: String,
     /// Whether it is a fake.
@@ -48,13 +48,13 @@ pub struct Outcome {
     pub attempts: Vec<Attempt>,
     /// Under everyday filters of the whole picture.
     #[serde(default)]
-    pub filtered: Vec<Filtered>,
+    pub filtered: Vec<FilteredVerdict>,
     /// Why it could not be attacked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-impl Outcome {
+impl VideoOutcome {
     /// What the program ought to say.
     pub fn right(&self) -> Verdict {
         right(self.fake)
@@ -90,7 +90,7 @@ pub(super) fn right(fake: bool) -> Verdict {
 
 /// Verdicts at one radius on the videos of one class that were judged rightly before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct NoiseRow {
     /// Whether they are fakes.
     pub fake: bool,
     /// In steps of 1/255.
@@ -122,14 +122,14 @@ pub struct VideoAttackReport {
     /// Steps, draws, kind of perturbation.
     pub conditions: String,
     /// By class, radius and coding.
-    pub rows: Vec<Row>,
+    pub rows: Vec<NoiseRow>,
     /// By class and filter.
     pub filters: Vec<FilterRow>,
     /// Radii up to where the search for the smallest one ended, and how many fakes flip at each or
     /// below; empty without a search.
     pub least: Vec<(u8, usize)>,
     /// All videos.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<VideoOutcome>,
 }
 
 impl VideoAttackReport {
@@ -137,13 +137,13 @@ impl VideoAttackReport {
     pub fn of(
         bundle: String,
         conditions: String,
-        outcomes: Vec<Outcome>,
+        outcomes: Vec<VideoOutcome>,
         epsilons: &[u8],
         searched_to: Option<u8>,
     ) -> Self {
         let (mut rows, mut filters) = (Vec::new(), Vec::new());
         for fake in [true, false] {
-            let tried: Vec<&Outcome> = outcomes
+            let tried: Vec<&VideoOutcome> = outcomes
                 .iter()
                 .filter(|outcome| outcome.fake == fake && outcome.is_right())
                 .collect();
@@ -153,7 +153,7 @@ impl VideoAttackReport {
             filters.extend(filter_rows(&tried, fake));
         }
         let right = outcomes.iter().filter(|o| o.fake && o.is_right());
-        let flips: Vec<u8> = right.filter_map(Outcome::flipped_at).collect();
+        let flips: Vec<u8> = right.filter_map(VideoOutcome::flipped_at).collect();
         let up_to = |most: u8| flips.iter().filter(|at| **at <= most).count();
         Self {
             least: (1..=searched_to.unwrap_or(0))
@@ -169,8 +169,8 @@ impl VideoAttackReport {
 }
 
 /// Without loss, then coded.
-fn rows_at(tried: &[&Outcome], fake: bool, epsilon: u8) -> Vec<Row> {
-    let attempts: Vec<(&Outcome, &Attempt)> = tried
+fn rows_at(tried: &[&VideoOutcome], fake: bool, epsilon: u8) -> Vec<NoiseRow> {
+    let attempts: Vec<(&VideoOutcome, &Attempt)> = tried
         .iter()
         .filter_map(|outcome| Some((*outcome, outcome.at(epsilon)?)))
         .collect();
@@ -195,7 +195,7 @@ fn rows_at(tried: &[&Outcome], fake: bool, epsilon: u8) -> Vec<Row> {
             Some(_) => Vec::new(),
         };
         decisions.sort_unstable();
-        Row {
+        NoiseRow {
             fake,
             epsilon,
             rate_factor,
@@ -207,12 +207,12 @@ fn rows_at(tried: &[&Outcome], fake: bool, epsilon: u8) -> Vec<Row> {
 }
 
 /// Each filter, then whichever does most.
-fn filter_rows(tried: &[&Outcome], fake: bool) -> Vec<FilterRow> {
+fn filter_rows(tried: &[&VideoOutcome], fake: bool) -> Vec<FilterRow> {
     let first = tried.iter().find(|outcome| !outcome.filtered.is_empty());
     let Some(first) = first else {
         return Vec::new();
     };
-    let row = |filter: String, verdict: &dyn Fn(&Outcome) -> Option<Verdict>| FilterRow {
+    let row = |filter: String, verdict: &dyn Fn(&VideoOutcome) -> Option<Verdict>| FilterRow {
         fake,
         filter,
         verdicts: rates(tried.iter().filter_map(|outcome| {
@@ -225,8 +225,9 @@ fn filter_rows(tried: &[&Outcome], fake: bool) -> Vec<FilterRow> {
         .iter()
         .map(|of| {
             row(format!("{} {}", of.name, of.strength), &|outcome| {
-                let same =
-                    |found: &&Filtered| (&found.name, found.strength) == (&of.name, of.strength);
+                let same = |found: &&FilteredVerdict| {
+                    (&found.name, found.strength) == (&of.name, of.strength)
+                };
                 Some(outcome.filtered.iter().find(same)?.verdict)
             })
         })
@@ -259,9 +260,9 @@ fn rates<'a>(said: impl Iterator<Item = (&'a str, Verdict)>) -> VerdictRates {
 mod tests {
     use super::*;
 
-    fn outcome(person: &str, before: Verdict, verdicts: [Verdict; 2]) -> Outcome {
+    fn outcome(person: &str, before: Verdict, verdicts: [Verdict; 2]) -> VideoOutcome {
         let attempts = [1, 4].into_iter().zip(verdicts);
-        Outcome {
+        VideoOutcome {
             path: format!("{person}.mp4"),
             fake: true,
             kind: "swap".into(),
@@ -277,7 +278,7 @@ mod tests {
                 })
                 .collect(),
             filtered: [("grey", 1), ("grey", 2)]
-                .map(|(name, strength)| Filtered {
+                .map(|(name, strength)| FilteredVerdict {
                     name: name.into(),
                     strength,
                     verdict: match strength {

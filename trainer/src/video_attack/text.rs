@@ -2,14 +2,14 @@
 
 use unmask_shared::verdict::Verdict;
 
-use super::outcome::{Outcome, Row, VideoAttackReport, right};
+use super::outcome::{NoiseRow, VideoAttackReport, VideoOutcome, right};
 use crate::evaluation::VerdictRates;
 
 /// Title of the section of a card.
 const TITLE: &str = "## Videos under attack";
 
 /// One video in a line.
-pub(super) fn line(outcome: &Outcome) -> String {
+pub(super) fn line(outcome: &VideoOutcome) -> String {
     let path = &outcome.path;
     if let Some(error) = &outcome.error {
         return format!("{path}: not attacked: {error}");
@@ -134,12 +134,12 @@ fn class(fake: bool) -> &'static str {
     }
 }
 
-fn coding(row: &Row) -> String {
+fn coding(row: &NoiseRow) -> String {
     row.rate_factor
         .map_or("-".into(), |factor| format!("crf {factor}"))
 }
 
-fn decisions(row: &Row) -> String {
+fn decisions(row: &NoiseRow) -> String {
     row.decisions.map_or("-".into(), |count| count.to_string())
 }
 
@@ -169,7 +169,7 @@ mod tests {
             genuine: 2,
             manipulated: 5,
         };
-        let row = Row {
+        let row = NoiseRow {
             fake: true,
             epsilon: 2,
             rate_factor: Some(23),

@@ -6,12 +6,12 @@ use super::super::aligned::Aligned;
 use super::super::depthwise::Depthwise;
 use super::super::finish::Finish;
 use super::super::relu::Word;
-use super::super::strides::Grid;
+use super::super::strides::StrideGrid;
 use super::super::sums::{add_pixels, add_up};
 use super::super::tile::{Run, Window, correlate, correlate_weights};
 use super::forward::{Kept, Outputs, Room};
 use super::weights::{Form, Packs};
-use super::{COLOURS, Chain, Kind, shifted};
+use super::{BlockChain, COLOURS, Kind, shifted};
 
 /// Parts into which a batch is cut for sums over it; fixed, so that the sums do not depend
 /// on the number of threads.
@@ -19,7 +19,7 @@ const PARTS: usize = 8;
 
 /// Which gradients are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedGradients {
     /// Those of the weights of this link and of all behind it.
     pub weights_from: Option<usize>,
     /// Those of the pictures; then all outputs must have been kept, or alone the notes of
@@ -43,7 +43,7 @@ struct Back {
     windows: Aligned,
 }
 
-impl Chain {
+impl BlockChain {
     /// Gradients, given that of the pooled features.
     ///
     /// # Shapes
@@ -57,7 +57,7 @@ impl Chain {
         pictures: &[f32],
         kept: &Kept,
         pooled: &[f32],
-        wanted: Wanted,
+        wanted: WantedGradients,
     ) -> (Vec<f32>, Vec<f32>) {
         let count = pictures.len() / self.picture_len();
         let per_part = count.div_ceil(PARTS).max(1);
@@ -147,11 +147,11 @@ impl Chain {
 
 /// The way back of one picture.
 struct One<'a> {
-    chain: &'a Chain,
+    chain: &'a BlockChain,
     packs: &'a Packs,
     outputs: Outputs<'a>,
     notes: &'a [Word],
-    wanted: Wanted,
+    wanted: WantedGradients,
 }
 
 impl One<'_> {
@@ -287,7 +287,7 @@ impl One<'_> {
             return;
         };
         let ([height, width], length) = (step.link.size, chain.window_len());
-        let windows = Grid {
+        let windows = StrideGrid {
             origin: 0,
             row: width * length,
             pixel: length,

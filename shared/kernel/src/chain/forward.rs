@@ -8,7 +8,7 @@ use super::super::recycle::{give, take};
 use super::super::relu::{Word, note};
 use super::super::tile::{Window, correlate};
 use super::weights::{Form, Packs};
-use super::{COLOURS, Chain, Kind, PICTURE_PIXEL, Step, shifted};
+use super::{BlockChain, COLOURS, Kind, PICTURE_PIXEL, Step, shifted};
 
 /// What the way back needs of a batch.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Kept {
 
 impl Kept {
     /// Of one picture.
-    pub(super) fn of(&self, chain: &Chain, picture: usize) -> (&[f32], &[Word]) {
+    pub(super) fn of(&self, chain: &BlockChain, picture: usize) -> (&[f32], &[Word]) {
         (
             &aligned(&self.numbers)[picture * chain.kept..][..chain.kept],
             &self.notes[picture * chain.notes..][..chain.notes],
@@ -62,7 +62,7 @@ pub(super) struct Outputs<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    pub(super) fn of(&self, chain: &Chain, index: usize) -> &'a [f32] {
+    pub(super) fn of(&self, chain: &BlockChain, index: usize) -> &'a [f32] {
         let step = &chain.steps[index];
         let buffer = if index < chain.kept_from {
             self.room
@@ -73,7 +73,7 @@ impl<'a> Outputs<'a> {
     }
 }
 
-impl Chain {
+impl BlockChain {
     /// Mean over the last map of each picture, and what the way back needs.
     ///
     /// # Shapes
@@ -211,7 +211,7 @@ impl Chain {
 
 impl Step {
     /// Where the first tap of each output pixel lies in the input.
-    pub(super) fn read(&self) -> super::super::strides::Grid {
+    pub(super) fn read(&self) -> super::super::strides::StrideGrid {
         match self.link.kind {
             Kind::Picture => shifted(self.from, self.link.before).strided(0, 0, self.link.stride),
             _ => self.from,

@@ -13,14 +13,14 @@ mod weights;
 #[cfg(test)]
 mod tests;
 
-pub use backward::Wanted;
+pub use backward::WantedGradients;
 pub use forward::Kept;
 pub use weights::{Both, Packs};
 
 use super::depthwise::Depthwise;
 use super::pack::LANES_MAX;
 use super::relu::words;
-use super::strides::{Grid, Map};
+use super::strides::{Map, StrideGrid};
 use super::tile::Run;
 
 /// Colours of a picture, and numbers in a pixel of its map.
@@ -88,7 +88,7 @@ struct Step {
     inputs: usize,
     input: Map,
     /// Where the input lies in its buffer.
-    from: Grid,
+    from: StrideGrid,
     output: Map,
     /// Border of zeros around the output.
     border: usize,
@@ -102,7 +102,7 @@ struct Step {
 
 /// A chain for pictures of one size.
 #[derive(Clone, Debug)]
-pub struct Chain {
+pub struct BlockChain {
     steps: Vec<Step>,
     colours: Colours,
     /// Height and width of a picture.
@@ -118,7 +118,7 @@ pub struct Chain {
 
 impl Step {
     /// Where the output lies in its buffer.
-    fn place(&self) -> Grid {
+    fn place(&self) -> StrideGrid {
         self.output.inside_of(self.border)
     }
 
@@ -140,9 +140,9 @@ impl Step {
     }
 
     /// Where the notes of its limits lie.
-    fn note_place(&self) -> Grid {
+    fn note_place(&self) -> StrideGrid {
         let pixel = words(self.output.channels);
-        Grid {
+        StrideGrid {
             origin: self.notes,
             row: self.output.width * pixel,
             pixel,
@@ -166,7 +166,7 @@ impl Step {
     }
 
     /// Where its slopes lie in there.
-    fn slope_place(&self) -> Grid {
+    fn slope_place(&self) -> StrideGrid {
         match self.link.kind {
             Kind::Depthwise => {
                 let inside = self.input.inside_of(self.slope_border());
@@ -240,7 +240,7 @@ impl Step {
     }
 }
 
-impl Chain {
+impl BlockChain {
     /// For pictures of a height and width. `None` for links that the loops do not know.
     pub fn new(links: &[Link], colours: Colours, picture: [usize; 2], keep: Keep) -> Option<Self> {
         let mut chain = Self {
@@ -328,8 +328,8 @@ impl Chain {
 }
 
 /// The place of a pixel so many rows and columns further up.
-fn shifted(grid: Grid, by: usize) -> Grid {
-    Grid {
+fn shifted(grid: StrideGrid, by: usize) -> StrideGrid {
+    StrideGrid {
         origin: grid.origin - by * (grid.row + grid.pixel),
         ..grid
     }

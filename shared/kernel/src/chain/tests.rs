@@ -136,7 +136,7 @@ fn goal() -> Vec<f32> {
     some(20, 99)
 }
 
-fn packed(chain: &Chain, numbers: &[[Vec<f32>; 2]]) -> Packs {
+fn packed(chain: &BlockChain, numbers: &[[Vec<f32>; 2]]) -> Packs {
     let both: Vec<Both<'_>> = numbers
         .iter()
         .map(|[weight, bias]| Both { weight, bias })
@@ -154,7 +154,7 @@ fn features_are_as_defined() {
             .collect();
         let pictures = [picture(1), picture(2)];
         for keep in [Keep::From(0), Keep::From(5), Keep::Nothing, Keep::Limits] {
-            let chain = Chain::new(&links(), colours(), PICTURE, keep).unwrap();
+            let chain = BlockChain::new(&links(), colours(), PICTURE, keep).unwrap();
             let (found, _) = chain.forward(&packed(&chain, &numbers), &pictures.concat());
             let want = pictures.iter().flat_map(|p| define(&weights, &doubled(p)));
             for (at, (got, want)) in found.iter().zip(want).enumerate() {
@@ -170,9 +170,9 @@ fn gradients_are_those_of_finite_differences() {
     at_all_levels_here(|| {
         let numbers = numbers();
         let (pictures, goal) = ([picture(3), picture(4)], goal());
-        let chain = Chain::new(&links(), colours(), PICTURE, Keep::From(0)).unwrap();
+        let chain = BlockChain::new(&links(), colours(), PICTURE, Keep::From(0)).unwrap();
         let packs = packed(&chain, &numbers);
-        let wanted = Wanted {
+        let wanted = WantedGradients {
             weights_from: Some(0),
             pictures: true,
         };
@@ -240,10 +240,10 @@ fn notes_of_the_limits_are_enough_for_the_pictures() {
         let (numbers, pictures) = (numbers(), [picture(7), picture(8)].concat());
         let slopes = goal().repeat(2);
         let gradients = |keep| {
-            let chain = Chain::new(&links(), colours(), PICTURE, keep).unwrap();
+            let chain = BlockChain::new(&links(), colours(), PICTURE, keep).unwrap();
             let packs = packed(&chain, &numbers);
             let (_, kept) = chain.forward(&packs, &pictures);
-            let wanted = Wanted {
+            let wanted = WantedGradients {
                 weights_from: None,
                 pictures: true,
             };
@@ -258,10 +258,10 @@ fn what_is_held_costs_nothing_and_changes_nothing() {
     let (numbers, pictures) = (numbers(), [picture(5), picture(6)].concat());
     let slopes = goal().repeat(2);
     let gradients = |kept_from, weights_from| {
-        let chain = Chain::new(&links(), colours(), PICTURE, Keep::From(kept_from)).unwrap();
+        let chain = BlockChain::new(&links(), colours(), PICTURE, Keep::From(kept_from)).unwrap();
         let packs = packed(&chain, &numbers);
         let (_, kept) = chain.forward(&packs, &pictures);
-        let wanted = Wanted {
+        let wanted = WantedGradients {
             weights_from: Some(weights_from),
             pictures: false,
         };
@@ -279,7 +279,7 @@ fn links_that_the_loops_do_not_know_are_refused() {
     let known = |change: fn(&mut Vec<Link>)| {
         let mut links = links();
         change(&mut links);
-        Chain::new(&links, colours(), PICTURE, Keep::From(0)).is_some()
+        BlockChain::new(&links, colours(), PICTURE, Keep::From(0)).is_some()
     };
     assert!(known(|_| {}));
     assert!(!known(Vec::clear));

@@ -1,7 +1,7 @@
 //! Weights of a chain in the order in which the loops read them, and their gradients back.
 
-use super::super::pack::{Packed, Row};
-use super::{COLOURS, Chain, Kind, PICTURE_PIXEL, Step};
+use super::super::pack::{Packed, StridedRow};
+use super::{BlockChain, COLOURS, Kind, PICTURE_PIXEL, Step};
 
 /// What stands where there is no weight.
 const NOTHING: [f32; 1] = [0.0];
@@ -35,7 +35,7 @@ pub struct Packs {
     pub(super) back: Vec<Form>,
 }
 
-impl Chain {
+impl BlockChain {
     /// Packs the weights of all links; `None` where a number is missing.
     pub fn pack(&self, weights: &[Both<'_>]) -> Option<Packs> {
         let pairs = || self.steps.iter().zip(weights);
@@ -102,12 +102,12 @@ fn forward(step: &Step, weight: &[f32]) -> Form {
         return Form::Taps(taps(step, weight, |tap, _| tap));
     }
     let row = |tap| match place(step, tap) {
-        Some((first, stride)) => Row {
+        Some((first, stride)) => StridedRow {
             source: weight,
             first,
             step: stride,
         },
-        None => Row {
+        None => StridedRow {
             source: &NOTHING,
             first: 0,
             step: 0,
@@ -121,7 +121,7 @@ fn back(step: &Step, weight: &[f32]) -> Form {
         return Form::Taps(taps(step, weight, |tap, last| last - tap));
     }
     let columns = weight.len() / step.link.outputs;
-    let rows = (0..step.link.outputs).map(|output| Row {
+    let rows = (0..step.link.outputs).map(|output| StridedRow {
         source: weight,
         first: output * columns,
         step: 1,

@@ -40,7 +40,7 @@ const HEADS: [(&str, usize); 4] = [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 
 
 /// A convolution of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
+pub struct DenseLayer {
     /// What its tensors are called after.
     pub name: String,
     /// Channels that it reads.
@@ -57,9 +57,9 @@ pub struct Layer {
     pub relu: bool,
 }
 
-/// Weights of a [`Layer`].
+/// Weights of a [`DenseLayer`].
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Weights {
+pub struct LayerWeights {
     /// `[outputs, inputs, kernel, kernel]`
     pub weight: Vec<f32>,
     /// `[outputs]`
@@ -68,16 +68,17 @@ pub struct Weights {
 
 /// All convolutions: the stem (6x6, stride 4), the body, those that carry a coarser level to
 /// the finer one, and for each level one in front of its outputs and the outputs.
-pub fn layers() -> Vec<Layer> {
-    let layer = |name: String, [inputs, outputs]: [usize; 2], kernel: usize, stride: usize| Layer {
-        relu: !name.starts_with("lateral") && !name.starts_with("said"),
-        name,
-        inputs,
-        outputs,
-        kernel,
-        stride,
-        padding: (kernel - 1) / 2,
-    };
+pub fn layers() -> Vec<DenseLayer> {
+    let layer =
+        |name: String, [inputs, outputs]: [usize; 2], kernel: usize, stride: usize| DenseLayer {
+            relu: !name.starts_with("lateral") && !name.starts_with("said"),
+            name,
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            padding: (kernel - 1) / 2,
+        };
     let mut layers = vec![layer("stem".into(), [3, STEM], 6, 4)];
     let mut channels = STEM;
     for (number, (stride, outputs)) in BODY.into_iter().enumerate() {
@@ -101,7 +102,7 @@ pub fn layers() -> Vec<Layer> {
 }
 
 /// The file; weights in the order of [`layers`].
-pub fn model(weights: &[Weights], producer_version: &str) -> pb::ModelProto {
+pub fn model(weights: &[LayerWeights], producer_version: &str) -> pb::ModelProto {
     let free = |name: String| Value::DimParam(name);
     let picture = [
         Value::DimValue(1),
@@ -138,7 +139,7 @@ pub fn model(weights: &[Weights], producer_version: &str) -> pb::ModelProto {
 }
 
 /// Weights of a file in the order of [`layers`]; `None` where it holds another network.
-pub fn read(model: &pb::ModelProto) -> Option<Vec<Weights>> {
+pub fn read(model: &pb::ModelProto) -> Option<Vec<LayerWeights>> {
     let graph = model.graph.as_ref()?;
     let ours = graph.node == nodes() && model.opset_import.first()?.version == OPSET;
     let find = |name: &str| graph.initializer.iter().find(|tensor| tensor.name == name);
@@ -159,7 +160,7 @@ pub fn read(model: &pb::ModelProto) -> Option<Vec<Weights>> {
     };
     let read = layers().into_iter().map(|layer| {
         let (name, k) = (&layer.name, layer.kernel);
-        Some(Weights {
+        Some(LayerWeights {
             weight: values(
                 format!("{name}.weight"),
                 &[layer.outputs, layer.inputs, k, k],
@@ -170,7 +171,7 @@ pub fn read(model: &pb::ModelProto) -> Option<Vec<Weights>> {
     read.collect()
 }
 
-fn tensors(weights: &[Weights]) -> impl Iterator<Item = pb::TensorProto> {
+fn tensors(weights: &[LayerWeights]) -> impl Iterator<Item = pb::TensorProto> {
     let pairs = layers().into_iter().zip(weights);
     pairs.flat_map(|(layer, weights)| {
         let (name, k) = (&layer.name, layer.kernel);
@@ -256,7 +257,7 @@ fn nodes() -> Vec<pb::NodeProto> {
     nodes
 }
 
-fn convolution(nodes: &mut Vec<pb::NodeProto>, layer: &Layer, x: &str) -> String {
+fn convolution(nodes: &mut Vec<pb::NodeProto>, layer: &DenseLayer, x: &str) -> String {
     let [weight, bias, sum, out] =
         ["weight", "bias", "conv", "out"].map(|part| format!("{}.{part}", layer.name));
     let attributes = vec![

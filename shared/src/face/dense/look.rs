@@ -5,7 +5,7 @@
 //! takes for a face is seldom one.
 
 use super::collect;
-use super::graph::Weights;
+use super::graph::LayerWeights;
 use super::run::Run;
 use crate::face::Face;
 use crate::face::letterbox::{Place, enlarged};
@@ -49,7 +49,7 @@ struct Square {
 }
 
 impl Look {
-    pub(super) fn new(weights: &[Weights]) -> Self {
+    pub(super) fn new(weights: &[LayerWeights]) -> Self {
         Self {
             square: Vec::new(),
             shrink: Shrink::default(),

@@ -13,7 +13,7 @@ use super::shrink::Shrink;
 use super::{Face, Finder, FinderConfig, FinderError};
 use crate::engine;
 use crate::sample::RgbView;
-use graph::{OUTPUTS, Weights};
+use graph::{LayerWeights, OUTPUTS};
 use look::Look;
 use run::Run;
 
@@ -26,7 +26,7 @@ const FACE_PX: f32 = 10.0;
 /// size, and else not.
 pub struct DenseFinder {
     config: FinderConfig,
-    weights: Arc<Vec<Weights>>,
+    weights: Arc<Vec<LayerWeights>>,
     shrink: Shrink,
     run: Option<Run>,
     /// Where the last shrunk copy lies.

@@ -1,8 +1,8 @@
 //! The network on kernels of our own: no memory is asked for once a size is known.
 
-use unmask_kernel::{Conv, Grid, Map, Packed, SHUFFLED, add_bias};
+use unmask_kernel::{Conv, Map, Packed, SHUFFLED, StrideGrid, add_bias};
 
-use super::graph::{self, BODY, GREY, Layer, STRIDES, TAPS, Weights};
+use super::graph::{self, BODY, DenseLayer, GREY, LayerWeights, STRIDES, TAPS};
 
 /// The network for pictures of one size.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ struct Step {
 impl Run {
     /// For pictures of this size; sides are multiples of 32. Weights in the order of
     /// [`graph::layers`].
-    pub(super) fn new(weights: &[Weights], width: usize, height: usize) -> Self {
+    pub(super) fn new(weights: &[LayerWeights], width: usize, height: usize) -> Self {
         let layers = graph::layers();
         let mut all = layers.iter().zip(weights);
         let mut map = Map {
@@ -55,7 +55,7 @@ impl Run {
             trunk.push(Step::new(conv, weight, &weights.bias));
         }
         let tapped = TAPS.map(|tap| trunk[tap + 1].conv.output);
-        let point = |map: Map, (layer, weights): (&Layer, &Weights)| {
+        let point = |map: Map, (layer, weights): (&DenseLayer, &LayerWeights)| {
             let conv = Conv::point(map, map.channels, layer.outputs, 1);
             Step::new(conv, &weights.weight, &weights.bias)
         };
@@ -176,7 +176,7 @@ impl Step {
 }
 
 /// Adds every pixel to four.
-fn add_enlarged(coarse: &[f32], map: Map, fine: &mut [f32], place: Grid) {
+fn add_enlarged(coarse: &[f32], map: Map, fine: &mut [f32], place: StrideGrid) {
     for (index, pixel) in coarse.chunks_exact(map.channels).enumerate() {
         let (y, x) = (2 * (index / map.width), 2 * (index % map.width));
         for (y, x) in [(y, x), (y, x + 1), (y + 1, x), (y + 1, x + 1)] {
@@ -187,7 +187,7 @@ fn add_enlarged(coarse: &[f32], map: Map, fine: &mut [f32], place: Grid) {
 }
 
 /// Weights of the stem for a picture whose 2x2 pixels stand in one.
-fn shuffled(layer: &Layer, weight: &[f32]) -> Vec<f32> {
+fn shuffled(layer: &DenseLayer, weight: &[f32]) -> Vec<f32> {
     let side = layer.kernel;
     let mut turned = Vec::with_capacity(weight.len());
     for plane in weight.chunks_exact(side * side) {

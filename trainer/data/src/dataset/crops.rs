@@ -11,7 +11,7 @@ use super::layout::Entry;
 use super::mask::Masks;
 use super::media;
 use super::record::FaceChoice;
-use super::skip::{Reason, Skip};
+use super::skip::{Skip, SkipReason};
 
 /// Real and fake may differ this much in the ratio of width to height.
 const ASPECT_TOLERANCE: f32 = 0.02;
@@ -85,7 +85,11 @@ impl Cutter<'_> {
                 Ok(check(cut, targets.iter().flatten().count(), skips))
             }
             Err(error) if error.is::<OtherShape>() => {
-                skips.push(Skip::new(&entry.file, Reason::NoteShape, error.to_string()));
+                skips.push(Skip::new(
+                    &entry.file,
+                    SkipReason::NoteShape,
+                    error.to_string(),
+                ));
                 self.lead(entry, Role::Alone, skips)
             }
             Err(error) => Err(error),
@@ -158,10 +162,10 @@ impl Cutter<'_> {
         let wanted = self.min_face_px;
         if largest_px > 0.0 {
             let detail = format!("the largest face has {largest_px:.0} px, not {wanted}");
-            Skip::new(&entry.file, Reason::TooSmall, detail)
+            Skip::new(&entry.file, SkipReason::TooSmall, detail)
         } else {
             let detail = format!("no face of at least {wanted} px was found");
-            Skip::new(&entry.file, Reason::NoFace, detail)
+            Skip::new(&entry.file, SkipReason::NoFace, detail)
         }
     }
 }
@@ -188,12 +192,12 @@ fn check<'a>(cut: Cut<'a>, windows: usize, skips: &mut Vec<Skip>) -> Option<Cut<
     let full = cut.crops.iter().filter(|crops| !crops.is_empty()).count();
     if full == 0 {
         let detail = "it ends before the first window";
-        skips.push(Skip::new(file, Reason::NoFrames, detail));
+        skips.push(Skip::new(file, SkipReason::NoFrames, detail));
         return None;
     }
     if full < windows {
         let detail = format!("{full} of {windows} windows show the face");
-        skips.push(Skip::new(file, Reason::NoteFewerWindows, detail));
+        skips.push(Skip::new(file, SkipReason::NoteFewerWindows, detail));
     }
     Some(cut)
 }

@@ -10,7 +10,7 @@ use super::layout::{Entry, Job};
 use super::mask::Masks;
 use super::media;
 use super::record::{FaceChoice, Label, Meta, Record};
-use super::skip::{Reason, Skip};
+use super::skip::{Skip, SkipReason};
 
 /// Containers often promise a frame or two more than they have.
 const LENGTH_TOLERANCE: u64 = 2;
@@ -84,7 +84,7 @@ fn plan<'a>(
             "{least} of {most} frames are used: {} is shorter",
             shortest.file
         );
-        skips.push(Skip::new(&longest.file, Reason::NoteShorter, detail));
+        skips.push(Skip::new(&longest.file, SkipReason::NoteShorter, detail));
     }
     // A container that does not say how long it is gives its first runs.
     let unknown = (options.windows * options.frames) as u64;
@@ -99,7 +99,7 @@ fn masks(entries: &[&Entry], starts: &[u64], skips: &mut Vec<Skip>) -> Result<Ma
         let Some(path) = &entry.mask else { continue };
         let (reason, detail) = if !path.is_file() {
             (
-                Reason::NoteMaskMissing,
+                SkipReason::NoteMaskMissing,
                 format!("{} is not there", path.display()),
             )
         } else {
@@ -108,9 +108,9 @@ fn masks(entries: &[&Entry], starts: &[u64], skips: &mut Vec<Skip>) -> Result<Ma
                 Ok(reached) => {
                     let windows = starts.len();
                     let detail = format!("its mask reaches {reached} of {windows} windows");
-                    (Reason::NoteMaskShort, detail)
+                    (SkipReason::NoteMaskShort, detail)
                 }
-                Err(error) => (Reason::NoteMaskMissing, refusal(entry, error)?.detail),
+                Err(error) => (SkipReason::NoteMaskMissing, refusal(entry, error)?.detail),
             }
         };
         skips.push(Skip::new(&entry.file, reason, detail));
@@ -123,9 +123,9 @@ fn refusal(entry: &Entry, error: anyhow::Error) -> Result<Skip> {
     let reason = match error.downcast_ref::<SourceError>() {
         Some(SourceError::NoFfmpeg { .. }) => return Err(error),
         Some(SourceError::Open { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
-            Reason::MissingFile
+            SkipReason::MissingFile
         }
-        _ => Reason::Unreadable,
+        _ => SkipReason::Unreadable,
     };
     Ok(Skip::new(&entry.file, reason, format!("{error:#}")))
 }

@@ -39,7 +39,7 @@ pub use prepare::{Preparation, PrepareReport, prepare};
 pub use read::{read_records, read_shards};
 pub use record::fnv1a as text_hash;
 pub use record::{FaceChoice, Label, Meta, Record, Shares, Split, common_align};
-pub use skip::{Reason, Skip};
+pub use skip::{Skip, SkipReason};
 pub use table::Table;
 pub use view::{plain_clip, random_frame, stacked_clip};
 

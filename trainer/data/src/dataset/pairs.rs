@@ -18,7 +18,7 @@ use rand::SeedableRng;
 use super::record::{Label, Record, Shares, Split};
 use super::view::{View, stacked};
 use crate::distortion::Perturbation;
-use crate::fake::{Passage, Picture, Quality, Reconstruct};
+use crate::fake::{CodecQuality, Passage, Picture, Reconstruct};
 use crate::random::{Random, mix};
 use donors::Donors;
 use order::Item;
@@ -266,7 +266,7 @@ impl<'a> Pairs<'a> {
             }
         }
         let view = View::sample(plan.frames, plan.side, &mut random);
-        let quality = Quality::sample(
+        let quality = CodecQuality::sample(
             mixed(EASY.1, self.config.degradation, plan.hardness),
             &mut random,
         );

@@ -16,7 +16,7 @@ use super::options::PrepareOptions;
 use super::ordered::in_order;
 use super::record::Split;
 use super::shard::{Shard, write_whole};
-use super::skip::{self, Reason, Skip};
+use super::skip::{self, Skip, SkipReason};
 use super::synthetic;
 use crate::progress::Bar;
 
@@ -28,7 +28,7 @@ pub struct PrepareReport {
     /// Files that gave no record.
     pub skipped: usize,
     /// Lines of the table by reason, notes included.
-    pub reasons: BTreeMap<Reason, usize>,
+    pub reasons: BTreeMap<SkipReason, usize>,
     /// Shards that an earlier run had finished.
     pub shards_kept: usize,
     /// Shards made by this run.
@@ -186,7 +186,7 @@ impl Preparation {
             Item::Person(_) => vec![item.name()],
         };
         let detail = "the program failed on it; please report it";
-        let skip = |file: &String| Skip::new(file, Reason::Crashed, detail);
+        let skip = |file: &String| Skip::new(file, SkipReason::Crashed, detail);
         Ok(Outcome {
             records: vec![],
             skips: files.iter().map(skip).collect(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Why a file gave no record, or a note on one that did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum SkipReason {
     /// No face was found.
     NoFace,
     /// The largest face is smaller than asked for.
@@ -38,7 +38,7 @@ pub enum Reason {
     NoteMaskShort,
 }
 
-impl Reason {
+impl SkipReason {
     /// Whether the file did give records.
     pub fn is_note(self) -> bool {
         matches!(
@@ -71,7 +71,7 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
@@ -83,13 +83,13 @@ pub struct Skip {
     /// The file, named as in [`super::Meta::file`].
     pub file: String,
     /// Why.
-    pub reason: Reason,
+    pub reason: SkipReason,
     /// In words.
     pub detail: String,
 }
 
 impl Skip {
-    pub(super) fn new(file: &str, reason: Reason, detail: impl Into<String>) -> Self {
+    pub(super) fn new(file: &str, reason: SkipReason, detail: impl Into<String>) -> Self {
         Self {
             file: file.into(),
             reason,
@@ -114,7 +114,7 @@ pub(super) fn table<'a>(skips: impl Iterator<Item = &'a Skip>) -> String {
 }
 
 /// How often each reason occurs.
-pub(super) fn count<'a>(skips: impl Iterator<Item = &'a Skip>) -> BTreeMap<Reason, usize> {
+pub(super) fn count<'a>(skips: impl Iterator<Item = &'a Skip>) -> BTreeMap<SkipReason, usize> {
     let mut counts = BTreeMap::new();
     for skip in skips {
         *counts.entry(skip.reason).or_default() += 1;
@@ -129,22 +129,22 @@ mod tests {
     #[test]
     fn a_table_has_one_line_per_skip_whatever_the_names_are() {
         let skips = [
-            Skip::new("a\tb.mp4", Reason::Unreadable, "two\nlines"),
-            Skip::new("c.mp4", Reason::NoteMaskShort, ""),
+            Skip::new("a\tb.mp4", SkipReason::Unreadable, "two\nlines"),
+            Skip::new("c.mp4", SkipReason::NoteMaskShort, ""),
         ];
         assert_eq!(
             table(skips.iter()),
             "file\treason\tdetail\na b.mp4\tunreadable\ttwo lines\nc.mp4\tnote_mask_short\t\n"
         );
-        assert_eq!(count(skips.iter())[&Reason::Unreadable], 1);
+        assert_eq!(count(skips.iter())[&SkipReason::Unreadable], 1);
     }
 
     #[test]
     fn codes_are_the_stored_names() {
         for reason in [
-            Reason::NoFace,
-            Reason::NoteFewerWindows,
-            Reason::MissingFile,
+            SkipReason::NoFace,
+            SkipReason::NoteFewerWindows,
+            SkipReason::MissingFile,
         ] {
             let stored = serde_json::to_string(&reason).unwrap();
             assert_eq!(stored, format!("\"{}\"", reason.code()));

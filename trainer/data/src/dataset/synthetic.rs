@@ -7,7 +7,7 @@ use unmask_shared::synthetic::{FaceModel, Scene, SceneConfig, Swap};
 use super::align::{Aligner, Hint, Search, stored_png};
 use super::cut::Outcome;
 use super::record::{Label, Meta, Record};
-use super::skip::{Reason, Skip};
+use super::skip::{Skip, SkipReason};
 
 /// Seeds of training people; those of demos and tests are below it.
 const FIRST_SEED: u64 = 1 << 32;
@@ -47,7 +47,9 @@ pub(super) fn person(
             }
             let Some((face, _)) = &found else {
                 let detail = "the face finder saw nobody";
-                outcome.skips.push(Skip::new(&file, Reason::NoFace, detail));
+                outcome
+                    .skips
+                    .push(Skip::new(&file, SkipReason::NoFace, detail));
                 return Ok(outcome);
             };
             crops.push(stored_png(&picture, face)?);

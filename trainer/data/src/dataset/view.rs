@@ -8,7 +8,7 @@ use super::pairs::STACKED;
 use super::record::Record;
 use super::{STORED_MARGIN, STORED_SIDE};
 use crate::fake::photometry::GREY;
-use crate::fake::{Passage, Picture, Quality, Random};
+use crate::fake::{CodecQuality, Passage, Picture, Random};
 
 /// `frames` consecutive pictures of a record; a photograph is repeated.
 pub(super) fn clip(record: &Record, frames: usize, random: &mut Random) -> Result<Vec<Picture>> {
@@ -169,7 +169,7 @@ impl View {
         &self,
         picture: &Picture,
         passage: &Passage,
-        quality: &Quality,
+        quality: &CodecQuality,
         frame: usize,
     ) -> Vec<f32> {
         let to_stored = Similarity {

@@ -32,7 +32,7 @@ pub use likeness::{Likeness, LikenessGrid};
 pub use mask::{Hull, MaskShape};
 pub use passage::Passage;
 pub use picture::{Picture, gaussian_blur};
-pub use quality::Quality;
+pub use quality::CodecQuality;
 pub use retime::Retime;
 
 pub use crate::random::Random;

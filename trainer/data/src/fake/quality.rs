@@ -9,7 +9,7 @@ use super::picture::Picture;
 
 /// Drawn once for a real face and its fake, so that quality tells them nothing apart.
 #[derive(Clone, Debug)]
-pub struct Quality {
+pub struct CodecQuality {
     flip: bool,
     grey: bool,
     light: Option<(f32, f32)>,
@@ -19,7 +19,7 @@ pub struct Quality {
     jpeg: Vec<u8>,
 }
 
-impl Quality {
+impl CodecQuality {
     /// Draws a degradation; `strength` in [0, 1] scales how often and how hard.
     pub fn sample(strength: f32, random: &mut Random) -> Self {
         let odds = |p: f64| p * f64::from(strength);
@@ -155,7 +155,7 @@ mod tests {
             rgb: (0..64 * 64 * 3).map(|i| (i % 97) as f32 / 97.0).collect(),
         };
         for seed in 0..20 {
-            let quality = Quality::sample(1.0, &mut Random::seed_from_u64(seed));
+            let quality = CodecQuality::sample(1.0, &mut Random::seed_from_u64(seed));
             let once = quality.apply(&picture, 0);
             assert_eq!(once.side, 64);
             assert_eq!(once, quality.apply(&picture, 0));

@@ -53,7 +53,7 @@ impl Photo {
     }
 
     /// Moves the photograph onto `target` and notes how well it fits.
-    pub fn refine(&mut self, target: &Target) {
+    pub fn refine(&mut self, target: &AlignTarget) {
         let first = self.place;
         let mut best = (self.likeness_to(target), first);
         for _ in 0..STEPS {
@@ -73,7 +73,7 @@ impl Photo {
         self.place = from_face.then(&self.place);
     }
 
-    fn likeness_to(&self, target: &Target) -> f32 {
+    fn likeness_to(&self, target: &AlignTarget) -> f32 {
         let patch = target.standardise(&self.grey(target.side));
         let weighted = target.weights.iter().zip(&patch).zip(&target.grey);
         weighted.map(|((w, p), t)| w * p * t).sum::<f32>()
@@ -109,7 +109,7 @@ impl Photo {
     }
 
     /// One Gauss-Newton step for scale, roll and shift.
-    fn step(&self, target: &Target) -> Option<Similarity> {
+    fn step(&self, target: &AlignTarget) -> Option<Similarity> {
         let side = target.side;
         let patch = target.standardise(&self.grey(side));
         let centre = side as f32 / 2.0;
@@ -152,13 +152,13 @@ impl Photo {
 }
 
 /// What photographs are moved onto: a grey face, standardised under weights.
-pub struct Target {
+pub struct AlignTarget {
     side: usize,
     grey: Vec<f32>,
     weights: Vec<f32>,
 }
 
-impl Target {
+impl AlignTarget {
     /// `mean` holds `side * side` RGB in [0, 1]; the weights rest on eyes,
     /// nose and mouth.
     pub fn new(mean: &[f32], side: usize, eye_distance: f32, eye_line: f32) -> Self {
@@ -255,7 +255,7 @@ mod tests {
             .iter()
             .map(|&v| f32::from(v) / 255.0)
             .collect();
-        let target = Target::new(&mean, SIDE, 0.36, 0.36);
+        let target = AlignTarget::new(&mean, SIDE, 0.36, 0.36);
         let wrong = Point { x: 114.0, y: 87.0 };
         let mut photo = Photo::new(&view, spec(), wrong, 65.0).unwrap();
         let before = photo.likeness_to(&target);

@@ -10,7 +10,7 @@ use unmask_shared::sample::RgbView;
 use unmask_shared::synthetic::{Component, FaceModel};
 
 use super::SyntheticError;
-use super::align::{Photo, Target};
+use super::align::{AlignTarget, Photo};
 use super::faces::{FaceSet, window};
 use super::pca::principal;
 
@@ -62,7 +62,7 @@ impl Default for FitOptions {
 
 /// How far a fit has come.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
+pub struct FitProgress {
     /// What is being done.
     pub stage: &'static str,
     /// Steps done.
@@ -91,7 +91,7 @@ pub struct FitReport {
 pub fn fit(
     input: &Path,
     options: &FitOptions,
-    progress: &(dyn Fn(Progress) + Sync),
+    progress: &(dyn Fn(FitProgress) + Sync),
 ) -> Result<FitReport, SyntheticError> {
     check(options)?;
     let files = pictures(input, options.ages)?;
@@ -107,12 +107,12 @@ pub fn fit(
         let faces = face_set(&photos, &spec);
         let mean = faces.mean();
         let anchor = anchor(&mean, &spec);
-        let target = Target::new(&mean, faces.side(), spec.eye_distance, spec.eye_line);
+        let target = AlignTarget::new(&mean, faces.side(), spec.eye_distance, spec.eye_line);
         photos.par_iter_mut().for_each(|photo| {
             photo.refine(&target);
             photo.shift(&anchor);
         });
-        progress(Progress {
+        progress(FitProgress {
             stage: "align",
             done: round + 1,
             total: ROUNDS,
@@ -131,7 +131,7 @@ pub fn fit(
         &weights,
         options.components,
         &|done, total| {
-            progress(Progress {
+            progress(FitProgress {
                 stage: "components",
                 done,
                 total,
@@ -235,7 +235,7 @@ fn load(
     files: &[PathBuf],
     spec: CropSpec,
     aligned: Option<AlignedEyes>,
-    progress: &(dyn Fn(Progress) + Sync),
+    progress: &(dyn Fn(FitProgress) + Sync),
 ) -> Result<Vec<Photo>, SyntheticError> {
     const STEP: usize = 128;
     let mut photos = Vec::new();
@@ -274,7 +274,7 @@ fn load(
             .collect();
         photos.extend(found?.into_iter().flatten());
         let done = (index + 1) * STEP;
-        progress(Progress {
+        progress(FitProgress {
             stage: "load",
             done: done.min(files.len()),
             total: files.len(),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use unmask_shared::synthetic::{FaceModelError, SceneError};
 
-pub use fit::{AlignedEyes, FitOptions, FitReport, Progress, fit};
+pub use fit::{AlignedEyes, FitOptions, FitProgress, FitReport, fit};
 pub use sheet::{SheetOptions, render};
 
 /// Why synthetic people could not be made.

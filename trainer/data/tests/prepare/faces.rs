@@ -1,6 +1,6 @@
 //! Which face of a frame is taken, and what damaged and unequal videos give.
 
-use unmask_data::dataset::{FaceChoice, PrepareOptions, Reason};
+use unmask_data::dataset::{FaceChoice, PrepareOptions, SkipReason};
 
 use super::fixture::{DataSet, WIDTH, assert_twins, by_file};
 
@@ -93,7 +93,10 @@ fn fakes_of_another_shape_are_no_twins() {
     set.video("real0", REAL);
     set.video("duo_fake", FAKE);
     let (report, records, _) = set.prepare(&set.options());
-    assert_eq!((report.records, report.reasons[&Reason::NoteShape]), (4, 1));
+    assert_eq!(
+        (report.records, report.reasons[&SkipReason::NoteShape]),
+        (4, 1)
+    );
     assert!(records.iter().all(|record| record.meta.twin.is_none()));
 }
 

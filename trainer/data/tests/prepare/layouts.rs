@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use unmask_data::dataset::{
-    Compression, FaceChoice, Label, PairConfig, Pairs, PrepareOptions, Reason, Record, Split,
+    Compression, FaceChoice, Label, PairConfig, Pairs, PrepareOptions, Record, SkipReason, Split,
     prepare,
 };
 
@@ -160,7 +160,7 @@ fn faceforensics_names_what_is_not_there() {
     set.video("real0", &youtube("777"));
     set.video("fake1", &fake("Deepfakes", "000_001"));
     let (report, _, table) = set.prepare(&set.options());
-    assert_eq!(report.reasons[&Reason::NoSplit], 2, "{table}");
+    assert_eq!(report.reasons[&SkipReason::NoSplit], 2, "{table}");
 
     // Without any splits, persons still stay together.
     std::fs::remove_dir_all(set.root().join("splits")).unwrap();
@@ -349,8 +349,8 @@ fn dfdcp_is_labelled_by_its_annotation() {
     );
     let (report, records, table) = set.prepare(&set.options());
     assert_eq!((report.records, report.skipped), (6, 2), "{table}");
-    assert_eq!(report.reasons[&Reason::MissingFile], 1);
-    assert_eq!(report.reasons[&Reason::NoLabel], 1);
+    assert_eq!(report.reasons[&SkipReason::MissingFile], 1);
+    assert_eq!(report.reasons[&SkipReason::NoLabel], 1);
     assert_eq!(of(&records, fake).meta.method.as_deref(), Some("method_A"));
     let group = |file: &str| of(&records, file).meta.group.clone();
     assert!(

@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 use unmask_data::dataset::{
-    Label, MakePlan, PairConfig, Pairs, PrepareOptions, Reason, Split, prepare, read_shards,
+    Label, MakePlan, PairConfig, Pairs, PrepareOptions, SkipReason, Split, prepare, read_shards,
 };
 
 use super::fixture::{DataSet, assert_twins, by_file, picture};
@@ -27,7 +27,7 @@ fn nothing_is_skipped_silently() {
     };
     let report = prepare(&options).unwrap();
     assert_eq!((report.records, report.skipped), (2, 4));
-    assert_eq!(report.reasons[&Reason::Unreadable], 2);
+    assert_eq!(report.reasons[&SkipReason::Unreadable], 2);
     let table = std::fs::read_to_string(&report.table).unwrap();
     for line in [
         "faces/real/studio/broken.jpg\tunreadable\t",

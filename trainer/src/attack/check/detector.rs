@@ -6,7 +6,7 @@ use super::super::clips::host;
 use super::super::objective::Goal;
 use super::super::queries::images;
 use super::super::{Objective, ObjectiveGradient};
-use super::{Check, Subject, percent, share};
+use super::{Check, CheckedDetector, percent, share};
 
 /// Forward passes that must agree.
 const REPEATS: usize = 5;
@@ -16,7 +16,7 @@ const ALONE: usize = 8;
 const SATURATED: f32 = 17.0;
 
 /// All of them.
-pub(super) fn checks(subject: &Subject<'_>) -> Result<Vec<Check>> {
+pub(super) fn checks(subject: &CheckedDetector<'_>) -> Result<Vec<Check>> {
     let logits = subject.logits(subject.faces.images.clone())?;
     let slope = gradient(subject)?;
     Ok(vec![
@@ -42,7 +42,7 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
     )
 }
 
-fn deterministic(subject: &Subject<'_>, logits: &[f32]) -> Result<Check> {
+fn deterministic(subject: &CheckedDetector<'_>, logits: &[f32]) -> Result<Check> {
     let mut most: f32 = 0.0;
     for _ in 1..REPEATS {
         let again = subject.logits(subject.faces.images.clone())?;
@@ -57,7 +57,7 @@ fn deterministic(subject: &Subject<'_>, logits: &[f32]) -> Result<Check> {
 }
 
 /// A score that depends on other clips would come of adaptation at inference.
-fn independent(subject: &Subject<'_>, logits: &[f32]) -> Result<Check> {
+fn independent(subject: &CheckedDetector<'_>, logits: &[f32]) -> Result<Check> {
     let frames = subject.faces.frames.max(1);
     let count = logits.len().min(ALONE);
     let mut most: f32 = 0.0;
@@ -74,7 +74,7 @@ fn independent(subject: &Subject<'_>, logits: &[f32]) -> Result<Check> {
     ))
 }
 
-fn gradient(subject: &Subject<'_>) -> Result<ObjectiveGradient> {
+fn gradient(subject: &CheckedDetector<'_>) -> Result<ObjectiveGradient> {
     let faces = subject.faces;
     let goal = Goal::new(
         Objective::Margin,
@@ -126,7 +126,7 @@ fn unsaturated(logits: &[f32]) -> Check {
     )
 }
 
-fn gradients(subject: &Subject<'_>, slope: &ObjectiveGradient) -> Result<Check> {
+fn gradients(subject: &CheckedDetector<'_>, slope: &ObjectiveGradient) -> Result<Check> {
     let all = images(&slope.gradient)?;
     let length = all.len() / subject.faces.clips().max(1);
     let logits = host(slope.logit.clone())?;
@@ -155,7 +155,7 @@ fn gradients(subject: &Subject<'_>, slope: &ObjectiveGradient) -> Result<Check> 
 }
 
 /// A short way against the gradient must lower the victim's margin.
-fn downhill(subject: &Subject<'_>, slope: &ObjectiveGradient) -> Result<Check> {
+fn downhill(subject: &CheckedDetector<'_>, slope: &ObjectiveGradient) -> Result<Check> {
     let before = subject.margins(subject.faces.images.clone())?;
     let step = slope.gradient.clone().sign() * (subject.epsilon / 10.0);
     let moved = (subject.faces.images.clone() + step).clamp(0.0, 1.0);

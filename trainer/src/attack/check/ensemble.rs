@@ -105,7 +105,7 @@ fn versus(before: &[f32], white: Option<&[f32]>, rival: Option<&[f32]>, words: &
 mod tests {
     use super::*;
     use crate::attack::Target;
-    use crate::attack::check::Verdict;
+    use crate::attack::check::CheckOutcome;
     use crate::attack::suite::worst_case;
 
     const LABELS: [bool; 4] = [false, true, false, true];
@@ -131,16 +131,16 @@ mod tests {
         };
         assert_eq!(
             verdicts(&[&white, &weak, &noise]),
-            [Verdict::Passed, Verdict::Passed]
+            [CheckOutcome::Passed, CheckOutcome::Passed]
         );
         assert_eq!(
             verdicts(&[&white, &weak, &strong]),
-            [Verdict::Failed, Verdict::NotRun]
+            [CheckOutcome::Failed, CheckOutcome::NotRun]
         );
         let loud = result(Access::Nothing, [-2.0, 3.0, 3.0, 3.0]);
         assert_eq!(
             verdicts(&[&white, &loud]),
-            [Verdict::NotRun, Verdict::Failed]
+            [CheckOutcome::NotRun, CheckOutcome::Failed]
         );
     }
 }

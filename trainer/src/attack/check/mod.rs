@@ -13,12 +13,12 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 pub use ensemble::ensemble_checks;
-pub use subject::Subject;
+pub use subject::CheckedDetector;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum CheckOutcome {
     /// Nothing suspicious was found.
     Passed,
     /// Figures under attack may look better than the detector is.
@@ -27,7 +27,7 @@ pub enum Verdict {
     NotRun,
 }
 
-impl std::fmt::Display for Verdict {
+impl std::fmt::Display for CheckOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Passed => "passed",
@@ -43,7 +43,7 @@ pub struct Check {
     /// What is checked.
     pub name: String,
     /// How it came out: `passed`, `failed` or `open`.
-    pub verdict: Verdict,
+    pub verdict: CheckOutcome,
     /// What was found and what that means, in one sentence.
     pub finding: String,
 }
@@ -54,9 +54,9 @@ impl Check {
         Self {
             name: name.into(),
             verdict: if good {
-                Verdict::Passed
+                CheckOutcome::Passed
             } else {
-                Verdict::Failed
+                CheckOutcome::Failed
             },
             finding: match good {
                 true => format!("{seen}."),
@@ -68,7 +68,7 @@ impl Check {
     fn not_run(name: &str, why: &str) -> Self {
         Self {
             name: name.into(),
-            verdict: Verdict::NotRun,
+            verdict: CheckOutcome::NotRun,
             finding: format!("{why}."),
         }
     }
@@ -93,7 +93,7 @@ impl Check {
 ///
 /// # Errors
 /// When the detector fails.
-pub fn probe_checks(subject: &Subject<'_>) -> Result<Vec<Check>> {
+pub fn probe_checks(subject: &CheckedDetector<'_>) -> Result<Vec<Check>> {
     if subject.chosen()?.is_empty() {
         return Ok(vec![Check::not_run(
             "checks on the first batch",

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use super::super::queries::{distance, images};
 use super::super::suite::is_target;
 use super::super::{BlackBox, HopSkipJump, Norm, Target};
-use super::{Check, Subject, mean, percent, share};
+use super::{Check, CheckedDetector, mean, percent, share};
 use crate::metric::roc_auc;
 use crate::random::Random;
 
@@ -24,7 +24,7 @@ const DECIDED: usize = 8;
 const DECISION_STEPS: usize = 10;
 
 /// All of them.
-pub(super) fn checks(subject: &Subject<'_>) -> Result<Vec<Check>> {
+pub(super) fn checks(subject: &CheckedDetector<'_>) -> Result<Vec<Check>> {
     let epsilon = subject.epsilon;
     let before = subject.margins(subject.faces.images.clone())?;
     let single = subject.pgd(epsilon, epsilon, 1)?;
@@ -74,7 +74,7 @@ fn converged(before: &[f32], many: &[f32], double: &[f32]) -> Check {
     )
 }
 
-fn monotone(subject: &Subject<'_>, before: &[f32]) -> Result<Check> {
+fn monotone(subject: &CheckedDetector<'_>, before: &[f32]) -> Result<Check> {
     let mut ladder = vec![mean(before)];
     let mut wrong = vec![share(before.iter().map(|margin| *margin <= 0.0))];
     for factor in LADDER {
@@ -101,7 +101,7 @@ fn monotone(subject: &Subject<'_>, before: &[f32]) -> Result<Check> {
     ))
 }
 
-fn unbounded(subject: &Subject<'_>) -> Result<Check> {
+fn unbounded(subject: &CheckedDetector<'_>) -> Result<Check> {
     let images = subject.attacked(LARGE, LARGE / 25.0, STEPS)?;
     let fooled = share(subject.margins(images.clone())?.iter().map(|m| *m <= 0.0));
     let fake = subject.fake()?;
@@ -128,7 +128,7 @@ fn unbounded(subject: &Subject<'_>) -> Result<Check> {
 
 /// HopSkipJump on a few clips that the detector gets right: what it fools within epsilon,
 /// gradients must fool too.
-fn decisions(subject: &Subject<'_>, white: &[f32]) -> Result<Check> {
+fn decisions(subject: &CheckedDetector<'_>, white: &[f32]) -> Result<Check> {
     const NAME: &str = "decisions alone find nothing more";
     let before = subject.margins(subject.faces.images.clone())?;
     let fake = subject.fake()?;
@@ -172,7 +172,7 @@ fn decisions(subject: &Subject<'_>, white: &[f32]) -> Result<Check> {
 
 /// Sizes of the changes that HopSkipJump finds for clips of one class, infinite where it finds
 /// none. Clips of the other class are its beginnings.
-fn smallest(subject: &Subject<'_>, clips: &[usize], fake: &[bool]) -> Result<Vec<f32>> {
+fn smallest(subject: &CheckedDetector<'_>, clips: &[usize], fake: &[bool]) -> Result<Vec<f32>> {
     let class = clips.first().is_some_and(|clip| fake[*clip]);
     let others = (0..fake.len()).filter(|clip| fake[*clip] != class);
     let all: Vec<usize> = clips.iter().copied().chain(others).collect();

@@ -12,7 +12,7 @@ use crate::random::Random;
 
 /// What is checked.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub struct CheckedDetector<'a> {
     /// Where gradients come from.
     pub net: &'a dyn Differentiable,
     /// What is scored.
@@ -27,7 +27,7 @@ pub struct Subject<'a> {
     pub seed: u64,
 }
 
-impl Subject<'_> {
+impl CheckedDetector<'_> {
     /// Numbers of the clips that are attacked.
     pub(super) fn chosen(&self) -> Result<Vec<usize>> {
         let fake = self.fake()?;

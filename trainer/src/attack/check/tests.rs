@@ -7,10 +7,10 @@ use burn::tensor::Tensor;
 
 use super::super::clips::host;
 use super::super::queries::fixture::linear;
-use super::super::suite::{Limits, Member, State, Suite, SuiteReport};
+use super::super::suite::{Limits, Member, Suite, SuiteReport, SuiteState};
 use super::super::toy::Linear;
 use super::super::{Apgd, Faces, Norm, Target, Victim};
-use super::{Check, Verdict};
+use super::{Check, CheckOutcome};
 use crate::network::{Differentiable, Features};
 
 const EPSILON: f32 = 8.0 / 255.0;
@@ -103,13 +103,13 @@ fn run(net: &(impl Differentiable + Victim), faces: &Faces, target: Target) -> S
         subject: "toy".into(),
     };
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(folder.path(), &suite.identity(1)).unwrap();
+    let state = SuiteState::open(folder.path(), &suite.identity(1)).unwrap();
     suite
         .run(&[faces.clone()][..], &state, &mut |_| ())
         .unwrap()
 }
 
-fn with(report: &SuiteReport, verdict: Verdict) -> Vec<&str> {
+fn with(report: &SuiteReport, verdict: CheckOutcome) -> Vec<&str> {
     let of = |check: &&Check| check.verdict == verdict;
     let names = report.checks.iter().filter(of);
     names.map(|check| check.name.as_str()).collect()
@@ -120,7 +120,7 @@ fn an_honest_detector_passes_every_check() {
     let (net, faces) = setup();
     for target in [Target::Both, Target::Fakes, Target::Reals] {
         let report = run(&net, &faces, target);
-        let passed = with(&report, Verdict::Passed);
+        let passed = with(&report, CheckOutcome::Passed);
         assert_eq!(passed.len(), report.checks.len(), "{:#?}", report.checks);
         assert_eq!(passed.len(), 14);
         assert_eq!(report.results.len(), 4);
@@ -131,7 +131,7 @@ fn an_honest_detector_passes_every_check() {
 fn a_saturated_output_is_caught() {
     let (net, faces) = setup();
     let report = run(&Masked(net, Mask::Saturated), &faces, Target::Both);
-    let failed = with(&report, Verdict::Failed);
+    let failed = with(&report, CheckOutcome::Failed);
     for name in [
         "gradients",
         "output not saturated",
@@ -146,7 +146,7 @@ fn a_saturated_output_is_caught() {
 fn a_quantised_input_is_caught() {
     let (net, faces) = setup();
     let report = run(&Masked(net, Mask::Quantised), &faces, Target::Both);
-    let failed = with(&report, Verdict::Failed);
+    let failed = with(&report, CheckOutcome::Failed);
     for name in [
         "gradients",
         "white box beats black box",
@@ -162,5 +162,5 @@ fn a_random_detector_is_caught() {
     let (net, faces) = setup();
     let net = Masked(net, Mask::Noisy(AtomicU32::new(0)));
     let failed = run(&net, &faces, Target::Both);
-    assert!(with(&failed, Verdict::Failed).contains(&"deterministic"));
+    assert!(with(&failed, CheckOutcome::Failed).contains(&"deterministic"));
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::super::check::{Check, Subject, ensemble_checks, probe_checks};
+use super::super::check::{Check, CheckedDetector, ensemble_checks, probe_checks};
 use super::super::{AttackResult, Faces, Norm};
 use super::report::{SCHEMA, SuiteReport, worst_case};
 use super::run::Found;
@@ -45,7 +45,7 @@ impl Suite<'_> {
             self.target,
         );
         checks.extend(ensemble_checks(&found.clean, &found.labels, &comparable));
-        let subject = Subject {
+        let subject = CheckedDetector {
             net: self.net,
             victim: self.victim,
             faces: first,

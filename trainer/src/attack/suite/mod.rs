@@ -14,4 +14,4 @@ pub use member::{Attacker, Cost, Limits, MEMBER_NAMES, Member, aa_binary};
 pub use report::{SCHEMA, SuiteReport, worst_case};
 pub(in crate::attack) use report::{is_target, margin};
 pub use run::{Batches, Done, Suite};
-pub use state::{Cell, Identity, State};
+pub use state::{Cell, SuiteIdentity, SuiteState};

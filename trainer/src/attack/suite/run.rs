@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use super::super::clips::host;
 use super::super::queries::{distance, images};
 use super::super::{Attacked, Faces, Target, Victim};
-use super::{Cell, Identity, Member, State, SuiteReport};
+use super::{Cell, Member, SuiteIdentity, SuiteReport, SuiteState};
 use crate::network::Differentiable;
 use crate::random::Random;
 use crate::random::mix;
@@ -78,12 +78,12 @@ pub(super) struct Found {
 
 impl Suite<'_> {
     /// What a saved state must agree with.
-    pub fn identity(&self, batches: usize) -> Identity {
+    pub fn identity(&self, batches: usize) -> SuiteIdentity {
         let attack = |member: &Member<'_>| {
             let attack = member.named_attack();
             (attack.name(), attack.conditions())
         };
-        Identity {
+        SuiteIdentity {
             subject: self.subject.clone(),
             epsilon: self.epsilon,
             target: self.target,
@@ -102,7 +102,7 @@ impl Suite<'_> {
     pub fn run(
         &self,
         batches: &(impl Batches + ?Sized),
-        state: &State,
+        state: &SuiteState,
         watch: &mut dyn FnMut(&Done<'_>),
     ) -> Result<SuiteReport> {
         ensure!(
@@ -127,7 +127,7 @@ impl Suite<'_> {
     }
 
     /// Whether everything about a batch is saved.
-    fn saved(&self, state: &State, index: usize) -> Result<bool> {
+    fn saved(&self, state: &SuiteState, index: usize) -> Result<bool> {
         let mut whole = state.clean(index)?.is_some();
         for member in 0..self.members.len() {
             whole &= state.attacked(index, member)?.is_some();
@@ -140,7 +140,7 @@ impl Suite<'_> {
         &self,
         index: usize,
         faces: Option<&Faces>,
-        state: &State,
+        state: &SuiteState,
         found: &mut Found,
         watch: &mut dyn FnMut(&Done<'_>),
     ) -> Result<()> {

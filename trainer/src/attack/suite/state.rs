@@ -13,7 +13,7 @@ use crate::files::write_atomic;
 
 /// What must be the same for a suite to go on where it stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct SuiteIdentity {
     /// What is attacked and with which clips, in words.
     pub subject: String,
     /// Radius, [0, 1].
@@ -47,22 +47,22 @@ pub struct Cell {
 
 /// A folder with one file per batch and member, each written at once.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct SuiteState {
     folder: PathBuf,
 }
 
-impl State {
+impl SuiteState {
     /// Opens or creates the folder of a suite.
     ///
     /// # Errors
     /// When the folder holds another suite's state, is damaged, or cannot be written.
-    pub fn open(folder: &Path, identity: &Identity) -> Result<Self> {
+    pub fn open(folder: &Path, identity: &SuiteIdentity) -> Result<Self> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         let state = Self {
             folder: folder.to_path_buf(),
         };
-        match state.read::<Identity>("suite.state")? {
+        match state.read::<SuiteIdentity>("suite.state")? {
             None => state.write("suite.state", identity)?,
             Some(found) => ensure!(
                 found == *identity,
@@ -156,7 +156,7 @@ fn digest(text: &str) -> String {
 }
 
 /// What tells two suites apart, for people.
-fn difference(found: &Identity, wanted: &Identity) -> String {
+fn difference(found: &SuiteIdentity, wanted: &SuiteIdentity) -> String {
     let pairs = [
         ("detector or clips", found.subject != wanted.subject),
         ("epsilon", found.epsilon != wanted.epsilon),
@@ -173,8 +173,8 @@ fn difference(found: &Identity, wanted: &Identity) -> String {
 mod tests {
     use super::*;
 
-    fn identity() -> Identity {
-        Identity {
+    fn identity() -> SuiteIdentity {
+        SuiteIdentity {
             subject: "run".into(),
             epsilon: 0.1,
             target: Target::Both,
@@ -198,11 +198,11 @@ mod tests {
     #[test]
     fn cells_come_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::open(folder.path(), &identity()).unwrap();
+        let state = SuiteState::open(folder.path(), &identity()).unwrap();
         assert_eq!(state.attacked(1, 0).unwrap(), None);
         state.save_attacked(1, 0, &cell()).unwrap();
         state.save_clean(0, &cell()).unwrap();
-        let state = State::open(folder.path(), &identity()).unwrap();
+        let state = SuiteState::open(folder.path(), &identity()).unwrap();
         assert_eq!(state.attacked(1, 0).unwrap(), Some(cell()));
         assert_eq!(state.clean(0).unwrap(), Some(cell()));
         assert_eq!(state.attacked(0, 0).unwrap(), None);
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn damage_is_named_with_its_remedy() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::open(folder.path(), &identity()).unwrap();
+        let state = SuiteState::open(folder.path(), &identity()).unwrap();
         state.save_attacked(0, 0, &cell()).unwrap();
         let path = folder.path().join("batch-0-member-0.state");
         let whole = fs::read_to_string(&path).unwrap();
@@ -233,13 +233,15 @@ mod tests {
     #[test]
     fn another_suite_does_not_go_on() {
         let folder = tempfile::tempdir().unwrap();
-        State::open(folder.path(), &identity()).unwrap();
-        let other = Identity {
+        SuiteState::open(folder.path(), &identity()).unwrap();
+        let other = SuiteIdentity {
             epsilon: 0.2,
             seed: 2,
             ..identity()
         };
-        let error = State::open(folder.path(), &other).unwrap_err().to_string();
+        let error = SuiteState::open(folder.path(), &other)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("other epsilon, seed"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::super::queries::fixture::{linear, optimum};
 use super::super::toy::Linear;
 use super::super::{Apgd, Faces, Norm, Target};
-use super::{Batches, DurationEstimate, Limits, Member, State, Suite, SuiteReport};
+use super::{Batches, DurationEstimate, Limits, Member, Suite, SuiteReport, SuiteState};
 
 const EPSILON: f32 = 8.0 / 255.0;
 
@@ -47,7 +47,7 @@ fn batches() -> (Linear, Vec<Faces>) {
 }
 
 fn go(suite: &Suite<'_>, batches: &(impl Batches + ?Sized), folder: &Path) -> Result<SuiteReport> {
-    let state = State::open(folder, &suite.identity(3))?;
+    let state = SuiteState::open(folder, &suite.identity(3))?;
     let mut report = suite.run(batches, &state, &mut |_| ())?;
     report.worst.seconds = 0.0;
     for result in &mut report.results {
@@ -87,7 +87,7 @@ fn an_interrupted_suite_ends_as_one_that_was_not() {
     std::fs::remove_file(parts.path().join("batch-1-member-1.state")).unwrap();
     assert_eq!(go(&suite, &all[..], parts.path()).unwrap(), want);
     let mut resumed = 0;
-    let state = State::open(parts.path(), &suite.identity(3)).unwrap();
+    let state = SuiteState::open(parts.path(), &suite.identity(3)).unwrap();
     let mut count = |done: &super::Done<'_>| resumed += usize::from(done.resumed);
     suite.run(&all[..], &state, &mut count).unwrap();
     assert_eq!(resumed, 9);

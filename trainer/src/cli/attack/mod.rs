@@ -10,7 +10,7 @@ use anyhow::{Result, bail, ensure};
 use unmask_shared::bundle::Bundle;
 
 use crate::attack::suite::{
-    Batches, DurationEstimate, Limits, Member, State, Suite, SuiteReport, aa_binary,
+    Batches, DurationEstimate, Limits, Member, Suite, SuiteReport, SuiteState, aa_binary,
 };
 use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
 use crate::cli::subject::{Subject, is_bundle};
@@ -218,7 +218,7 @@ fn attack(
     batches: &HeldOut<'_>,
     epsilon: Epsilon,
 ) -> Result<SuiteReport> {
-    let state = State::open(&output.join("state"), &suite.identity(batches.count()))?;
+    let state = SuiteState::open(&output.join("state"), &suite.identity(batches.count()))?;
     let pace = DurationEstimate::measure(suite.net, suite.victim, &batches.batch(0)?)?;
     let seconds = pace.total(&suite.members, batches.clips());
     println!(

@@ -1,6 +1,6 @@
 //! What `unmask-trainer attack` prints.
 
-use crate::attack::check::Verdict;
+use crate::attack::check::CheckOutcome;
 use crate::attack::suite::SuiteReport;
 use crate::attack::{AttackResult, Target};
 
@@ -64,7 +64,7 @@ pub(super) fn print_checks(report: &SuiteReport) {
     let failed = report
         .checks
         .iter()
-        .filter(|c| c.verdict == Verdict::Failed);
+        .filter(|c| c.verdict == CheckOutcome::Failed);
     match failed.count() {
         0 => println!("no sign that the figures flatter the detector"),
         1 => println!("1 check failed: the figures may flatter the detector"),

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use unmask_shared::calibration::Calibration;
 use unmask_shared::verdict::Verdict;
 
-use super::listed::{Listed, PARTS, Truth};
-use super::program::{Analysis, Track};
+use super::listed::{FileTruth, Listed, PARTS};
+use super::program::{Analysis, JudgedTrack};
 use crate::evaluation::VerdictRates;
 use crate::metric::VideoEvidence;
 use crate::metric::{Bootstrap, Interval, Ranking};
@@ -164,7 +164,11 @@ pub fn sum_up(
         unseen.kinds.extend(kinds(&of, medium, resamples));
         unseen.reals.extend(reals(&of, medium));
     }
-    let noface = || judged.iter().filter(|j| j.listed.truth == Truth::NoFace);
+    let noface = || {
+        judged
+            .iter()
+            .filter(|j| j.listed.truth == FileTruth::NoFace)
+    };
     unseen.noface = [
         noface().count(),
         noface().filter(|j| j.verdict != Verdict::Undecided).count(),
@@ -172,9 +176,9 @@ pub fn sum_up(
     unseen
 }
 
-fn counted(tracks: &[Track]) -> Vec<&Track> {
+fn counted(tracks: &[JudgedTrack]) -> Vec<&JudgedTrack> {
     let longest = tracks.iter().map(|track| track.frames).max().unwrap_or(0);
-    let counts = |track: &&Track| track.frames >= FRAMES_MIN.min(longest);
+    let counts = |track: &&JudgedTrack| track.frames >= FRAMES_MIN.min(longest);
     tracks.iter().filter(counts).collect()
 }
 
@@ -205,14 +209,17 @@ fn kinds(files: &[&Judged<'_>], medium: &str, resamples: usize) -> Vec<KindRow> 
             .copied()
             .filter(move |j| j.listed.truth == truth)
     };
-    let names: BTreeSet<&str> = of(Truth::Fake).map(|j| j.listed.kind.as_str()).collect();
+    let names: BTreeSet<&str> = of(FileTruth::Fake)
+        .map(|j| j.listed.kind.as_str())
+        .collect();
     let mut rows: Vec<KindRow> = Vec::new();
     for kind in &names {
-        let fakes = || of(Truth::Fake).filter(move |j| j.listed.kind == *kind);
+        let fakes = || of(FileTruth::Fake).filter(move |j| j.listed.kind == *kind);
         let parts = PARTS.iter().filter_map(|part| {
             let fakes: Vec<&Judged<'_>> = fakes().filter(|j| j.listed.part == *part).collect();
-            let reals: Vec<&Judged<'_>> =
-                of(Truth::Real).filter(|j| j.listed.part == *part).collect();
+            let reals: Vec<&Judged<'_>> = of(FileTruth::Real)
+                .filter(|j| j.listed.part == *part)
+                .collect();
             (!fakes.is_empty()).then(|| part_row(part, &fakes, &reals, resamples))
         });
         rows.push(KindRow {
@@ -228,8 +235,10 @@ fn kinds(files: &[&Judged<'_>], medium: &str, resamples: usize) -> Vec<KindRow> 
             .filter(|row| row.part == *part)
             .filter_map(|row| row.auc)
             .collect();
-        let fakes: Vec<&Judged<'_>> = of(Truth::Fake).filter(|j| j.listed.part == *part).collect();
-        let reals = of(Truth::Real).filter(|j| j.listed.part == *part);
+        let fakes: Vec<&Judged<'_>> = of(FileTruth::Fake)
+            .filter(|j| j.listed.part == *part)
+            .collect();
+        let reals = of(FileTruth::Real).filter(|j| j.listed.part == *part);
         (!fakes.is_empty()).then(|| PartRow {
             part: (*part).into(),
             fakes: rates(fakes.iter().copied()),
@@ -258,7 +267,7 @@ fn part_row(part: &str, fakes: &[&Judged<'_>], reals: &[&Judged<'_>], resamples:
     let (mut scores, mut labels, mut people) = (Vec::new(), Vec::new(), Vec::new());
     for file in both {
         scores.extend(file.score);
-        labels.push(file.listed.truth == Truth::Fake);
+        labels.push(file.listed.truth == FileTruth::Fake);
         people.push(file.listed.person.as_str());
     }
     let ranking = Ranking::new(&scores, &labels);
@@ -278,7 +287,7 @@ fn reals(files: &[&Judged<'_>], medium: &str) -> Vec<RealRow> {
     for part in PARTS {
         let of = || {
             let files = files.iter().copied();
-            files.filter(move |j| j.listed.truth == Truth::Real && j.listed.part == part)
+            files.filter(move |j| j.listed.truth == FileTruth::Real && j.listed.part == part)
         };
         let mut sources: BTreeMap<&str, Vec<&Judged<'_>>> = BTreeMap::new();
         for file in of() {
@@ -305,7 +314,7 @@ pub fn evidence_of(
 ) -> Vec<VideoEvidence> {
     let of = listed
         .iter()
-        .filter(|listed| listed.part == part && listed.truth != Truth::NoFace);
+        .filter(|listed| listed.part == part && listed.truth != FileTruth::NoFace);
     of.filter_map(|listed| {
         let analysis = said.get(&listed.path).filter(|said| said.kind == "video")?;
         let track = analysis
@@ -317,7 +326,7 @@ pub fn evidence_of(
             .iter()
             .map(|logit| calibration.llr(*logit))
             .collect();
-        let fake = listed.truth == Truth::Fake;
+        let fake = listed.truth == FileTruth::Fake;
         let kind = if fake { &listed.kind } else { &listed.source };
         let evidence = VideoEvidence::of_run(fake, &listed.person, kind, &llrs);
         (!llrs.is_empty()).then_some(evidence)
@@ -329,7 +338,7 @@ pub fn evidence_of(
 mod tests {
     use super::*;
 
-    fn listed(name: &str, truth: Truth, kind: &str, part: &str) -> Listed {
+    fn listed(name: &str, truth: FileTruth, kind: &str, part: &str) -> Listed {
         Listed {
             path: name.into(),
             truth,
@@ -345,7 +354,7 @@ mod tests {
             path: name.into(),
             kind: kind.into(),
             verdict,
-            tracks: vec![Track {
+            tracks: vec![JudgedTrack {
                 frames: logits.len() as u32,
                 face_px: 100,
                 logits: logits.into(),
@@ -357,7 +366,7 @@ mod tests {
 
     #[test]
     fn kinds_are_held_against_the_real_files_of_their_part() {
-        use Truth::{Fake, NoFace, Real};
+        use FileTruth::{Fake, NoFace, Real};
         use Verdict::{Genuine, Manipulated, Undecided};
         let files = [
             listed("r1", Real, "-", "train"),
@@ -420,7 +429,7 @@ mod tests {
 
     #[test]
     fn a_glimpse_does_not_score_for_a_longer_track() {
-        let track = |frames, logit| Track {
+        let track = |frames, logit| JudgedTrack {
             frames,
             face_px: 60,
             logits: vec![logit; frames as usize],

@@ -8,7 +8,7 @@ use crate::dataset::Table;
 
 /// What a file shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Truth {
+pub enum FileTruth {
     /// Untouched faces.
     Real,
     /// A manipulated face.
@@ -23,7 +23,7 @@ pub struct Listed {
     /// Where it is.
     pub path: PathBuf,
     /// What it shows.
-    pub truth: Truth,
+    pub truth: FileTruth,
     /// Who is seen.
     pub person: String,
     /// Kind of manipulation of a fake.
@@ -51,9 +51,9 @@ pub fn read_videos(tables: &[PathBuf]) -> Result<Vec<Listed>> {
         for row in Table::read(path, &["path", "label"])?.rows() {
             let path = folder.join(row.need("path")?);
             let truth = match row.need("label")? {
-                "real" => Truth::Real,
-                "fake" => Truth::Fake,
-                "noface" => Truth::NoFace,
+                "real" => FileTruth::Real,
+                "fake" => FileTruth::Fake,
+                "noface" => FileTruth::NoFace,
                 other => bail!(
                     "{}: label is `{other}`, must be real, fake or noface",
                     row.place()
@@ -101,7 +101,7 @@ mod tests {
         let [one, two] = &listed[..] else {
             panic!("{listed:?}")
         };
-        assert_eq!((one.truth, one.kind.as_str()), (Truth::Fake, "swap"));
+        assert_eq!((one.truth, one.kind.as_str()), (FileTruth::Fake, "swap"));
         assert_eq!((one.source.as_str(), one.part.as_str()), ("a", "test"));
         assert_eq!(one.path, folder.path().join("a/one.mp4"));
         assert_eq!(

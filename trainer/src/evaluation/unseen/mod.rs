@@ -6,5 +6,5 @@ mod listed;
 mod program;
 
 pub use figures::{KindRow, PartRow, RealRow, Unseen, evidence_of, sum_up};
-pub use listed::{Listed, Truth, read_videos};
+pub use listed::{FileTruth, Listed, read_videos};
 pub use program::{Analysis, Program, analyze};

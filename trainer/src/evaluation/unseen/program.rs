@@ -29,7 +29,7 @@ pub struct Analysis {
     pub verdict: Verdict,
     /// Each face.
     #[serde(default)]
-    pub tracks: Vec<Track>,
+    pub tracks: Vec<JudgedTrack>,
     /// Why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -37,7 +37,7 @@ pub struct Analysis {
 
 /// One face of a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Track {
+pub struct JudgedTrack {
     /// Frames that were judged.
     pub frames: u32,
     /// Width of the face in pixels.

@@ -1,8 +1,8 @@
 use super::*;
-use crate::finder::{Meta, Picture};
+use crate::finder::{PictureMeta, StoredPicture};
 
 /// Grey pictures with a red ellipse for a face.
-fn pictures() -> Vec<Picture> {
+fn pictures() -> Vec<StoredPicture> {
     let one = |number: usize| {
         let (width, height) = (160 + 40 * (number % 3), 160);
         let bbox = FaceBox {
@@ -35,8 +35,8 @@ fn pictures() -> Vec<Picture> {
         };
         let rgb: Vec<u8> = (0..width * height).flat_map(pixel).collect();
         let group = format!("group {}", number % 2);
-        Picture::new(
-            Meta {
+        StoredPicture::new(
+            PictureMeta {
                 group,
                 faces: vec![face],
             },

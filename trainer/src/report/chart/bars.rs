@@ -1,7 +1,7 @@
 //! Horizontal bars in groups, each group under its name.
 
 use super::{Axis, STYLES, escape, open, px};
-use crate::report::schema::Figure;
+use crate::report::schema::ReportFigure;
 
 /// Bars of one thing.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Bar {
     /// Number of its colour.
     pub style: usize,
     /// A share in [0, 1].
-    pub figure: Option<Figure>,
+    pub figure: Option<ReportFigure>,
 }
 
 const WIDTH: f64 = 400.0;
@@ -104,7 +104,7 @@ mod tests {
     fn a_half_is_half_as_long_as_the_whole() {
         let bar = |value| Bar {
             style: 0,
-            figure: Some(Figure {
+            figure: Some(ReportFigure {
                 value,
                 bounds: None,
             }),

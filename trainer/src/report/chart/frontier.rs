@@ -1,7 +1,7 @@
 //! Detectors between clean and robust: who lies above whom.
 
 use super::{Axis, Line, Plot, escape, lines, marker};
-use crate::report::schema::Figure;
+use crate::report::schema::ReportFigure;
 
 /// One detector, or one method as the mean of its seeds.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,9 +9,9 @@ pub struct FrontierPoint {
     /// Its name.
     pub name: String,
     /// AUC without attack.
-    pub clean: Figure,
+    pub clean: ReportFigure,
     /// AUC under attack.
-    pub robust: Figure,
+    pub robust: ReportFigure,
 }
 
 /// Draws robust against clean AUC as one figure of HTML with its key. A detector is better
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn every_detector_is_named_and_marked() {
-        let figure = |value| Figure {
+        let figure = |value| ReportFigure {
             value,
             bounds: None,
         };

@@ -1,7 +1,7 @@
 //! Verdicts under everyday filters.
 
 use super::{SEED, auc};
-use crate::evaluation::{Filtered, Scores};
+use crate::evaluation::{FilteredScores, Scores};
 use crate::metric::Bootstrap;
 use crate::report::schema::FilterFigures;
 
@@ -12,7 +12,7 @@ const MISSED: f64 = 0.1;
 /// `threshold` flags. Empty without filters.
 pub fn filter_figures(
     clean: &Scores,
-    filtered: &[Filtered],
+    filtered: &[FilteredScores],
     threshold: f32,
     resamples: usize,
 ) -> Vec<FilterFigures> {
@@ -127,7 +127,7 @@ mod tests {
     fn verdicts_that_turn_are_counted() {
         // Real and fake by turns; flagged from 1.0, genuine below the lowest of four fakes.
         let clean = scores(&[-1.0, 2.0, -2.0, 3.0, 1.5, 0.5, -1.0, 1.0]);
-        let filtered = |name, strength, clean: &[f32]| Filtered {
+        let filtered = |name, strength, clean: &[f32]| FilteredScores {
             name,
             strength,
             scores: scores(clean),

@@ -7,7 +7,7 @@ use crate::evaluation::ScoreSet;
 use crate::metric::{
     Bootstrap, accuracy, average_precision, calibration_error, equal_error, fit_platt, tpr_at_fpr,
 };
-use crate::report::schema::{Figure, Level, LevelFigures, Material};
+use crate::report::schema::{LevelFigures, Material, ReportFigure, ScoreLevel};
 
 /// Bins of the expected calibration error.
 const BINS: usize = 15;
@@ -16,7 +16,7 @@ const BINS: usize = 15;
 #[derive(Clone, Debug)]
 pub struct LevelAsked<'a> {
     /// What a score stands for.
-    pub level: Level,
+    pub level: ScoreLevel,
     /// What was scored.
     pub material: Material,
     /// Frames behind all scores together.
@@ -105,7 +105,7 @@ pub(super) fn cross_fitted(
 }
 
 /// Equal error rate with bounds.
-fn eer(scores: &[f32], labels: &[bool], bootstrap: &Bootstrap) -> Option<Figure> {
+fn eer(scores: &[f32], labels: &[bool], bootstrap: &Bootstrap) -> Option<ReportFigure> {
     let drawn = |times: &[u32]| {
         let all = scores.iter().zip(labels).zip(times);
         let (scores, labels): (Vec<f32>, Vec<bool>) = all
@@ -115,7 +115,7 @@ fn eer(scores: &[f32], labels: &[bool], bootstrap: &Bootstrap) -> Option<Figure>
             .unzip();
         equal_error(&scores, &labels).map(|found| found.rate)
     };
-    Some(Figure {
+    Some(ReportFigure {
         value: equal_error(scores, labels)?.rate,
         bounds: bootstrap.interval(drawn),
     })

@@ -6,7 +6,7 @@ mod pairs;
 #[cfg(test)]
 mod tests;
 
-use super::schema::Figure;
+use super::schema::ReportFigure;
 use crate::metric::{Bootstrap, Ranking, roc_auc, roc_curve};
 
 pub use filters::filter_figures;
@@ -19,10 +19,10 @@ const POINTS_MAX: usize = 400;
 const SEED: u64 = 0xB007;
 
 /// AUC with bounds.
-fn auc(scores: &[f32], labels: &[bool], bootstrap: &Bootstrap) -> Option<Figure> {
+fn auc(scores: &[f32], labels: &[bool], bootstrap: &Bootstrap) -> Option<ReportFigure> {
     let value = roc_auc(scores, labels)?;
     let ranking = Ranking::new(scores, labels)?;
-    Some(Figure {
+    Some(ReportFigure {
         value,
         bounds: bootstrap.interval(|times| ranking.auc(times)),
     })

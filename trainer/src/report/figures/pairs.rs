@@ -7,7 +7,8 @@ use super::{SEED, auc};
 use crate::evaluation::{Distorted, Scores};
 use crate::metric::{Bootstrap, Ranking, apcer, apcer_by, bpcer, roc_auc, threshold_at_bpcer};
 use crate::report::schema::{
-    ComparedRun, DistortionFigures, Figure, ManipulationErrors, OperatingErrors, RadiusFigures,
+    ComparedRun, DistortionFigures, ManipulationErrors, OperatingErrors, RadiusFigures,
+    ReportFigure,
 };
 
 /// Errors at the lowest threshold that keeps BPCER on clean scores at or below a limit.
@@ -94,7 +95,7 @@ pub fn distortion_figures(
 ) -> Vec<DistortionFigures> {
     let measured = distorted.iter().filter_map(|d| d.scores.as_ref().ok());
     let pairs = measured.map(|scores| scores.kinds.len()).max().unwrap_or(0);
-    let first = |scores: &Scores| -> Option<Figure> {
+    let first = |scores: &Scores| -> Option<ReportFigure> {
         let count = 2 * pairs;
         let groups: Vec<&str> = scores
             .origins
@@ -140,14 +141,14 @@ pub fn compared(runs: &[(String, String, &Scores)], resamples: usize) -> Vec<Com
     };
     let set = first.set();
     let bootstrap = Bootstrap::new(&set.groups(), resamples, SEED);
-    let difference = |of: fn(&Scores) -> &Vec<f32>, scores: &Scores| -> Option<Figure> {
+    let difference = |of: fn(&Scores) -> &Vec<f32>, scores: &Scores| -> Option<ReportFigure> {
         if scores.fake != first.fake {
             return None;
         }
         let mine = Ranking::new(of(scores), &scores.fake)?;
         let theirs = Ranking::new(of(first), &first.fake)?;
         let value = roc_auc(of(scores), &scores.fake)? - roc_auc(of(first), &first.fake)?;
-        Some(Figure {
+        Some(ReportFigure {
             value,
             bounds: bootstrap.interval(|times| Some(mine.auc(times)? - theirs.auc(times)?)),
         })

@@ -4,7 +4,7 @@ use super::level::cross_fitted;
 use super::*;
 use crate::evaluation::{Origin, Scores};
 use crate::metric::accuracy;
-use crate::report::schema::{Level, Material};
+use crate::report::schema::{Material, ScoreLevel};
 
 fn scores(shift: f32) -> Scores {
     let noise = |i: usize| ((i * 37 % 101) as f32 / 101.0 - 0.5) * 6.0;
@@ -33,7 +33,7 @@ fn scores(shift: f32) -> Scores {
 fn figures_lie_within_their_bounds_and_attacks_lower_them() {
     let scores = scores(1.0);
     let asked = LevelAsked {
-        level: Level::Frame,
+        level: ScoreLevel::Frame,
         material: Material::Pairs,
         frames: 200,
         attack: "PGD-10",
@@ -52,7 +52,7 @@ fn figures_lie_within_their_bounds_and_attacks_lower_them() {
     assert!(rows[1].auc.unwrap().value < rows[0].auc.unwrap().value);
     assert!(rows[1].accuracy.unwrap() < rows[0].accuracy.unwrap());
     let radius = radius_figures(&scores, 0.01, 50);
-    let value = |figure: Option<Figure>| figure.unwrap().value;
+    let value = |figure: Option<ReportFigure>| figure.unwrap().value;
     assert!(value(radius.both) < value(radius.fakes));
 }
 

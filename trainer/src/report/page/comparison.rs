@@ -5,11 +5,11 @@ use super::table::{Column, table};
 use super::words::{difference, figure};
 use crate::report::chart::{Bar, BarGroup, FrontierPoint, bars, frontier};
 use crate::report::checks::pixels;
-use crate::report::schema::Report;
+use crate::report::schema::EvaluationReport;
 
 const KEY: [&str; 3] = ["clean", "fakes attacked", "both attacked"];
 
-pub(super) fn chapter(report: &Report) -> String {
+pub(super) fn chapter(report: &EvaluationReport) -> String {
     let Some((first, _)) = report.comparison.split_first() else {
         return String::new();
     };
@@ -72,7 +72,7 @@ fn named(run: &str, method: &str) -> String {
     }
 }
 
-fn numbers(report: &Report, first: &str) -> String {
+fn numbers(report: &EvaluationReport, first: &str) -> String {
     use Column::{Number, Text};
     let columns = [
         Text("Run"),

@@ -6,12 +6,12 @@ use super::escape;
 use super::table::{Column, table};
 use super::words::{count, figure};
 use crate::report::chart::{Axis, Line, Plot, lines};
-use crate::report::schema::{DistortionFigures, Report};
+use crate::report::schema::{DistortionFigures, EvaluationReport};
 
 /// Levels of DeeperForensics.
 const LEVELS: u8 = 5;
 
-pub(super) fn chapter(report: &Report) -> String {
+pub(super) fn chapter(report: &EvaluationReport) -> String {
     let Some((clean, rows)) = report.distortions.split_first() else {
         return String::new();
     };

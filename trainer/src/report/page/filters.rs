@@ -3,9 +3,9 @@
 use super::escape;
 use super::table::{Column, table};
 use super::words::{count, figure, percent};
-use crate::report::schema::{FilterFigures, Report};
+use crate::report::schema::{EvaluationReport, FilterFigures};
 
-pub(super) fn chapter(report: &Report) -> String {
+pub(super) fn chapter(report: &EvaluationReport) -> String {
     use Column::{Number, Text};
     if report.filters.is_empty() {
         return String::new();

@@ -12,7 +12,7 @@ mod tested;
 mod unseen;
 mod words;
 
-use super::schema::Report;
+use super::schema::EvaluationReport;
 
 pub(crate) use table::{Column, table};
 pub(crate) use words::escape;
@@ -23,7 +23,7 @@ const STYLE: &str = include_str!("style.css");
 pub(crate) type Chapter = (&'static str, &'static str, String);
 
 /// Draws a report. All text from outside is escaped.
-pub fn write_html(report: &Report) -> String {
+pub fn write_html(report: &EvaluationReport) -> String {
     let chapters: Vec<Chapter> = [
         ("tested", "What was tested", tested::what(report)),
         ("conditions", "Conditions", tested::conditions(report)),

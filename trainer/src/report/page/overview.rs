@@ -3,9 +3,9 @@
 use super::escape;
 use super::words::{bounds, counted, percent};
 use crate::report::checks::pixels;
-use crate::report::schema::{Figure, Level, Material, Report, Verdict};
+use crate::report::schema::{CheckResult, EvaluationReport, Material, ReportFigure, ScoreLevel};
 
-pub(super) fn subtitle(report: &Report) -> String {
+pub(super) fn subtitle(report: &EvaluationReport) -> String {
     format!(
         "<p class=\"sub\">Detection of manipulated faces, reported after ISO/IEC 30107-3. Method {}, \
          weights <code>{}</code>, unmask {}, {}.</p>",
@@ -16,14 +16,14 @@ pub(super) fn subtitle(report: &Report) -> String {
     )
 }
 
-pub(super) fn tiles(report: &Report) -> String {
+pub(super) fn tiles(report: &EvaluationReport) -> String {
     let radius = report
         .radii
         .iter()
         .find(|r| r.epsilon > 0.0 && (r.epsilon - report.conditions.epsilon).abs() < 1e-9);
     let level = match report.detector.clip_frames {
-        None => Level::Frame,
-        Some(_) => Level::Clip,
+        None => ScoreLevel::Frame,
+        Some(_) => ScoreLevel::Clip,
     };
     let clean = report
         .levels
@@ -45,7 +45,7 @@ pub(super) fn tiles(report: &Report) -> String {
         tiles += &tile("AUC, both attacked", radius.both, &at);
     }
     if let Some(attacks) = &report.attacks {
-        let worst = attacks.worst_auc.map(|value| Figure {
+        let worst = attacks.worst_auc.map(|value| ReportFigure {
             value,
             bounds: None,
         });
@@ -58,7 +58,7 @@ pub(super) fn tiles(report: &Report) -> String {
     if let Some(video) = report
         .levels
         .iter()
-        .find(|l| l.level == Level::Video && l.attack.is_none())
+        .find(|l| l.level == ScoreLevel::Video && l.attack.is_none())
     {
         let of = format!(
             "{} real, {} fake videos",
@@ -70,7 +70,7 @@ pub(super) fn tiles(report: &Report) -> String {
     let failed = report
         .checks
         .iter()
-        .filter(|c| c.verdict == Verdict::Failed);
+        .filter(|c| c.verdict == CheckResult::Failed);
     let warning = match failed.count() {
         0 => String::new(),
         failed => format!(
@@ -87,7 +87,7 @@ pub(super) fn tiles(report: &Report) -> String {
     )
 }
 
-fn tile(name: &str, figure: Option<Figure>, below: &str) -> String {
+fn tile(name: &str, figure: Option<ReportFigure>, below: &str) -> String {
     let Some(figure) = figure else {
         return String::new();
     };

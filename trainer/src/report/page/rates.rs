@@ -5,12 +5,12 @@ use super::table::{Column, table};
 use super::tested::compression;
 use super::words::{count, figure, level, percent, percent_or_dash, rate, rate_or_dash};
 use crate::report::chart::{det, legend, roc};
-use crate::report::schema::{Level, LevelFigures, Material, Report};
+use crate::report::schema::{EvaluationReport, LevelFigures, Material, ScoreLevel};
 
 /// Reals below which a false positive rate of 0.1 % means none at all.
 const REALS_FOR_01_PERCENT: usize = 1000;
 
-pub(super) fn levels(report: &Report) -> String {
+pub(super) fn levels(report: &EvaluationReport) -> String {
     use Column::{Number, Text};
     let columns = [
         Text("Level and material"),
@@ -95,8 +95,8 @@ fn attack(attack: Option<&str>) -> String {
     }
 }
 
-fn missing_levels(report: &Report) -> String {
-    let videos = report.levels.iter().any(|l| l.level == Level::Video);
+fn missing_levels(report: &EvaluationReport) -> String {
+    let videos = report.levels.iter().any(|l| l.level == ScoreLevel::Video);
     match videos {
         true => String::new(),
         false => {
@@ -105,7 +105,7 @@ fn missing_levels(report: &Report) -> String {
     }
 }
 
-pub(super) fn manipulations(report: &Report) -> String {
+pub(super) fn manipulations(report: &EvaluationReport) -> String {
     let Some(point) = &report.operating_point else {
         return String::new();
     };

@@ -7,10 +7,12 @@ use super::words::{
 };
 use crate::report::chart::{Axis, Line, Plot, legend, lines};
 use crate::report::checks::pixels;
-use crate::report::schema::{AttackRow, Figure, RadiusFigures, Report, Verdict};
+use crate::report::schema::{
+    AttackRow, CheckResult, EvaluationReport, RadiusFigures, ReportFigure,
+};
 
 /// What is attacked, and its figure.
-type Way = (&'static str, fn(&RadiusFigures) -> Option<Figure>);
+type Way = (&'static str, fn(&RadiusFigures) -> Option<ReportFigure>);
 
 const WAYS: [Way; 3] = [
     ("fakes attacked (evasion)", |radius| radius.fakes),
@@ -18,7 +20,7 @@ const WAYS: [Way; 3] = [
     ("both attacked", |radius| radius.both),
 ];
 
-pub(super) fn radii(report: &Report) -> String {
+pub(super) fn radii(report: &EvaluationReport) -> String {
     let attacked = report.radii.iter().filter(|radius| radius.epsilon > 0.0);
     if attacked.count() == 0 {
         return String::new();
@@ -26,7 +28,7 @@ pub(super) fn radii(report: &Report) -> String {
     let drawn = WAYS.map(|(_, of)| {
         let found = report.radii.iter();
         let found = found.filter_map(|radius| Some((radius.epsilon * 255.0, of(radius)?)));
-        let found: Vec<(f64, Figure)> = found.collect();
+        let found: Vec<(f64, ReportFigure)> = found.collect();
         Line {
             points: found.iter().map(|(x, figure)| (*x, figure.value)).collect(),
             bounds: found
@@ -91,7 +93,7 @@ pub(super) fn radii(report: &Report) -> String {
     format!("<div class=\"charts\">{chart}<div>{numbers}</div></div>")
 }
 
-pub(super) fn attacks(report: &Report) -> String {
+pub(super) fn attacks(report: &EvaluationReport) -> String {
     let Some(attacks) = &report.attacks else {
         return String::new();
     };
@@ -153,7 +155,7 @@ fn attack(row: &AttackRow) -> Vec<String> {
     ]
 }
 
-pub(super) fn checks(report: &Report) -> String {
+pub(super) fn checks(report: &EvaluationReport) -> String {
     if report.checks.is_empty() {
         return String::new();
     }
@@ -162,9 +164,9 @@ pub(super) fn checks(report: &Report) -> String {
         .iter()
         .map(|check| {
             let (class, word) = match check.verdict {
-                Verdict::Passed => ("passed", "✓ passed"),
-                Verdict::Failed => ("failed", "✗ failed"),
-                Verdict::Open => ("open", "○ open"),
+                CheckResult::Passed => ("passed", "✓ passed"),
+                CheckResult::Failed => ("failed", "✗ failed"),
+                CheckResult::Open => ("open", "○ open"),
             };
             vec![
                 escape(&capital(&check.name)),

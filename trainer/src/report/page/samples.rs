@@ -2,9 +2,9 @@
 
 use super::escape;
 use crate::report::checks::pixels;
-use crate::report::schema::{Report, Sample};
+use crate::report::schema::{EvaluationReport, Sample};
 
-pub(super) fn chapter(report: &Report) -> String {
+pub(super) fn chapter(report: &EvaluationReport) -> String {
     if report.samples.is_empty() {
         return String::new();
     }

@@ -4,9 +4,9 @@ use super::escape;
 use super::table::{Column, list, table};
 use super::words::{count, counted, duration};
 use crate::report::checks::pixels;
-use crate::report::schema::{Material, Report};
+use crate::report::schema::{EvaluationReport, Material};
 
-pub(super) fn what(report: &Report) -> String {
+pub(super) fn what(report: &EvaluationReport) -> String {
     let (detector, data) = (&report.detector, &report.data);
     let decision = match detector.clip_frames {
         None => "one frame, with a memory of the frames before it".to_string(),
@@ -108,7 +108,7 @@ pub(super) fn compression(names: &[String]) -> String {
     }
 }
 
-pub(super) fn conditions(report: &Report) -> String {
+pub(super) fn conditions(report: &EvaluationReport) -> String {
     let conditions = &report.conditions;
     let machine = &conditions.machine;
     let mut facts = vec![
@@ -171,7 +171,7 @@ pub(super) fn conditions(report: &Report) -> String {
     list(&facts)
 }
 
-pub(super) fn limits(report: &Report) -> String {
+pub(super) fn limits(report: &EvaluationReport) -> String {
     let items: String = report
         .limits
         .iter()

@@ -4,9 +4,9 @@ use super::escape;
 use super::table::{Column, table};
 use super::words::{bounds, count, percent};
 use crate::evaluation::{KindRow, PartRow, RealRow, Unseen, VerdictRates};
-use crate::report::schema::Report;
+use crate::report::schema::EvaluationReport;
 
-pub(super) fn chapter(report: &Report) -> String {
+pub(super) fn chapter(report: &EvaluationReport) -> String {
     let Some(unseen) = &report.unseen else {
         return String::new();
     };

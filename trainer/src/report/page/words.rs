@@ -2,7 +2,7 @@
 
 use crate::attack::{Access, Target};
 use crate::metric::{Interval, Rate};
-use crate::report::schema::{Figure, Level};
+use crate::report::schema::{ReportFigure, ScoreLevel};
 
 /// Text from outside, safe inside elements and quoted attributes.
 pub(crate) fn escape(text: &str) -> String {
@@ -38,14 +38,14 @@ pub(super) fn bounds(bounds: Interval) -> String {
 }
 
 /// A figure in per cent over its bounds, as HTML.
-pub(super) fn figure(figure: Option<Figure>) -> String {
+pub(super) fn figure(figure: Option<ReportFigure>) -> String {
     match figure {
         None => "–".into(),
-        Some(Figure {
+        Some(ReportFigure {
             value,
             bounds: None,
         }) => percent(value),
-        Some(Figure {
+        Some(ReportFigure {
             value,
             bounds: Some(found),
         }) => format!("{}<small>{}</small>", percent(value), bounds(found)),
@@ -53,7 +53,7 @@ pub(super) fn figure(figure: Option<Figure>) -> String {
 }
 
 /// A difference of shares in points over its bounds, as HTML.
-pub(super) fn difference(figure: Option<Figure>) -> String {
+pub(super) fn difference(figure: Option<ReportFigure>) -> String {
     let points = |value: f64| format!("{:+.1}", value * 100.0).replace('-', "−");
     match figure {
         None => "–".into(),
@@ -124,11 +124,11 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-pub(super) fn level(level: Level) -> &'static str {
+pub(super) fn level(level: ScoreLevel) -> &'static str {
     match level {
-        Level::Frame => "frame",
-        Level::Clip => "clip",
-        Level::Video => "video",
+        ScoreLevel::Frame => "frame",
+        ScoreLevel::Clip => "clip",
+        ScoreLevel::Video => "video",
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
             (duration(4.25), duration(600.0)),
             ("4.2 s".into(), "10 min".into())
         );
-        let found = Figure {
+        let found = ReportFigure {
             value: -0.021,
             bounds: Some(Interval {
                 low: -0.03,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::super::record::{Label, Split};
-use super::super::skip::{Reason, Skip};
+use super::super::skip::{Skip, SkipReason};
 use super::splits::Splits;
 use super::{Entry, Job, Listing, Request, faceforensics, folder};
 
@@ -84,7 +84,7 @@ fn add_job(
             let detail = "the official splits do not name it";
             let skips = entries
                 .iter()
-                .map(|e| Skip::new(&e.file, Reason::NoSplit, detail));
+                .map(|e| Skip::new(&e.file, SkipReason::NoSplit, detail));
             listing.skips.extend(skips);
             return;
         }

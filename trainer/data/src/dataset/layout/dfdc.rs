@@ -15,7 +15,7 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 use super::super::record::{Label, Split};
-use super::super::skip::Reason;
+use super::super::skip::SkipReason;
 use super::{Entry, Job, Listing, Request, folder};
 
 const DEPTH_MAX: usize = 3;
@@ -93,7 +93,7 @@ fn list_part(request: &Request<'_>, annotation: &Path, listing: &mut Listing) ->
         let path = Path::new(file);
         let Some(path) = there.remove(&folder::stem(path)) else {
             let detail = format!("{} names it", request.file_name(annotation));
-            let skip = request.skip(&folder.join(path), Reason::MissingFile, detail);
+            let skip = request.skip(&folder.join(path), SkipReason::MissingFile, detail);
             listing.skips.push(skip);
             continue;
         };
@@ -101,7 +101,7 @@ fn list_part(request: &Request<'_>, annotation: &Path, listing: &mut Listing) ->
             let detail = "its label is neither REAL nor FAKE";
             listing
                 .skips
-                .push(request.skip(&path, Reason::NoLabel, detail));
+                .push(request.skip(&path, SkipReason::NoLabel, detail));
             continue;
         };
         let mut entry = Entry::new(label, path, request);
@@ -115,7 +115,7 @@ fn list_part(request: &Request<'_>, annotation: &Path, listing: &mut Listing) ->
         let detail = format!("{} does not name it", request.file_name(annotation));
         listing
             .skips
-            .push(request.skip(path, Reason::NoLabel, detail));
+            .push(request.skip(path, SkipReason::NoLabel, detail));
     }
     for (original, mut entries) in jobs {
         entries.sort_by_key(|entry| entry.label == Label::Fake);

@@ -16,7 +16,7 @@ use serde_json::Value;
 use unmask_shared::media::list_media;
 
 use super::super::record::{Label, Split};
-use super::super::skip::Reason;
+use super::super::skip::SkipReason;
 use super::persons::Persons;
 use super::{Entry, Job, Listing, Request, folder};
 
@@ -76,7 +76,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
             let detail = format!("{ANNOTATION} names it");
             listing
                 .skips
-                .push(request.skip(&path, Reason::MissingFile, detail));
+                .push(request.skip(&path, SkipReason::MissingFile, detail));
             continue;
         }
         let label = match video.label.as_deref() {
@@ -86,7 +86,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
                 let detail = "its label is neither real nor fake";
                 listing
                     .skips
-                    .push(request.skip(&path, Reason::NoLabel, detail));
+                    .push(request.skip(&path, SkipReason::NoLabel, detail));
                 continue;
             }
         };
@@ -120,7 +120,7 @@ fn unnamed(
             let detail = format!("{ANNOTATION} does not name it");
             listing
                 .skips
-                .push(request.skip(&path, Reason::NoLabel, detail));
+                .push(request.skip(&path, SkipReason::NoLabel, detail));
         }
     }
     Ok(())

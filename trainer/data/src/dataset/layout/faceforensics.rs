@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::super::record::{Label, Split};
-use super::super::skip::{Reason, Skip};
+use super::super::skip::{Skip, SkipReason};
 use super::persons::Persons;
 use super::splits::Splits;
 use super::{Entry, Job, Listing, Request, folder};
@@ -135,7 +135,7 @@ fn target_and_source(name: &str) -> Option<(&str, &str)> {
 /// A file that would be a person of its own, as `001 (1).mp4`.
 fn unnamed(request: &Request<'_>, path: &Path, form: &str) -> Skip {
     let detail = format!("its name is not {form}: is it a second copy?");
-    request.skip(path, Reason::NoLabel, detail)
+    request.skip(path, SkipReason::NoLabel, detail)
 }
 
 /// Originals from YouTube `NNN.mp4` and fakes `TARGET_SOURCE.mp4`.
@@ -188,7 +188,7 @@ fn youtube(
                 let detail = "the official splits do not name it, or place its persons apart";
                 listing
                     .skips
-                    .push(Skip::new(&entry.file, Reason::NoSplit, detail));
+                    .push(Skip::new(&entry.file, SkipReason::NoSplit, detail));
             }
             placed.is_some()
         });
@@ -248,7 +248,7 @@ fn detection(
             let detail = "its name is not target_source__scene__id.mp4";
             listing
                 .skips
-                .push(request.skip(path, Reason::NoLabel, detail));
+                .push(request.skip(path, SkipReason::NoLabel, detail));
             continue;
         };
         let mut entry = Entry::new(Label::Fake, path.clone(), request);
@@ -396,7 +396,7 @@ mod tests {
         );
         let skips: Vec<_> = listing.skips.iter().map(|s| (s.reason, &*s.file)).collect();
         let copy = "set/original_sequences/youtube/c23/videos/001 (1).mp4";
-        assert!(skips.contains(&(Reason::NoLabel, copy)), "{skips:?}");
+        assert!(skips.contains(&(SkipReason::NoLabel, copy)), "{skips:?}");
         assert_eq!(skips.len(), 2, "{skips:?}");
         let files = listing.jobs.iter().map(|job| job.entries.len());
         assert_eq!(files.sum::<usize>(), 3);

@@ -16,7 +16,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Label, Split};
-use super::skip::{Reason, Skip};
+use super::skip::{Skip, SkipReason};
 
 pub(super) use persons::Persons;
 
@@ -209,7 +209,7 @@ impl Request<'_> {
             .join("/")
     }
 
-    fn skip(&self, path: &Path, reason: Reason, detail: impl Into<String>) -> Skip {
+    fn skip(&self, path: &Path, reason: SkipReason, detail: impl Into<String>) -> Skip {
         Skip::new(&self.file_name(path), reason, detail)
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use unmask_shared::media::list_media;
 
 use super::super::record::Label;
-use super::super::skip::Reason;
+use super::super::skip::SkipReason;
 use super::{Entry, Job, Listing, Request};
 
 /// Pairs every file below `real` with the one of the same path below `fake`.
@@ -21,7 +21,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
             let detail = "no folder on its path is named `real` or `fake`";
             listing
                 .skips
-                .push(request.skip(&path, Reason::NoLabel, detail));
+                .push(request.skip(&path, SkipReason::NoLabel, detail));
             continue;
         };
         let name = format!("{}/{}", request.name, rest.join("/"));
