@@ -180,3 +180,56 @@ fn packages_know_only_what_the_architecture_allows() {
         }
     }
 }
+
+/// Names that may be those of several public types: what clap is given, in rooms of one command
+/// each, and generators of two kinds.
+const SHARED_NAMES: [&str; 6] = [
+    "Args",
+    "Cli",
+    "ExportArgs",
+    "ListArgs",
+    "Random",
+    "VerifyArgs",
+];
+
+#[test]
+fn public_types_have_names_of_their_own() {
+    let mut places: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    for package in PACKAGES {
+        for path in sources(&root().join(package)) {
+            let code = shipped(&fs::read_to_string(&path).unwrap());
+            for name in code.lines().filter_map(public_type) {
+                let place = path.strip_prefix(root()).unwrap().to_owned();
+                places.entry(name.to_owned()).or_default().insert(place);
+            }
+        }
+    }
+    assert!(places.len() > 500, "{}", places.len());
+    for (name, places) in places {
+        let may = places.len() == 1 || SHARED_NAMES.contains(&name.as_str());
+        assert!(may, "{name} names {} types: {places:?}", places.len());
+    }
+}
+
+/// The type that a line declares for others.
+fn public_type(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub ")?;
+    let kinds = ["struct ", "enum ", "trait ", "type "];
+    let rest = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
+    let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    rest.get(..end.unwrap_or(rest.len()))
+}
+
+#[test]
+fn a_declaration_is_read() {
+    let names = [
+        ("pub struct Row<'a> {", Some("Row")),
+        ("pub enum Level {", Some("Level")),
+        ("pub(crate) struct Hidden;", None),
+        ("    pub struct Inner;", None),
+        ("pub type Count = u8;", Some("Count")),
+    ];
+    for (line, name) in names {
+        assert_eq!(public_type(line), name);
+    }
+}
