@@ -96,6 +96,9 @@ const UNTIMED_S: f32 = 0.04;
 /// second is enough to be seen in.
 const CONFIRM_FRAMES: u32 = 3;
 
+/// A light that flickers makes a search due after so many frames.
+const PROVOKED_FRAMES: u32 = 2;
+
 /// Name of the stream of random numbers that says when to search.
 const SEARCHES: u64 = 0x5ea6;
 
@@ -224,7 +227,8 @@ impl Pipeline {
             // It may turn out to be a cut: then it was somebody else.
             return self.meet_and_part(frame, on_event);
         }
-        if self.frames_since_search >= self.gap {
+        let is_provoked = change == Change::Flicker && self.frames_since_search >= PROVOKED_FRAMES;
+        if self.frames_since_search >= self.gap || is_provoked {
             self.frames_since_search = 0;
             let (search, faces) = (&mut self.search, &mut self.faces);
             self.stopwatch

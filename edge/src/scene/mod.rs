@@ -37,8 +37,8 @@ const FLASH_RISE: f32 = 10.0;
 const FLASH_DARKER_MAX: f32 = 0.05;
 /// ... for this many frames, ...
 const FLASH_FRAMES_MAX: u32 = 3;
-/// ... and one more in so many that are none. Light that comes more often belongs to the scene:
-/// whoever is seen only in it is looked at, too.
+/// ... and one more in so many that are none. Light that comes more often is a flicker, which
+/// belongs to the scene.
 const FLASH_EVERY: u32 = 8;
 
 /// What happened between a frame and the one before.
@@ -48,6 +48,8 @@ pub enum Change {
     None,
     /// It may be a flash, and may be a cut: a later frame tells. Nobody can be said to be in it.
     Flash,
+    /// Light that comes and goes: faces are to be looked for, since somebody may be seen only in it.
+    Flicker,
     /// Another shot begins.
     Cut,
 }
@@ -114,7 +116,7 @@ impl SceneWatch {
             self.flash_frames += 1;
             return match self.flashes.take() {
                 true => Change::Flash,
-                false => Change::None,
+                false => Change::Flicker,
             };
         }
         self.forget();
