@@ -1,6 +1,6 @@
 //! Turns the bytes of cameras into RGB.
 
-use crate::format::{Format, PixelFormat};
+use crate::format::Format;
 use crate::jpeg::{JpegDecoder, JpegFault};
 
 /// Why the bytes of a buffer are no picture.
@@ -34,30 +34,25 @@ impl Converter {
         bytes: &[u8],
         rgb: &mut Vec<u8>,
     ) -> Result<(), PictureFault> {
-        if format.pixels() == PixelFormat::Mjpg {
+        let Some(raw) = format.pixels().raw() else {
             self.jpeg
                 .decode(bytes, (format.width(), format.height()), rgb)?;
             return Ok(());
-        }
+        };
         let want = format.bytes_min();
         if bytes.len() < want {
             let have = bytes.len();
             return Err(PictureFault::Short { have, want });
         }
         rgb.resize(3 * format.width() * format.height(), 0);
-        match format.pixels() {
-            PixelFormat::Yuyv => yuyv_to_rgb(format, bytes, rgb),
-            PixelFormat::Nv12 => nv12_to_rgb(format, bytes, rgb),
-            PixelFormat::I420 => i420_to_rgb(format, bytes, rgb),
-            PixelFormat::Rgb24 | PixelFormat::Mjpg => copy_rows(format, bytes, rgb),
-        }
+        (raw.to_rgb)(format, bytes, rgb);
         Ok(())
     }
 }
 
 /// What the colour of a pixel adds to red, green and blue, in 1/65536.
 #[derive(Clone, Copy)]
-struct Chroma {
+pub(crate) struct Chroma {
     red: i32,
     green: i32,
     blue: i32,
@@ -66,7 +61,7 @@ struct Chroma {
 impl Chroma {
     /// BT.601, studio range: what cameras deliver unless they say otherwise.
     #[inline]
-    fn new(cb: u8, cr: u8) -> Self {
+    pub(crate) fn new(cb: u8, cr: u8) -> Self {
         let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
         Self {
             red: 104_597 * cr,
@@ -76,7 +71,7 @@ impl Chroma {
     }
 
     #[inline]
-    fn pixel(self, y: u8, out: &mut [u8]) {
+    pub(crate) fn pixel(self, y: u8, out: &mut [u8]) {
         let luma = 76_309 * (i32::from(y) - 16) + (1 << 15);
         let byte = |value: i32| ((luma + value) >> 16).clamp(0, 255) as u8;
         if let [red, green, blue] = out {
@@ -87,62 +82,14 @@ impl Chroma {
     }
 }
 
-fn rows<'a>(format: &Format, rgb: &'a mut [u8]) -> std::slice::ChunksExactMut<'a, u8> {
+/// Rows of a picture that is being filled.
+pub(crate) fn rows<'a>(format: &Format, rgb: &'a mut [u8]) -> std::slice::ChunksExactMut<'a, u8> {
     rgb.chunks_exact_mut(3 * format.width())
 }
 
-fn copy_rows(format: &Format, bytes: &[u8], rgb: &mut [u8]) {
-    for (out, row) in rows(format, rgb).zip(bytes.chunks(format.stride())) {
-        for (out, value) in out.iter_mut().zip(row) {
-            *out = *value;
-        }
-    }
-}
-
-fn yuyv_to_rgb(format: &Format, bytes: &[u8], rgb: &mut [u8]) {
-    for (out, row) in rows(format, rgb).zip(bytes.chunks(format.stride())) {
-        for (out, pair) in out.chunks_exact_mut(6).zip(row.chunks_exact(4)) {
-            let &[y0, cb, y1, cr] = pair else { continue };
-            let chroma = Chroma::new(cb, cr);
-            let (left, right) = out.split_at_mut(3);
-            chroma.pixel(y0, left);
-            chroma.pixel(y1, right);
-        }
-    }
-}
-
-fn nv12_to_rgb(format: &Format, bytes: &[u8], rgb: &mut [u8]) {
-    let stride = format.stride();
-    let (luma, chroma) = bytes.split_at(stride * format.height());
-    for (at, (out, y)) in rows(format, rgb).zip(luma.chunks(stride)).enumerate() {
-        let colours = chroma.get(at / 2 * stride..).unwrap_or_default();
-        let pairs = y.chunks_exact(2).zip(colours.chunks_exact(2));
-        for (out, (y, colour)) in out.chunks_exact_mut(6).zip(pairs) {
-            if let (&[y0, y1], &[cb, cr]) = (y, colour) {
-                two(out, y0, y1, Chroma::new(cb, cr));
-            }
-        }
-    }
-}
-
-fn i420_to_rgb(format: &Format, bytes: &[u8], rgb: &mut [u8]) {
-    let (stride, half) = (format.stride(), format.stride() / 2);
-    let (luma, chroma) = bytes.split_at(stride * format.height());
-    let (blues, reds) = chroma.split_at(half * format.height() / 2);
-    for (at, (out, y)) in rows(format, rgb).zip(luma.chunks(stride)).enumerate() {
-        let blues = blues.get(at / 2 * half..).unwrap_or_default();
-        let reds = reds.get(at / 2 * half..).unwrap_or_default();
-        let pairs = y.chunks_exact(2).zip(blues.iter().zip(reds));
-        for (out, (y, (cb, cr))) in out.chunks_exact_mut(6).zip(pairs) {
-            if let &[y0, y1] = y {
-                two(out, y0, y1, Chroma::new(*cb, *cr));
-            }
-        }
-    }
-}
-
+/// Two pixels that share their colour.
 #[inline]
-fn two(out: &mut [u8], y0: u8, y1: u8, chroma: Chroma) {
+pub(crate) fn two(out: &mut [u8], y0: u8, y1: u8, chroma: Chroma) {
     let (left, right) = out.split_at_mut(3);
     chroma.pixel(y0, left);
     chroma.pixel(y1, right);
@@ -151,28 +98,41 @@ fn two(out: &mut [u8], y0: u8, y1: u8, chroma: Chroma) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::PixelFormat;
+    use crate::formats::Place;
 
-    /// A picture of one colour in rows of `stride` bytes.
-    fn flat(format: &Format, [y, cb, cr]: [u8; 3]) -> Vec<u8> {
-        let (stride, height) = (format.stride(), format.height());
-        match format.pixels() {
-            PixelFormat::Yuyv => [y, cb, y, cr].repeat(stride * height / 4),
-            PixelFormat::Nv12 => {
-                let mut bytes = vec![y; stride * height];
-                bytes.extend([cb, cr].repeat(stride * height / 4));
-                bytes
-            }
-            PixelFormat::I420 => {
-                let mut bytes = vec![y; stride * height];
-                bytes.extend(vec![cb; stride * height / 4]);
-                bytes.extend(vec![cr; stride * height / 4]);
-                bytes
-            }
-            PixelFormat::Rgb24 | PixelFormat::Mjpg => [y, cb, cr].repeat(stride * height / 3),
+    type Bytes = fn(&Format, usize, usize) -> [usize; 3];
+
+    fn bytes_of(pixels: PixelFormat) -> Option<Bytes> {
+        match pixels.place() {
+            Place::Luma(bytes) | Place::Rgb(bytes) => Some(bytes),
+            Place::Compressed => None,
         }
     }
 
-    const RAW: [PixelFormat; 3] = [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::I420];
+    /// Formats of brightness and colour.
+    fn coloured() -> impl Iterator<Item = (PixelFormat, Bytes)> {
+        PixelFormat::ALL.into_iter().filter_map(|pixels| {
+            let Place::Luma(bytes) = pixels.place() else {
+                return None;
+            };
+            Some((pixels, bytes))
+        })
+    }
+
+    /// A picture of one colour.
+    fn flat(format: &Format, colour: [u8; 3]) -> Vec<u8> {
+        let bytes = bytes_of(format.pixels()).unwrap();
+        let mut picture = vec![0; format.bytes_min()];
+        for y in 0..format.height() {
+            for x in 0..format.width() {
+                for (at, value) in bytes(format, x, y).into_iter().zip(colour) {
+                    picture[at] = value;
+                }
+            }
+        }
+        picture
+    }
 
     /// What `ffmpeg -f rawvideo -pix_fmt FMT -s 16x16 -i - -vf
     /// scale=flags=accurate_rnd+full_chroma_int+bitexact+neighbor -f rawvideo
@@ -194,7 +154,7 @@ mod tests {
 
     #[test]
     fn colours_are_those_of_ffmpeg() {
-        for pixels in RAW {
+        for (pixels, _) in coloured() {
             let format = Format::packed(pixels, 16, 16).unwrap();
             for (yuv, wanted) in FFMPEG {
                 let mut rgb = Vec::new();
@@ -221,20 +181,19 @@ mod tests {
     fn each_pixel_lands_in_its_place_whatever_lies_between_the_rows() {
         // Y = 16 + 219 v / 255 is grey level v.
         let luma = |x: usize, y: usize| (16 + 219 * (40 * y + 10 * x) / 255) as u8;
-        for pixels in RAW {
+        for (pixels, place) in coloured() {
             for gap in [0, 8] {
                 let stride = pixels.row_bytes(6) + gap;
                 let format = Format::with_stride(pixels, 6, 4, stride).unwrap();
                 let mut bytes = flat(&format, [255, 128, 128]);
                 for y in 0..4 {
                     for x in 0..6 {
-                        let step = if pixels == PixelFormat::Yuyv { 2 } else { 1 };
-                        bytes[y * stride + step * x] = luma(x, y);
+                        bytes[place(&format, x, y)[0]] = luma(x, y);
                     }
                 }
                 let mut rgb = Vec::new();
                 Converter::default()
-                    .to_rgb(&format, &bytes[..format.bytes_min()], &mut rgb)
+                    .to_rgb(&format, &bytes, &mut rgb)
                     .unwrap();
                 assert_eq!(rgb.len(), 3 * 6 * 4);
                 for (at, grey) in greys(&rgb).into_iter().enumerate() {
@@ -245,6 +204,36 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    /// Bytes without a pattern, and a gap between the rows: the loop takes each from where the
+    /// format's file says that it lies, and `bytes_min` ends behind the last of them.
+    #[test]
+    fn every_pixel_is_made_of_its_own_bytes() {
+        for pixels in PixelFormat::ALL {
+            let Some(place) = bytes_of(pixels) else {
+                continue;
+            };
+            let stride = pixels.row_bytes(10) + 4;
+            let format = Format::with_stride(pixels, 10, 6, stride).unwrap();
+            let bytes = 0..format.bytes_min();
+            let bytes: Vec<u8> = bytes.map(|at| (at * 7919 % 251) as u8).collect();
+            let mut rgb = Vec::new();
+            let mut converter = Converter::default();
+            converter.to_rgb(&format, &bytes, &mut rgb).unwrap();
+            let mut last = 0;
+            for (at, pixel) in rgb.chunks_exact(3).enumerate() {
+                let found = place(&format, at % 10, at / 10);
+                last = found.into_iter().fold(last, usize::max);
+                let [one, two, three] = found.map(|at| bytes[at]);
+                let mut want = [one, two, three];
+                if let Place::Luma(_) = pixels.place() {
+                    Chroma::new(two, three).pixel(one, &mut want);
+                }
+                assert_eq!(pixel, want, "{pixels} pixel {at}");
+            }
+            assert_eq!(format.bytes_min(), last + 1, "{pixels}");
         }
     }
 
@@ -283,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_byte_too_few_is_told() {
-        for pixels in [PixelFormat::Rgb24, RAW[0], RAW[1], RAW[2]] {
+        for pixels in PixelFormat::ALL.into_iter().filter(|f| f.is_raw()) {
             let format = Format::packed(pixels, 16, 16).unwrap();
             let bytes = vec![0; format.bytes_min() - 1];
             let fault = Converter::default().to_rgb(&format, &bytes, &mut Vec::new());

@@ -1,106 +1,11 @@
 //! How the bytes of a picture are laid out.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+pub use crate::formats::PixelFormat;
 
 /// Largest width and height of a picture.
 pub const SIDE_MAX: usize = 8192;
-
-/// How pixels are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum PixelFormat {
-    /// Two pixels in four bytes: Y, Cb, Y, Cr (`YUYV`, `yuyv422`).
-    Yuyv,
-    /// One JPEG picture (`MJPG`).
-    Mjpg,
-    /// A plane of Y, then one of Cb and Cr in turn, at half size (`NV12`).
-    Nv12,
-    /// A plane of Y, then one of Cb and one of Cr, at half size (`YU12`,
-    /// `yuv420p`).
-    I420,
-    /// Red, green, blue (`RGB3`, `rgb24`).
-    Rgb24,
-}
-
-impl PixelFormat {
-    /// All of them, the cheapest to turn into RGB at good rates first.
-    pub const ALL: [Self; 5] = [Self::Mjpg, Self::Yuyv, Self::Nv12, Self::I420, Self::Rgb24];
-
-    /// The code that V4L2 drivers call it by.
-    pub fn fourcc(self) -> [u8; 4] {
-        *match self {
-            Self::Yuyv => b"YUYV",
-            Self::Mjpg => b"MJPG",
-            Self::Nv12 => b"NV12",
-            Self::I420 => b"YU12",
-            Self::Rgb24 => b"RGB3",
-        }
-    }
-
-    /// The format of a V4L2 code; `JPEG` is taken for `MJPG`.
-    pub fn from_fourcc(code: [u8; 4]) -> Option<Self> {
-        if &code == b"JPEG" {
-            return Some(Self::Mjpg);
-        }
-        Self::ALL.into_iter().find(|format| format.fourcc() == code)
-    }
-
-    /// Least bytes in a row of the first plane.
-    pub(super) fn row_bytes(self, width: usize) -> usize {
-        match self {
-            Self::Mjpg => 0,
-            Self::Yuyv => 2 * width,
-            Self::Nv12 | Self::I420 => width,
-            Self::Rgb24 => 3 * width,
-        }
-    }
-}
-
-impl fmt::Display for PixelFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Yuyv => "YUYV",
-            Self::Mjpg => "MJPG",
-            Self::Nv12 => "NV12",
-            Self::I420 => "I420",
-            Self::Rgb24 => "RGB24",
-        })
-    }
-}
-
-impl TryFrom<String> for PixelFormat {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<PixelFormat> for String {
-    fn from(pixels: PixelFormat) -> Self {
-        pixels.to_string().to_lowercase()
-    }
-}
-
-impl FromStr for PixelFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.to_ascii_lowercase().as_str() {
-            "yuyv" | "yuyv422" => Ok(Self::Yuyv),
-            "mjpg" | "mjpeg" => Ok(Self::Mjpg),
-            "nv12" => Ok(Self::Nv12),
-            "i420" | "yuv420" | "yuv420p" => Ok(Self::I420),
-            "rgb" | "rgb24" => Ok(Self::Rgb24),
-            _ => Err(format!(
-                "{text:?} is no pixel format; take rgb24, nv12, i420, yuyv or mjpg"
-            )),
-        }
-    }
-}
 
 /// A picture's layout, with sizes that fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +20,8 @@ pub struct Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{width}x{height} pixels in rows of {stride} bytes is no picture in {pixels}: \
-     width and height must be even (not for RGB24 and MJPG) and at most {SIDE_MAX}"
+     {}width and height at most {SIDE_MAX}",
+    .pixels.even_words()
 )]
 pub struct FormatError {
     /// How pixels are stored.
@@ -143,12 +49,7 @@ impl Format {
         height: usize,
         stride: usize,
     ) -> Result<Self, FormatError> {
-        let even = match pixels {
-            PixelFormat::Mjpg | PixelFormat::Rgb24 => true,
-            PixelFormat::Yuyv => width.is_multiple_of(2),
-            PixelFormat::Nv12 => (width | height).is_multiple_of(2),
-            PixelFormat::I420 => (width | height | stride).is_multiple_of(2),
-        };
+        let even = pixels.allows(width, height, stride);
         let sized = (1..=SIDE_MAX).contains(&width) && (1..=SIDE_MAX).contains(&height);
         let stride_max = 16 * SIDE_MAX;
         if !even || !sized || stride < pixels.row_bytes(width) || stride > stride_max {
@@ -163,11 +64,7 @@ impl Format {
             pixels,
             width,
             height,
-            stride: if pixels == PixelFormat::Mjpg {
-                0
-            } else {
-                stride
-            },
+            stride: if pixels.is_raw() { stride } else { 0 },
         })
     }
 
@@ -193,15 +90,8 @@ impl Format {
 
     /// Least bytes of a whole picture. The last row need not be padded.
     pub fn bytes_min(&self) -> usize {
-        let (rows, stride) = (self.height, self.stride);
-        match self.pixels {
-            PixelFormat::Mjpg => 4,
-            PixelFormat::Yuyv | PixelFormat::Rgb24 => {
-                stride * (rows - 1) + self.pixels.row_bytes(self.width)
-            }
-            PixelFormat::Nv12 => stride * (rows + rows / 2 - 1) + self.width,
-            PixelFormat::I420 => stride * rows + stride / 2 * (rows - 1) + self.width / 2,
-        }
+        // A JPEG picture has its two markers.
+        self.pixels.raw().map_or(4, |raw| (raw.bytes_min)(self))
     }
 }
 
@@ -214,16 +104,6 @@ impl fmt::Display for Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn codes_and_names_go_both_ways() {
-        for pixels in PixelFormat::ALL {
-            assert_eq!(PixelFormat::from_fourcc(pixels.fourcc()), Some(pixels));
-            assert_eq!(pixels.to_string().parse(), Ok(pixels));
-        }
-        assert_eq!(PixelFormat::from_fourcc(*b"H264"), None);
-        assert!("h264".parse::<PixelFormat>().is_err());
-    }
 
     #[test]
     fn a_picture_has_the_bytes_that_its_layout_says() {
@@ -257,5 +137,10 @@ mod tests {
             assert!(format.is_err(), "{format:?}");
         }
         assert!(Format::packed(PixelFormat::Rgb24, usize::MAX, 1).is_err());
+        let told = |pixels| Format::packed(pixels, 7, 9).unwrap_err().to_string();
+        let error = told(PixelFormat::Nv12);
+        assert!(error.contains("width and height must be even"), "{error}");
+        let error = told(PixelFormat::Yuyv);
+        assert!(error.contains(": width must be even"), "{error}");
     }
 }

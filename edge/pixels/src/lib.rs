@@ -11,6 +11,7 @@
 
 pub mod convert;
 pub mod format;
+mod formats;
 pub mod jpeg;
 
 pub use convert::{Converter, PictureFault};
