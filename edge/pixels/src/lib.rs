@@ -11,7 +11,6 @@
 
 pub mod convert;
 pub mod format;
-mod formats;
 pub mod jpeg;
 
 pub use convert::{Converter, PictureFault};

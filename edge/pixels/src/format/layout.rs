@@ -1,8 +1,8 @@
-//! How the bytes of a picture are laid out.
+//! Width, height and rows of a picture.
 
 use std::fmt;
 
-pub use crate::formats::PixelFormat;
+use super::PixelFormat;
 
 /// Largest width and height of a picture.
 pub const SIDE_MAX: usize = 8192;

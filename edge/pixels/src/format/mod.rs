@@ -1,6 +1,9 @@
-//! Pixel formats: a file for each, and the register.
+//! How the bytes of a picture are laid out: a file for each pixel format, and the register.
 
+mod colour;
+mod entry;
 mod i420;
+mod layout;
 mod mjpg;
 mod nv12;
 mod rgb24;
@@ -11,7 +14,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::Format;
+#[cfg(test)]
+pub(crate) use colour::Chroma;
+#[cfg(test)]
+pub(crate) use entry::Place;
+use entry::{Entry, Length, Raw};
+pub use layout::{Format, FormatError, SIDE_MAX};
 
 macro_rules! register {
     ($($(#[$doc:meta])* $variant:ident = $file:ident,)+) => {
@@ -54,63 +62,6 @@ register! {
     I420 = i420,
     /// Red, green, blue (`RGB3`, `rgb24`).
     Rgb24 = rgb24,
-}
-
-/// What the file of a format says of it.
-struct Entry {
-    /// For people; in small letters, for configurations.
-    name: &'static str,
-    /// Code that V4L2 drivers call it by.
-    fourcc: [u8; 4],
-    /// Another code that is taken for it.
-    fourcc_alias: Option<[u8; 4]>,
-    /// Other names that are understood, in small letters: ffmpeg's, above all.
-    aliases: &'static [&'static str],
-    /// How it is stored, for a table.
-    words: &'static str,
-    /// Where its pixels lie; `None` where they are compressed.
-    raw: Option<Raw>,
-}
-
-/// Pixels that lie open.
-pub(crate) struct Raw {
-    /// Lengths that must be even.
-    pub even: &'static [Length],
-    /// Least bytes in a row of the first plane, by the width.
-    pub row_bytes: fn(usize) -> usize,
-    /// Least bytes of a whole picture. The last row need not be padded.
-    pub bytes_min: fn(&Format) -> usize,
-    /// Fills the `3 * width * height` bytes of RGB from at least `bytes_min` bytes.
-    pub to_rgb: fn(&Format, &[u8], &mut [u8]),
-}
-
-/// A length of a picture.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Length {
-    Width,
-    Height,
-    Stride,
-}
-
-impl Length {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Width => "width",
-            Self::Height => "height",
-            Self::Stride => "bytes of a row",
-        }
-    }
-}
-
-/// Where a pixel's bytes lie, by column and row, for tests.
-#[cfg(test)]
-pub(crate) enum Place {
-    /// Those of Y, Cb and Cr.
-    Luma(fn(&Format, usize, usize) -> [usize; 3]),
-    /// Those of red, green and blue.
-    Rgb(fn(&Format, usize, usize) -> [usize; 3]),
-    /// Nowhere in particular.
-    Compressed,
 }
 
 impl PixelFormat {

@@ -1,6 +1,6 @@
 //! Motion JPEG: each picture is whole. [`crate::jpeg`] decodes it.
 
-use super::Entry;
+use super::entry::Entry;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "MJPG",

@@ -1,8 +1,8 @@
 //! Red, green and blue, as they are.
 
-use super::{Entry, Raw};
-use crate::convert::rows;
-use crate::format::Format;
+use super::Format;
+use super::colour::rows;
+use super::entry::{Entry, Raw};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "RGB24",

@@ -1,8 +1,8 @@
 //! A plane of Y, then one of Cb and Cr in turn, at half size.
 
-use super::{Entry, Length, Raw};
-use crate::convert::{Chroma, rows, two};
-use crate::format::Format;
+use super::Format;
+use super::colour::{Chroma, rows, two};
+use super::entry::{Entry, Length, Raw};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "NV12",
