@@ -16,7 +16,7 @@ const TUNED_FOR: usize = 10_000;
 pub(super) const SQUARE: Entry = Entry {
     name: "square",
     source: "Andriushchenko et al., ECCV 2020",
-    parameters: "`--queries` squares, 5,000",
+    parameters: "`--queries` squares, by default 5,000",
     purpose: "whether gradients hide something",
     limit: Limit::Linf,
     minimal: false,

@@ -20,7 +20,7 @@ pub struct Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{width}x{height} pixels in rows of {stride} bytes is no picture in {pixels}: \
-     {}width and height at most {SIDE_MAX}",
+     {}sides are at most {SIDE_MAX}",
     .pixels.even_words()
 )]
 pub struct FormatError {
