@@ -10,7 +10,9 @@ pub(super) struct Entry {
     pub fourcc: [u8; 4],
     /// Another code that is taken for it.
     pub fourcc_alias: Option<[u8; 4]>,
-    /// Other names that are understood, in small letters: ffmpeg's, above all.
+    /// How ffmpeg calls it, which is understood as well.
+    pub ffmpeg: &'static str,
+    /// Other names that are understood, in small letters.
     pub aliases: &'static [&'static str],
     /// How it is stored, for a table.
     pub words: &'static str,

@@ -8,7 +8,8 @@ pub(super) const ENTRY: Entry = Entry {
     name: "I420",
     fourcc: *b"YU12",
     fourcc_alias: None,
-    aliases: &["yuv420", "yuv420p"],
+    ffmpeg: "yuv420p",
+    aliases: &["yuv420"],
     words: "a plane of Y, then one of Cb and one of Cr, at half size",
     raw: Some(Raw {
         even: &[Length::Width, Length::Height, Length::Stride],

@@ -6,7 +6,8 @@ pub(super) const ENTRY: Entry = Entry {
     name: "MJPG",
     fourcc: *b"MJPG",
     fourcc_alias: Some(*b"JPEG"),
-    aliases: &["mjpeg"],
+    ffmpeg: "mjpeg",
+    aliases: &[],
     words: "one JPEG picture, colours in full range; from cameras only",
     raw: None,
 };

@@ -110,7 +110,20 @@ impl PixelFormat {
         let other = entry.fourcc_alias.as_ref().map(text);
         let codes = std::iter::once(self.code()).chain(other);
         let words = entry.words.to_owned();
-        [self.into(), entry.aliases.join(", "), joined(codes), words]
+        let aliases = self.aliases().map(str::to_owned);
+        [self.into(), joined(aliases), joined(codes), words]
+    }
+
+    /// Other names than its own.
+    fn aliases(self) -> impl Iterator<Item = &'static str> {
+        let entry = self.entry();
+        let ffmpeg = Some(entry.ffmpeg).filter(|name| *name != String::from(self));
+        ffmpeg.into_iter().chain(entry.aliases.iter().copied())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn ffmpeg(self) -> &'static str {
+        self.entry().ffmpeg
     }
 
     fn code(self) -> String {
@@ -184,8 +197,7 @@ impl FromStr for PixelFormat {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = text.to_ascii_lowercase();
         let is = |format: &Self| {
-            let entry = format.entry();
-            name == String::from(*format) || entry.aliases.contains(&name.as_str())
+            name == String::from(*format) || format.aliases().any(|alias| alias == name)
         };
         let found = Self::ALL.into_iter().find(is);
         found.ok_or_else(|| {
@@ -210,7 +222,7 @@ mod tests {
                 assert_eq!(PixelFormat::from_fourcc(code), Some(pixels));
                 assert!(codes.insert(code), "{pixels}: another has this code");
             }
-            let aliases = entry.aliases.iter().map(|name| (*name).to_owned());
+            let aliases = pixels.aliases().map(str::to_owned);
             for name in std::iter::once(String::from(pixels)).chain(aliases) {
                 assert_eq!(name.parse(), Ok(pixels));
                 assert_eq!(name, name.to_lowercase());
@@ -219,7 +231,7 @@ mod tests {
         }
         assert_eq!(PixelFormat::from_fourcc(*b"H264"), None);
         let error = "h264".parse::<PixelFormat>().unwrap_err();
-        assert!(error.contains("yuyv, nv12"), "{error}");
+        assert!(error.contains("yuyv") && error.contains("mjpg"), "{error}");
     }
 
     /// As configurations and cameras have them since the first release.

@@ -8,6 +8,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "NV12",
     fourcc: *b"NV12",
     fourcc_alias: None,
+    ffmpeg: "nv12",
     aliases: &[],
     words: "a plane of Y, then one of Cb and Cr in turn, at half size",
     raw: Some(Raw {

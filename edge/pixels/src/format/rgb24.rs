@@ -8,6 +8,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "RGB24",
     fourcc: *b"RGB3",
     fourcc_alias: None,
+    ffmpeg: "rgb24",
     aliases: &["rgb"],
     words: "red, green, blue",
     raw: Some(Raw {

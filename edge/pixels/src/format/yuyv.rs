@@ -8,7 +8,8 @@ pub(super) const ENTRY: Entry = Entry {
     name: "YUYV",
     fourcc: *b"YUYV",
     fourcc_alias: None,
-    aliases: &["yuyv422"],
+    ffmpeg: "yuyv422",
+    aliases: &[],
     words: "two pixels in four bytes: Y, Cb, Y, Cr",
     raw: Some(Raw {
         even: &[Length::Width],
