@@ -1,5 +1,5 @@
-//! `docs/service-keys.md` lists every key of the service; what is packaged and what is recommended
-//! works as it stands there.
+//! `docs/service-keys.md` lists every key of the service, `docs/cameras.md` every pixel format;
+//! what is packaged and what is recommended works as it stands there.
 
 #[path = "../../tests/src/keys.rs"]
 mod keys;
@@ -9,6 +9,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
+use unmask_edge::capture::PixelFormat;
 use unmask_edge::service::ServiceConfig;
 use unmask_edge::web::Token;
 use unmask_shared::settings::SettingLayers;
@@ -30,6 +31,21 @@ fn every_key_of_the_service_stands_in_a_document() {
         settings.print(),
         &sources,
     );
+}
+
+#[test]
+fn every_pixel_format_stands_in_a_document() {
+    let quoted = |names: &str| match names {
+        "" => String::new(),
+        names => format!("`{}`", names.replace(", ", "`, `")),
+    };
+    let head = ["`--pixels`", "also", "V4L2", ""].map(str::to_owned);
+    let rows = PixelFormat::ALL.map(|pixels| {
+        let [name, aliases, codes, words] = pixels.row();
+        [quoted(&name), quoted(&aliases), quoted(&codes), words]
+    });
+    let text = keys::table(std::iter::once(head).chain(rows));
+    keys::hold_part("cameras.md", "pixel formats", &text);
 }
 
 fn repository(path: &str) -> std::path::PathBuf {

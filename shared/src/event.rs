@@ -60,16 +60,6 @@ coded!(EventKind {
     CameraReplaced = 7 "camera_replaced",
 });
 
-impl EventKind {
-    /// Whether somebody may be feeding pictures of his own.
-    pub fn is_possible_injection(self) -> bool {
-        matches!(
-            self,
-            Self::CameraNotEnrolled | Self::CameraVirtual | Self::CameraReplaced
-        )
-    }
-}
-
 /// One entry of the event log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {

@@ -55,6 +55,40 @@ pub fn hold_fields(page: &str, head: &str, root: &str, paths: &[String], sources
     settle(page, &text);
 }
 
+/// Compares a part of a page below `docs` with a text, or writes it anew: what stands between
+/// `<!-- NAME, written by a test -->` and `<!-- end -->`.
+pub fn hold_part(page: &str, name: &str, text: &str) {
+    let found = self::page(page);
+    let begin = format!("<!-- {name}, written by a test -->\n");
+    let parts = found.split_once(&begin).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once("<!-- end -->")?;
+        Some((before, after))
+    });
+    let (before, after) = parts.unwrap_or_else(|| panic!("docs/{page} has no part `{begin}`"));
+    settle(
+        page,
+        &format!("{before}{begin}\n{text}\n<!-- end -->{after}"),
+    );
+}
+
+/// A page below `docs`.
+pub fn page(name: &str) -> String {
+    let path = home().join("docs").join(name);
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("docs/{name}: {error}"))
+}
+
+/// Lines of a table from its cells, beginning with the head.
+pub fn table<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut text = String::new();
+    for (at, row) in rows.into_iter().enumerate() {
+        text += &format!("| {} |\n", row.join(" | "));
+        if at == 0 {
+            text += &format!("|{}\n", "---|".repeat(N));
+        }
+    }
+    text
+}
+
 /// Compares a page below `docs` with a text, or writes it anew.
 fn settle(page: &str, text: &str) {
     let path = home().join("docs").join(page);

@@ -146,6 +146,36 @@ fn rooms_of_a_package_import_each_other_in_no_circle() {
     }
 }
 
+/// A file that no `mod` names is not compiled, and nothing else tells of it.
+#[test]
+fn every_source_is_a_module() {
+    for package in PACKAGES {
+        let package = root().join(package);
+        for path in sources(&package) {
+            let (folder, name) = (path.parent().unwrap(), path.file_stem().unwrap());
+            let (folder, name) = match name.to_str().unwrap() {
+                "lib" | "main" if folder == package => continue,
+                "mod" => (folder.parent().unwrap(), folder.file_name().unwrap()),
+                _ => (folder, name),
+            };
+            let name = name.to_str().unwrap();
+            let homes = ["mod.rs", "lib.rs", "main.rs"].map(|home| folder.join(home));
+            let homes = homes.into_iter().chain([folder.with_extension("rs")]);
+            let named = homes.filter_map(|home| fs::read_to_string(home).ok());
+            let line = format!("mod {name};");
+            let found = named.flat_map(|text| {
+                let lines = text.lines().map(|line| line.trim().to_owned());
+                lines.collect::<Vec<_>>()
+            });
+            let mut found = found.filter(|text| !text.starts_with("//"));
+            assert!(
+                found.any(|text| text.ends_with(&line)),
+                "{path:?}: no `{line}`"
+            );
+        }
+    }
+}
+
 /// Of the packages themselves: cargo forbids circles; this is about who may know whom.
 #[test]
 fn packages_know_only_what_the_architecture_allows() {

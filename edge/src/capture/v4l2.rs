@@ -227,8 +227,9 @@ fn choose(device: &v4l::Device, wanted: &WantedFormat) -> io::Result<PixelFormat
         io::Error::new(
             io::ErrorKind::Unsupported,
             format!(
-                "it offers {} only; MJPG, YUYV, NV12, YU12 and RGB3 are supported",
-                codes.join(", ")
+                "it offers {} only; supported are {}",
+                codes.join(", "),
+                PixelFormat::codes()
             ),
         )
     })

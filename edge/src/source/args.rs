@@ -42,9 +42,8 @@ pub struct CaptureArgs {
     /// Frames per second of a camera or command, 30 by default
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
-    /// How pixels are stored: rgb24, nv12, i420, yuyv, mjpg; for a command rgb24 unless told, for
-    /// a camera the best that it has
-    #[arg(long, value_name = "FORMAT")]
+    /// How pixels are stored
+    #[arg(long, value_name = "FORMAT", help = pixels_help())]
     pub pixels: Option<PixelFormat>,
     /// A camera, by bus or serial number, whose pictures are believed; may be repeated. Others
     /// are reported as a possible injection
@@ -59,6 +58,13 @@ pub struct CaptureArgs {
 /// Refuses what is no source before anything is opened.
 fn source_text(text: &str) -> Result<String, String> {
     text.parse::<SourceSpec>().map(|_| text.into())
+}
+
+fn pixels_help() -> String {
+    let names = PixelFormat::names();
+    format!(
+        "How pixels are stored: {names}; for a command rgb24 unless told, for a camera the best that it has"
+    )
 }
 
 fn rate(text: &str) -> Result<f64, String> {

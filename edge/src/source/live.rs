@@ -344,9 +344,10 @@ fn frame_format(label: &str, pixels: PixelFormat, spec: &LiveSpec) -> Result<For
         camera: label.to_owned(),
         reason,
     };
-    if pixels == PixelFormat::Mjpg {
-        let reason = "a command must write raw frames: rgb24, nv12, i420 or yuyv";
-        return Err(refused(reason.into()));
+    if !pixels.is_raw() {
+        let names = PixelFormat::raw_names();
+        let reason = format!("a command must write raw frames, in one of {names}");
+        return Err(refused(reason));
     }
     Format::packed(pixels, spec.wanted.width, spec.wanted.height)
         .map_err(|error| refused(error.to_string()))

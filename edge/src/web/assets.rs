@@ -88,6 +88,15 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_event_has_words() {
+        let table: Table = serde_json::from_str(include_str!("page/texts.json")).unwrap();
+        for kind in unmask_shared::event::EventKind::ALL {
+            let key = format!("event_{}", kind.name().unwrap());
+            assert!(table["en"].contains_key(&key), "{key}");
+        }
+    }
+
+    #[test]
     fn every_reason_says_what_to_do_next() {
         let table: Table = serde_json::from_str(include_str!("page/texts.json")).unwrap();
         for reason in unmask_shared::verdict::Reason::ALL {

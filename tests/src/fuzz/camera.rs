@@ -117,12 +117,21 @@ pub struct RawBuffer {
     rgb: Vec<u8>,
 }
 
-const RAW: [PixelFormat; 4] = [
+/// Inputs that are kept name these by their place.
+const KEPT: [PixelFormat; 4] = [
     PixelFormat::Yuyv,
     PixelFormat::Nv12,
     PixelFormat::I420,
     PixelFormat::Rgb24,
 ];
+
+/// All formats whose pixels lie open.
+fn raw() -> impl Iterator<Item = PixelFormat> {
+    let later = |format: &PixelFormat| format.is_raw() && !KEPT.contains(format);
+    KEPT.into_iter()
+        .chain(PixelFormat::ALL.into_iter().filter(later))
+}
+
 /// Pictures larger than this are not converted, to save time.
 const PIXELS_MAX: usize = 1 << 14;
 
@@ -133,7 +142,7 @@ impl Parser for RawBuffer {
 
     fn seeds(&self) -> Vec<Vec<u8>> {
         let mut seeds = Vec::new();
-        for (at, pixels) in RAW.into_iter().enumerate() {
+        for (at, pixels) in raw().enumerate() {
             for (gap, spare) in [(0, 0), (4, 6)] {
                 let packed = Format::packed(pixels, 6, 4).expect("even");
                 let stride = packed.stride() + gap;
@@ -154,7 +163,9 @@ impl Parser for RawBuffer {
             return Reached::Refused;
         };
         let &[at, w1, w0, h1, h0, s3, s2, s1, s0, u3, u2, u1, u0] = head;
-        let pixels = RAW[usize::from(at) % RAW.len()];
+        let Some(pixels) = raw().nth(usize::from(at) % raw().count()) else {
+            return Reached::Refused;
+        };
         let side = |high, low| usize::from(u16::from_be_bytes([high, low]));
         let (width, height) = (side(w1, w0), side(h1, h0));
         let stride = u32::from_be_bytes([s3, s2, s1, s0]) as usize;

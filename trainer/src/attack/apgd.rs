@@ -10,8 +10,8 @@ use burn::tensor::Tensor;
 use super::clips::{choose, draw, each, host, normal, uniform};
 use super::step_size::{StepSizes, checkpoints};
 use super::{
-    Attacked, Ball, Faces, Goal, Named, Noise, Norm, Objective, ObjectiveGradient, Target,
-    WhiteBox, greatest, lengths, non_zero_share,
+    Attacked, Ball, Entry, Faces, Goal, Limit, Make, Named, Noise, Norm, Objective,
+    ObjectiveGradient, Target, WhiteBox, greatest, lengths, non_zero_share,
 };
 use crate::network::Differentiable;
 use crate::random::Random;
@@ -20,6 +20,45 @@ use crate::random::Random;
 const MOMENTUM: f32 = 0.75;
 const ITERATIONS_MAX: usize = 100_000;
 const RESTARTS_MAX: usize = 1_000;
+
+/// APGD on the margin, in l_inf.
+pub(super) const MARGIN: Entry = Entry {
+    name: "apgd-margin",
+    source: "Croce & Hein, ICML 2020",
+    parameters: "100 iterations from each of 5 starts",
+    purpose: "the number to report",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Gradients(|limits| made(Apgd::margin(Norm::Linf, limits.epsilon, limits.target))),
+};
+
+/// APGD on the cross entropy.
+pub(super) const CROSS_ENTROPY: Entry = Entry {
+    name: "apgd-ce",
+    parameters: "100 iterations, on the stable cross entropy",
+    purpose: "the same, along another way",
+    make: Make::Gradients(|limits| {
+        made(Apgd::cross_entropy(
+            Norm::Linf,
+            limits.epsilon,
+            limits.target,
+        ))
+    }),
+    ..MARGIN
+};
+
+/// APGD on the margin, in l_2.
+pub(super) const MARGIN_L2: Entry = Entry {
+    name: "apgd-l2",
+    purpose: "the number to report in l_2",
+    limit: Limit::L2,
+    make: Make::Gradients(|limits| made(Apgd::margin(Norm::L2, limits.radius, limits.target))),
+    ..MARGIN
+};
+
+fn made(attack: Apgd) -> (Box<dyn WhiteBox>, usize) {
+    (Box::new(attack), attack.restarts * attack.iterations)
+}
 
 /// Parameters of the attack.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::border::{Border, Flipped};
 use super::clips::{choose, each, host, per_clip_sum};
-use super::{Attacked, Faces, Named, Target, WhiteBox, non_zero_share};
+use super::{Attacked, Entry, Faces, Limit, Make, Named, Target, WhiteBox, non_zero_share};
 use crate::network::Differentiable;
 use crate::random::Random;
 
@@ -16,6 +16,21 @@ const FACTOR_MAX: f32 = 1e10;
 const TANH_MAX: f32 = 0.999_999;
 const ITERATIONS_MAX: usize = 100_000;
 const SEARCH_STEPS_MAX: usize = 100;
+
+/// C&W in l_2.
+pub(super) const CARLINI_WAGNER: Entry = Entry {
+    name: "carlini-wagner",
+    source: "Carlini & Wagner, S&P 2017",
+    parameters: "9 values of c from 0.01, 100 steps of 0.01, kappa 0",
+    purpose: "distance of the decision",
+    limit: Limit::L2,
+    minimal: true,
+    make: Make::Gradients(|limits| {
+        let attack = Carlini::new(Some(limits.radius), limits.target);
+        let passes = attack.search_steps * (attack.iterations + 1);
+        (Box::new(attack), passes)
+    }),
+};
 
 /// Parameters of the attack. Every frame has its own perturbation; lengths are those of a
 /// whole clip.

@@ -7,12 +7,38 @@ use burn::tensor::Tensor;
 use super::border::{Border, Flipped};
 use super::clips::{choose, draw, each, host, normal, per_clip_sum, uniform};
 use super::hyperplane::onto;
-use super::{Attacked, Faces, Named, Noise, Norm, Target, WhiteBox, lengths, non_zero_share};
+use super::{
+    Attacked, Entry, Faces, Limit, Make, Named, Noise, Norm, Target, WhiteBox, lengths,
+    non_zero_share,
+};
 use crate::network::Differentiable;
 use crate::random::Random;
 
 const ITERATIONS_MAX: usize = 100_000;
 const RESTARTS_MAX: usize = 1_000;
+
+/// FAB in l_inf.
+pub(super) const FAB: Entry = Entry {
+    name: "fab",
+    source: "Croce & Hein, ICML 2020",
+    parameters: "100 iterations, alpha 0.1, eta 1.05, beta 0.9",
+    purpose: "distance of the decision",
+    limit: Limit::Linf,
+    minimal: true,
+    make: Make::Gradients(|limits| made(Fab::new(Norm::Linf, Some(limits.epsilon), limits.target))),
+};
+
+/// FAB in l_2.
+pub(super) const FAB_L2: Entry = Entry {
+    name: "fab-l2",
+    limit: Limit::L2,
+    make: Make::Gradients(|limits| made(Fab::new(Norm::L2, Some(limits.radius), limits.target))),
+    ..FAB
+};
+
+fn made(attack: Fab) -> (Box<dyn WhiteBox>, usize) {
+    (Box::new(attack), 2 * attack.iterations * attack.restarts)
+}
 
 /// Parameters of the attack.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,12 +10,29 @@ use anyhow::{Result, ensure};
 use super::ascent::Ascent;
 use super::eot::Eot;
 use super::transform::{Spectral, Transform};
-use super::{Attacked, Faces, Named, Noise, Objective, ObjectiveGradient, Target, WhiteBox};
+use super::{
+    Attacked, Entry, Faces, Limit, Make, Named, Noise, Objective, ObjectiveGradient, Target,
+    WhiteBox,
+};
 use crate::network::Differentiable;
 use crate::random::Random;
 use rand::{RngExt, SeedableRng};
 
 const COPIES_MAX: usize = 1_000;
+
+/// The attack in the frequency domain.
+pub(super) const FREQUENCY: Entry = Entry {
+    name: "frequency",
+    source: "after FPBA",
+    parameters: "10 steps of epsilon / 4, 20 spectral copies, rho 0.5",
+    purpose: "changes that do not hang on single frequencies",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Gradients(|limits| {
+        let attack = Frequency::new(limits.epsilon, limits.target);
+        (Box::new(attack), attack.steps * (attack.copies + 1))
+    }),
+};
 
 /// Parameters of the attack, in the l_inf ball.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,13 +10,34 @@ use super::clips::{choose, host};
 use super::eot::Eot;
 use super::transform::{Blur, GaussianNoise, Identity, Resize, Transform, Translate};
 use super::{
-    Attacked, Ball, Faces, Named, Noise, Target, WhiteBox, non_zero_share, per_clip, spread,
+    Attacked, Ball, Entry, Faces, Limit, Make, Named, Noise, Target, WhiteBox, non_zero_share,
+    per_clip, spread,
 };
 use crate::network::Differentiable;
 use crate::random::Random;
 
 /// Side of the pictures for which the source gives translations in pixels.
 const SOURCE_SIDE: f32 = 299.0;
+
+/// The robust attack. To lower margins as far as others do, it does not stop at a confidence.
+pub(super) const HUSSAIN: Entry = Entry {
+    name: "hussain",
+    source: "Hussain et al., WACV 2021",
+    parameters: "100 steps of epsilon / 10 through 13 transforms",
+    purpose: "deepfakes that survive compression and scaling",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Gradients(|limits| {
+        let attack = Hussain {
+            epsilon: limits.epsilon,
+            step: limits.epsilon / 10.0,
+            stop: None,
+            ..Hussain::robust(limits.target)
+        };
+        let passes = attack.steps * attack.transforms.len();
+        (Box::new(attack), passes)
+    }),
+};
 
 /// Parameters of the attack, in the l_inf ball.
 #[derive(Debug)]

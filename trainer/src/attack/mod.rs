@@ -10,6 +10,7 @@ pub mod check;
 mod clips;
 mod degradation;
 mod deployed;
+mod entry;
 mod eot;
 mod fab;
 mod faces;
@@ -51,6 +52,7 @@ pub use border::Flipped;
 pub use carlini::Carlini;
 pub use clips::{choose, host};
 pub use deployed::Deployed;
+pub use entry::{Entry, Limit, Limits, Make};
 pub use eot::Eot;
 pub use fab::Fab;
 pub use faces::{Attacked, Faces, non_zero_share};
@@ -71,6 +73,36 @@ pub use statistical::Statistical;
 pub use transfer::Transfer;
 pub use universal::Universal;
 pub use victim::Victim;
+
+/// Attacks of the command line, in the order of its help and of the documents.
+pub const ATTACKS: &[Entry] = &[
+    pgd::FGSM,
+    pgd::PGD,
+    momentum::MI_FGSM,
+    apgd::MARGIN,
+    apgd::CROSS_ENTROPY,
+    fab::FAB,
+    hussain::HUSSAIN,
+    frequency::FREQUENCY,
+    universal::UNIVERSAL,
+    patch::PATCH,
+    statistical::STATISTICAL,
+    square::SQUARE,
+    square::SHARED,
+    nes::NES,
+    hop_skip_jump::HOP_SKIP_JUMP,
+    noise_floor::NOISE,
+    pgd::PGD_L2,
+    apgd::MARGIN_L2,
+    fab::FAB_L2,
+    carlini::CARLINI_WAGNER,
+];
+
+/// Names of attacks, with commas between.
+pub fn names<'a>(attacks: impl IntoIterator<Item = &'a Entry>) -> String {
+    let names: Vec<&str> = attacks.into_iter().map(|entry| entry.name).collect();
+    names.join(", ")
+}
 
 /// What every attack tells of itself.
 pub trait Named {

@@ -5,9 +5,23 @@ use anyhow::{Result, ensure};
 use burn::tensor::Tensor;
 
 use super::ascent::Ascent;
-use super::{Attacked, Faces, Named, Noise, Objective, Target, WhiteBox};
+use super::{Attacked, Entry, Faces, Limit, Make, Named, Noise, Objective, Target, WhiteBox};
 use crate::network::Differentiable;
 use crate::random::Random;
+
+/// MI-FGSM.
+pub(super) const MI_FGSM: Entry = Entry {
+    name: "mi-fgsm",
+    source: "Dong et al., CVPR 2018",
+    parameters: "10 steps of epsilon / 4, decay 1",
+    purpose: "transfer to other detectors",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Gradients(|limits| {
+        let attack = MiFgsm::ten(limits.epsilon, limits.target);
+        (Box::new(attack), attack.steps)
+    }),
+};
 
 /// Parameters of the attack, in the l_inf ball. It has no random start.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,8 +5,24 @@ use anyhow::{Result, ensure};
 
 use super::clips::normal;
 use super::queries::{Queries, Worst, project};
-use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
+use super::{
+    Attacked, Ball, BlackBox, Entry, Faces, Limit, Make, Named, Noise, Norm, Target, Victim,
+};
 use crate::random::Random;
+
+/// NES.
+pub(super) const NES: Entry = Entry {
+    name: "nes",
+    source: "Ilyas et al., ICML 2018; Hussain et al., WACV 2021",
+    parameters: "100 steps of epsilon / 16, 20 pairs of queries each",
+    purpose: "gradients that are estimated",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Scores(|limits| {
+        let attack = Nes::new(limits.epsilon, limits.target);
+        (Box::new(attack), attack.steps * (2 * attack.pairs + 1))
+    }),
+};
 
 /// Estimates the gradient from pairs of queries on either side of an image and takes steps
 /// along its sign. Needs scores, no gradients. The clip of the lowest margin is kept.

@@ -5,8 +5,27 @@ use rand::RngExt;
 
 use super::clips::normal;
 use super::queries::{Extent, Queries, Worst, project};
-use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
+use super::{
+    Attacked, Ball, BlackBox, Entry, Faces, Limit, Make, Named, Noise, Norm, Target, Victim,
+};
 use crate::random::Random;
+
+/// Random noise.
+pub(super) const NOISE: Entry = Entry {
+    name: "noise",
+    source: "-",
+    parameters: "the worst of 100 changes, by turns uniform and corners of the ball",
+    purpose: "the floor under every attack",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Nothing(|limits| {
+        let attack = NoiseFloor::new(limits.epsilon, DRAWS, limits.target);
+        (Box::new(attack), attack.draws)
+    }),
+};
+
+/// Draws of [`NOISE`].
+const DRAWS: usize = 100;
 
 /// Many random points of the ball, of which each clip keeps the worst. In l_inf they are by
 /// turns uniform and corners of the ball; in l_2 they lie on its surface.

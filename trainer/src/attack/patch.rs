@@ -5,9 +5,23 @@ use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::overlay::{Overlay, Search};
-use super::{Attacked, Faces, Named, Noise, Target, WhiteBox};
+use super::{Attacked, Entry, Faces, Limit, Make, Named, Noise, Target, WhiteBox};
 use crate::network::Differentiable;
 use crate::random::Random;
+
+/// The universal patch, within which a pixel may change wholly.
+pub(super) const PATCH: Entry = Entry {
+    name: "patch",
+    source: "Carlini & Farid, CVPR Workshops 2020",
+    parameters: "1 % of the picture, 40 passes, steps of 8/255",
+    purpose: "one sticker for all clips",
+    limit: Limit::Own(1.0),
+    minimal: false,
+    make: Make::Gradients(|limits| {
+        let attack = Patch::new(limits.target);
+        (Box::new(attack), attack.epochs)
+    }),
+};
 
 /// Parameters of the attack. All fakes get one patch, all reals another.
 #[derive(Clone, Copy, Debug, PartialEq)]

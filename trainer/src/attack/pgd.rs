@@ -8,9 +8,53 @@ use serde::{Deserialize, Serialize};
 
 use super::gradient::ObjectiveGradient;
 use super::objective::{Goal, Objective};
-use super::{Attacked, Ball, Faces, Named, Noise, Norm, WhiteBox, lengths, non_zero_share};
+use super::{
+    Attacked, Ball, Entry, Faces, Limit, Make, Named, Noise, Norm, WhiteBox, lengths,
+    non_zero_share,
+};
 use crate::network::Differentiable;
 use crate::random::Random;
+
+/// FGSM.
+pub(super) const FGSM: Entry = Entry {
+    name: "fgsm",
+    source: "Goodfellow et al., ICLR 2015",
+    parameters: "one step of epsilon",
+    purpose: "a quick look",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Gradients(|limits| {
+        let attack = Pgd::fgsm(limits.epsilon, limits.target);
+        (Box::new(attack), attack.steps)
+    }),
+};
+
+/// PGD-10 in l_inf.
+pub(super) const PGD: Entry = Entry {
+    name: "pgd",
+    source: "Madry et al., ICLR 2018",
+    parameters: "10 steps of epsilon / 4, random start",
+    purpose: "training, a quick look",
+    make: Make::Gradients(|limits| {
+        let attack = Pgd::ten(limits.epsilon, limits.target);
+        (Box::new(attack), attack.steps)
+    }),
+    ..FGSM
+};
+
+/// PGD-10 in l_2.
+pub(super) const PGD_L2: Entry = Entry {
+    name: "pgd-l2",
+    limit: Limit::L2,
+    make: Make::Gradients(|limits| {
+        let attack = Pgd {
+            norm: Norm::L2,
+            ..Pgd::ten(limits.radius, limits.target)
+        };
+        (Box::new(attack), attack.steps)
+    }),
+    ..PGD
+};
 
 /// Which faces are attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

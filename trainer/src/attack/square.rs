@@ -4,13 +4,41 @@ use anyhow::{Result, ensure};
 use rand::RngExt;
 
 use super::queries::{Extent, Queries};
-use super::{Attacked, BlackBox, Faces, Named, Noise, Target, Victim};
+use super::{Attacked, BlackBox, Entry, Faces, Limit, Make, Named, Noise, Target, Victim};
 use crate::random::Random;
 
 /// Queries after which the share of the square halves once more.
 const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
 /// Queries for which the halvings were tuned.
 const TUNED_FOR: usize = 10_000;
+
+/// Square, with signs of its own for each frame.
+pub(super) const SQUARE: Entry = Entry {
+    name: "square",
+    source: "Andriushchenko et al., ECCV 2020",
+    parameters: "`--queries` squares, by default 5,000",
+    purpose: "whether gradients hide something",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Scores(|limits| made(Square::new(limits.epsilon, limits.queries, limits.target))),
+};
+
+/// Square, with the same change in all frames.
+pub(super) const SHARED: Entry = Entry {
+    name: "square-shared",
+    purpose: "one perturbation for all frames, as an overlay",
+    make: Make::Scores(|limits| {
+        made(Square {
+            noise: Noise::Shared,
+            ..Square::new(limits.epsilon, limits.queries, limits.target)
+        })
+    }),
+    ..SQUARE
+};
+
+fn made(attack: Square) -> (Box<dyn BlackBox>, usize) {
+    (Box::new(attack), attack.queries + 1)
+}
 
 /// Starts from vertical stripes of +-epsilon and puts squares of +-epsilon wherever one lowers
 /// the margin. Needs scores, no gradients.

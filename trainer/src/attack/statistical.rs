@@ -17,13 +17,31 @@ use super::degradation::Degradation;
 use super::mmd::mmd;
 use super::momentum::of_mean_one;
 use super::transform::{Blur, Transform};
-use super::{Attacked, Faces, Named, Noise, Target, WhiteBox, non_zero_share, spread};
+use super::{
+    Attacked, Entry, Faces, Limit, Make, Named, Noise, Target, WhiteBox, non_zero_share, spread,
+};
 use crate::network::Differentiable;
 use crate::random::Random;
 
+/// The source's greatest change.
+const EPSILON: f32 = 60.0 / 255.0;
 const DEGREE_MAX: usize = 20;
 /// Blur that pixels are blended with.
 const BLUR: (usize, f32) = (7, 2.0);
+
+/// The attack on statistics.
+pub(super) const STATISTICAL: Entry = Entry {
+    name: "statistical",
+    source: "after StatAttack, Hou et al., CVPR 2023",
+    parameters: "60/255 in all, noise 4/255, exposure of degree 11, 10 steps",
+    purpose: "fakes with the features of reals",
+    limit: Limit::Own(EPSILON),
+    minimal: false,
+    make: Make::Gradients(|limits| {
+        let attack = Statistical::new(limits.target);
+        (Box::new(attack), attack.steps)
+    }),
+};
 
 /// Parameters of the attack.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,7 +74,7 @@ impl Statistical {
     /// The source's parameters.
     pub fn new(target: Target) -> Self {
         Self {
-            epsilon: 60.0 / 255.0,
+            epsilon: EPSILON,
             noise_epsilon: 4.0 / 255.0,
             noise_step: 1.0 / 255.0,
             blur_step: 0.1,

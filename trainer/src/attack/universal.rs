@@ -4,9 +4,23 @@
 use anyhow::{Result, ensure};
 
 use super::overlay::{Overlay, Search};
-use super::{Attacked, Faces, Named, Noise, Target, WhiteBox};
+use super::{Attacked, Entry, Faces, Limit, Make, Named, Noise, Target, WhiteBox};
 use crate::network::Differentiable;
 use crate::random::Random;
+
+/// The universal perturbation.
+pub(super) const UNIVERSAL: Entry = Entry {
+    name: "universal",
+    source: "Moosavi-Dezfooli et al., CVPR 2017; Shafahi et al., AAAI 2020",
+    parameters: "20 passes, steps of epsilon / 10",
+    purpose: "one perturbation for all clips",
+    limit: Limit::Linf,
+    minimal: false,
+    make: Make::Gradients(|limits| {
+        let attack = Universal::new(limits.epsilon, limits.target);
+        (Box::new(attack), attack.epochs)
+    }),
+};
 
 /// Parameters of the attack, in the l_inf ball. All fakes get one perturbation, all reals
 /// another.

@@ -29,12 +29,8 @@ pub(super) fn jobs(options: &PrepareOptions) -> Result<Jobs> {
     for input in &options.inputs {
         let name = unique_name(input, &mut names);
         let layout = options.layout.unwrap_or_else(|| Layout::detect(input));
-        let methods = matches!(
-            layout,
-            Layout::FaceForensics | Layout::DeeperForensics | Layout::Dfdcp
-        );
         ensure!(
-            methods || options.methods.is_empty(),
+            layout.has_methods() || options.methods.is_empty(),
             "{} has layout {layout}, which knows no methods: leave --methods out",
             input.display()
         );

@@ -5,9 +5,28 @@ mod walk;
 use anyhow::{Result, ensure};
 
 use super::queries::{Queries, project};
-use super::{Attacked, Ball, BlackBox, Faces, Named, Noise, Norm, Target, Victim};
+use super::{
+    Attacked, Ball, BlackBox, Entry, Faces, Limit, Make, Named, Noise, Norm, Target, Victim,
+};
 use crate::random::Random;
 use walk::Walk;
+
+/// HopSkipJump, cut to epsilon.
+pub(super) const HOP_SKIP_JUMP: Entry = Entry {
+    name: "hop-skip-jump",
+    source: "Chen et al., S&P 2020",
+    parameters: "50 steps, about 24,000 decisions a clip",
+    purpose: "distance of the decision, without scores",
+    limit: Limit::Linf,
+    minimal: true,
+    make: Make::Decisions(|limits| {
+        let attack = HopSkipJump {
+            radius: Some(limits.epsilon),
+            ..HopSkipJump::new(Norm::Linf, limits.target)
+        };
+        (Box::new(attack), attack.decisions_expected())
+    }),
+};
 
 /// Begins at an image that is decided the other way, walks along the line to the clean one
 /// until the decision turns, estimates the normal of the boundary there from decisions on

@@ -3,9 +3,8 @@
 use anyhow::{Result, bail};
 
 use super::super::{
-    Access, Apgd, Attacked, BlackBox, Carlini, Fab, Faces, Frequency, HopSkipJump, Hussain, MiFgsm,
-    Named, Nes, Noise, NoiseFloor, Norm, Patch, Pgd, Square, Statistical, Target, Universal,
-    Victim, WhiteBox,
+    ATTACKS, Access, Attacked, BlackBox, Entry, Faces, Limits, Make, Named, Norm, Target, Victim,
+    WhiteBox, names,
 };
 use crate::network::Differentiable;
 use crate::random::Random;
@@ -44,59 +43,6 @@ pub struct Member<'a> {
     pub minimal: bool,
 }
 
-/// Names that [`Member::named`] knows.
-pub const MEMBER_NAMES: [&str; 20] = [
-    "fgsm",
-    "pgd",
-    "mi-fgsm",
-    "apgd-margin",
-    "apgd-ce",
-    "fab",
-    "hussain",
-    "frequency",
-    "universal",
-    "patch",
-    "statistical",
-    "square",
-    "square-shared",
-    "nes",
-    "hop-skip-jump",
-    "noise",
-    "pgd-l2",
-    "apgd-l2",
-    "fab-l2",
-    "carlini-wagner",
-];
-
-/// What the attacks of [`Member::named`] may spend.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
-    /// Radius in l_inf, [0, 1].
-    pub epsilon: f32,
-    /// Radius of the attacks in l_2: length of a whole clip's change, in pixel units.
-    pub radius: f32,
-    /// Square's queries per clip.
-    pub queries: usize,
-    /// Who is attacked.
-    pub target: Target,
-}
-
-impl Limits {
-    /// In l_2 as far as the corners of the l_inf ball, for clips of `values` numbers: whatever
-    /// l_inf allows is then allowed in l_2 too.
-    pub fn new(epsilon: f32, values: usize, queries: usize, target: Target) -> Self {
-        Self {
-            epsilon,
-            radius: epsilon * (values as f32).sqrt(),
-            queries,
-            target,
-        }
-    }
-}
-
-/// Draws of the noise floor.
-const DRAWS: usize = 100;
-
 impl<'a> Member<'a> {
     /// A white-box attack in l_inf that takes `gradients` passes per clip.
     pub fn white(attack: impl WhiteBox + 'a, epsilon: f32, gradients: usize) -> Self {
@@ -128,151 +74,54 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// An attack of the command line. `hussain` and `frequency` keep to `epsilon`; those in l_2,
-    /// `patch` and `statistical` have limits of their own and do not count for the worst case.
+    /// An attack of the command line, from [`ATTACKS`]. Those with a limit of their own, and
+    /// those in l_2, do not count for the worst case.
     ///
     /// # Errors
     /// When there is none of this name.
     pub fn named(name: &str, limits: &Limits) -> Result<Self> {
-        let Limits {
-            epsilon,
-            radius,
-            queries,
-            target,
-        } = *limits;
-        let found = Self::gradients(name, epsilon, target)
-            .or_else(|| Self::euclidean(name, radius, target))
-            .or_else(|| Self::answers(name, epsilon, queries, target));
-        let Some(mut member) = found else {
-            bail!(
+        match ATTACKS.iter().find(|entry| entry.name == name) {
+            Some(entry) => Ok(Self::of(entry, limits)),
+            None => bail!(
                 "there is no attack `{name}`: choose from {}",
-                MEMBER_NAMES.join(", ")
-            );
-        };
-        if target != Target::Both {
-            // Only the clips of one class are asked about; gradients are of whole batches.
-            member.cost.queries /= 2.0;
+                names(ATTACKS)
+            ),
         }
-        Ok(member)
     }
 
-    /// Attacks that see gradients.
-    fn gradients(name: &str, epsilon: f32, target: Target) -> Option<Self> {
-        let apgd = |apgd: Apgd| {
-            let passes = apgd.restarts * apgd.iterations;
-            Self::white(apgd, epsilon, passes)
+    fn of(entry: &Entry, limits: &Limits) -> Self {
+        let (attacker, cost) = match entry.make {
+            Make::Gradients(make) => {
+                let (attack, passes) = make(limits);
+                let cost = Cost {
+                    queries: 0.0,
+                    gradients: passes as f32,
+                };
+                (Attacker::White(attack), cost)
+            }
+            Make::Scores(make) | Make::Decisions(make) | Make::Nothing(make) => {
+                let (attack, passes) = make(limits);
+                // Only the clips of one class are asked about; gradients are of whole batches.
+                let share = if limits.target == Target::Both {
+                    1.0
+                } else {
+                    0.5
+                };
+                let cost = Cost {
+                    queries: passes as f32 * share,
+                    gradients: 0.0,
+                };
+                (Attacker::Black(attack), cost)
+            }
         };
-        Some(match name {
-            "fgsm" => Self::white(Pgd::fgsm(epsilon, target), epsilon, 1),
-            "pgd" => Self::white(Pgd::ten(epsilon, target), epsilon, 10),
-            "mi-fgsm" => Self::white(MiFgsm::ten(epsilon, target), epsilon, 10),
-            "apgd-margin" => apgd(Apgd::margin(Norm::Linf, epsilon, target)),
-            "apgd-ce" => apgd(Apgd::cross_entropy(Norm::Linf, epsilon, target)),
-            "fab" => {
-                let fab = Fab::new(Norm::Linf, Some(epsilon), target);
-                let passes = 2 * fab.iterations * fab.restarts;
-                Self {
-                    minimal: true,
-                    ..Self::white(fab, epsilon, passes)
-                }
-            }
-            "hussain" => {
-                let robust = Hussain {
-                    epsilon,
-                    step: epsilon / 10.0,
-                    stop: None,
-                    ..Hussain::robust(target)
-                };
-                let passes = robust.steps * robust.transforms.len();
-                Self::white(robust, epsilon, passes)
-            }
-            "frequency" => {
-                let attack = Frequency::new(epsilon, target);
-                let passes = attack.steps * (attack.copies + 1);
-                Self::white(attack, epsilon, passes)
-            }
-            "universal" => {
-                let attack = Universal::new(epsilon, target);
-                Self::white(attack, epsilon, attack.epochs)
-            }
-            "patch" => {
-                let attack = Patch::new(target);
-                Self::white(attack, 1.0, attack.epochs)
-            }
-            "statistical" => {
-                let attack = Statistical::new(target);
-                Self::white(attack, attack.epsilon, attack.steps)
-            }
-            _ => return None,
-        })
-    }
-
-    /// Attacks in l_2 that see gradients.
-    fn euclidean(name: &str, radius: f32, target: Target) -> Option<Self> {
-        let (member, minimal) = match name {
-            "pgd-l2" => {
-                let pgd = Pgd {
-                    norm: Norm::L2,
-                    ..Pgd::ten(radius, target)
-                };
-                (Self::white(pgd, radius, pgd.steps), false)
-            }
-            "apgd-l2" => {
-                let apgd = Apgd::margin(Norm::L2, radius, target);
-                let passes = apgd.restarts * apgd.iterations;
-                (Self::white(apgd, radius, passes), false)
-            }
-            "fab-l2" => {
-                let fab = Fab::new(Norm::L2, Some(radius), target);
-                let passes = 2 * fab.iterations * fab.restarts;
-                (Self::white(fab, radius, passes), true)
-            }
-            "carlini-wagner" => {
-                let carlini = Carlini::new(Some(radius), target);
-                let passes = carlini.search_steps * (carlini.iterations + 1);
-                (Self::white(carlini, radius, passes), true)
-            }
-            _ => return None,
-        };
-        Some(Self {
-            norm: Norm::L2,
-            minimal,
-            ..member
-        })
-    }
-
-    /// Attacks that see scores, decisions or nothing.
-    fn answers(name: &str, epsilon: f32, queries: usize, target: Target) -> Option<Self> {
-        Some(match name {
-            "square" | "square-shared" => {
-                let mut square = Square::new(epsilon, queries, target);
-                if name == "square-shared" {
-                    square.noise = Noise::Shared;
-                }
-                Self::black(square, Access::Scores, epsilon, queries + 1)
-            }
-            "nes" => {
-                let nes = Nes::new(epsilon, target);
-                let queries = nes.steps * (2 * nes.pairs + 1);
-                Self::black(nes, Access::Scores, epsilon, queries)
-            }
-            "hop-skip-jump" => {
-                let attack = HopSkipJump {
-                    radius: Some(epsilon),
-                    ..HopSkipJump::new(Norm::Linf, target)
-                };
-                let asked = attack.decisions_expected();
-                Self {
-                    minimal: true,
-                    ..Self::black(attack, Access::Decisions, epsilon, asked)
-                }
-            }
-            "noise" => {
-                let floor = NoiseFloor::new(epsilon, DRAWS, target);
-                Self::black(floor, Access::Nothing, epsilon, DRAWS)
-            }
-            _ => return None,
-        })
+        Self {
+            attacker,
+            access: entry.make.access(),
+            norm: entry.limit.norm(),
+            epsilon: entry.limit.radius(limits),
+            cost,
+            minimal: entry.minimal,
+        }
     }
 
     /// Name and conditions.

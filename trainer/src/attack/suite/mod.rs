@@ -9,8 +9,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use super::Limits;
 pub use duration::DurationEstimate;
-pub use member::{Attacker, Cost, Limits, MEMBER_NAMES, Member, aa_binary};
+pub use member::{Attacker, Cost, Member, aa_binary};
 pub use report::{SCHEMA, SuiteReport, worst_case};
 pub(in crate::attack) use report::{is_target, margin};
 pub use run::{Batches, Done, Suite};

@@ -10,9 +10,11 @@ use anyhow::{Result, bail, ensure};
 use unmask_shared::bundle::Bundle;
 
 use crate::attack::suite::{
-    Batches, DurationEstimate, Limits, Member, Suite, SuiteReport, SuiteState, aa_binary,
+    Batches, DurationEstimate, Member, Suite, SuiteReport, SuiteState, aa_binary,
 };
-use crate::attack::{Access, Apgd, Deployed, Norm, Target, Transfer, Victim};
+use crate::attack::{
+    ATTACKS, Access, Apgd, Deployed, Limit, Limits, Norm, Target, Transfer, Victim, names,
+};
 use crate::cli::subject::{Subject, is_bundle};
 use crate::config::{Epsilon, RunConfig};
 use crate::dataset::{Pairs, read_shards, reported_part};
@@ -58,9 +60,8 @@ pub struct Args {
     /// Radius in l_inf, such as 2/255; by default that of the run
     #[arg(long)]
     epsilon: Option<Epsilon>,
-    /// Radius in l_2 of pgd-l2, apgd-l2, fab-l2 and carlini-wagner: length of a whole clip's change,
-    /// pixels in [0, 1]; by default that of the corners of the l_inf ball
-    #[arg(long)]
+    /// Radius in l_2
+    #[arg(long, help = radius_help())]
     radius: Option<f32>,
     /// Held-out pairs at most
     #[arg(long, default_value_t = 200)]
@@ -68,10 +69,8 @@ pub struct Args {
     /// Attacks that belong together
     #[arg(long, value_enum, default_value = "aa-binary")]
     suite: SuiteName,
-    /// Single attacks instead of a suite, separated by commas: fgsm, pgd, mi-fgsm, apgd-margin,
-    /// apgd-ce, fab, hussain, frequency, universal, patch, statistical, square, square-shared, nes,
-    /// hop-skip-jump, noise, pgd-l2, apgd-l2, fab-l2, carlini-wagner
-    #[arg(long, value_delimiter = ',')]
+    /// Single attacks instead of a suite
+    #[arg(long, value_delimiter = ',', help = attack_help())]
     attack: Vec<String>,
     /// Another run, from which APGD-margin is transferred in addition
     #[arg(long)]
@@ -95,6 +94,22 @@ pub struct Args {
     /// Compute device
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceKind,
+}
+
+fn radius_help() -> String {
+    let euclidean = ATTACKS.iter().filter(|entry| entry.limit == Limit::L2);
+    format!(
+        "Radius in l_2 of {}: length of a whole clip's change, pixels in [0, 1]; by default that of \
+         the corners of the l_inf ball",
+        names(euclidean)
+    )
+}
+
+fn attack_help() -> String {
+    format!(
+        "Single attacks instead of a suite, separated by commas: {}",
+        names(ATTACKS)
+    )
 }
 
 impl Args {

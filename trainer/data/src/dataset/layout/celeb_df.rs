@@ -12,11 +12,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use super::super::record::{Label, Split};
-use super::{Entry, Job, Listing, Request, folder};
+use super::{DataSet, Entry, Job, Listing, Request, folder};
 
 const LIST: &str = "List_of_testing_videos.txt";
 
-pub(super) fn is(root: &Path) -> bool {
+pub(super) const CELEB_DF: DataSet = DataSet {
+    name: "celeb-df",
+    title: "Celeb-DF-v2",
+    is,
+    list,
+    kind: |_| Some("swap"),
+    methods: false,
+    #[cfg(test)]
+    examples: &[&["Celeb-real/", "Youtube-real/videos/"]],
+};
+
+fn is(root: &Path) -> bool {
     folder::folders(root).is_ok_and(|folders| {
         folders.keys().any(|name| {
             matches!(
@@ -27,7 +38,7 @@ pub(super) fn is(root: &Path) -> bool {
     })
 }
 
-pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
+fn list(request: &Request<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
     let test = test_list(request, &mut listing)?;
     let mut jobs: BTreeMap<String, Job> = BTreeMap::new();

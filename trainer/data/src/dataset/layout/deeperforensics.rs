@@ -16,17 +16,28 @@ use anyhow::{Context, Result, ensure};
 use super::super::record::{Label, Split};
 use super::super::skip::{Skip, SkipReason};
 use super::splits::Splits;
-use super::{Entry, Job, Listing, Request, faceforensics, folder};
+use super::{DataSet, Entry, Job, Listing, Request, faceforensics, folder};
 
 /// The set without distortions.
 const USUAL: &[&str] = &["end_to_end"];
 const REAL_COMPRESSION: &str = "c23";
 
-pub(super) fn is(root: &Path) -> bool {
+pub(super) const DEEPER_FORENSICS: DataSet = DataSet {
+    name: "deeperforensics",
+    title: "DeeperForensics-1.0",
+    is,
+    list,
+    kind: |_| Some("swap"),
+    methods: true,
+    #[cfg(test)]
+    examples: &[&["manipulated_videos/end_to_end/"]],
+};
+
+fn is(root: &Path) -> bool {
     root.join("manipulated_videos").is_dir()
 }
 
-pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
+fn list(request: &Request<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
     let present = folder::folders(&request.root.join("manipulated_videos"))?;
     let (methods, left) = faceforensics::choose(present, request.methods, USUAL)?;

@@ -16,12 +16,27 @@ use serde::Deserialize;
 
 use super::super::record::{Label, Split};
 use super::super::skip::SkipReason;
-use super::{Entry, Job, Listing, Request, folder};
+use super::{DataSet, Entry, Job, Listing, Request, folder};
 
 const DEPTH_MAX: usize = 3;
 const SOURCE: &str = "dfdc";
 
-pub(super) fn is(root: &Path) -> bool {
+pub(super) const DFDC: DataSet = DataSet {
+    name: "dfdc",
+    title: "Deepfake Detection Challenge",
+    is,
+    list,
+    kind: |_| Some("swap"),
+    methods: false,
+    #[cfg(test)]
+    examples: &[
+        &["dfdc_train_part_0/metadata.json"],
+        &["dfdc_train_part_00/dfdc_train_part_0/metadata.json"],
+        &["test/labels.csv"],
+    ],
+};
+
+fn is(root: &Path) -> bool {
     annotations(root, 0).is_ok_and(|found| !found.is_empty())
 }
 
@@ -43,7 +58,7 @@ impl Video {
     }
 }
 
-pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
+fn list(request: &Request<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
     let annotations = annotations(request.root, 0)?;
     ensure!(

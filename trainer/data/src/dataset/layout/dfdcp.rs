@@ -18,12 +18,23 @@ use unmask_shared::media::list_media;
 use super::super::record::{Label, Split};
 use super::super::skip::SkipReason;
 use super::persons::Persons;
-use super::{Entry, Job, Listing, Request, folder};
+use super::{DataSet, Entry, Job, Listing, Request, folder};
 
 const ANNOTATION: &str = "dataset.json";
 const SOURCE: &str = "dfdcp";
 
-pub(super) fn is(root: &Path) -> bool {
+pub(super) const DFDCP: DataSet = DataSet {
+    name: "dfdcp",
+    title: "preview of the Deepfake Detection Challenge",
+    is,
+    list,
+    kind: |_| Some("swap"),
+    methods: true,
+    #[cfg(test)]
+    examples: &[&["dataset.json", "method_A/"]],
+};
+
+fn is(root: &Path) -> bool {
     let videos = ["original_videos", "method_A", "method_B"];
     root.join(ANNOTATION).is_file() && videos.iter().any(|name| root.join(name).is_dir())
 }
@@ -48,7 +59,7 @@ impl Video {
     }
 }
 
-pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
+fn list(request: &Request<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
     let videos: BTreeMap<String, Video> = folder::json(&request.root.join(ANNOTATION))?;
     ensure!(!videos.is_empty(), "{ANNOTATION} names no video");

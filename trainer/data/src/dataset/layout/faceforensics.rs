@@ -15,14 +15,31 @@ use super::super::record::{Label, Split};
 use super::super::skip::{Skip, SkipReason};
 use super::persons::Persons;
 use super::splits::Splits;
-use super::{Entry, Job, Listing, Request, folder};
+use super::{DataSet, Entry, Job, Listing, Request, folder};
 
 /// The methods that papers mean by "FaceForensics++".
 const USUAL: &[&str] = &["Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"];
 /// Method whose originals are the `actors`, with names of their own.
 const DETECTION: &str = "DeepFakeDetection";
 
-pub(super) fn is(root: &Path) -> bool {
+pub(super) const FACE_FORENSICS: DataSet = DataSet {
+    name: "faceforensics",
+    title: "FaceForensics++, FaceShifter, DeepFakeDetection",
+    is,
+    list,
+    kind: |method| match method {
+        Some("Face2Face" | "NeuralTextures") => Some("reenactment"),
+        _ => Some("swap"),
+    },
+    methods: true,
+    #[cfg(test)]
+    examples: &[
+        &["original_sequences/youtube/c23/videos/"],
+        &["manipulated_sequences/Deepfakes/"],
+    ],
+};
+
+fn is(root: &Path) -> bool {
     root.join("original_sequences").is_dir() || root.join("manipulated_sequences").is_dir()
 }
 
@@ -34,7 +51,7 @@ pub(super) fn originals(root: &Path, kind: &str, compression: &str) -> PathBuf {
         .join("videos")
 }
 
-pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
+fn list(request: &Request<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
     let methods = methods(request, &mut listing)?;
     let splits = splits(request, &mut listing)?;

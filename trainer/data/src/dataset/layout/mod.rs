@@ -21,39 +21,37 @@ use super::skip::{Skip, SkipReason};
 pub(super) use persons::Persons;
 
 /// How a folder is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Layout {
-    /// FaceForensics++ with FaceShifter and DeepFakeDetection.
-    #[value(name = "faceforensics")]
-    FaceForensics,
-    /// DeeperForensics-1.0.
-    #[value(name = "deeperforensics")]
-    DeeperForensics,
-    /// Celeb-DF-v2.
-    #[value(name = "celeb-df")]
-    CelebDf,
-    /// Deepfake Detection Challenge.
-    #[value(name = "dfdc")]
-    Dfdc,
-    /// Preview of the Deepfake Detection Challenge.
-    #[value(name = "dfdcp")]
-    Dfdcp,
-    /// Files below folders named `real` and `fake`.
-    #[value(name = "plain")]
-    Plain,
-}
+#[derive(Clone, Copy)]
+pub struct Layout(&'static DataSet);
 
-impl std::fmt::Display for Layout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::FaceForensics => "faceforensics",
-            Self::DeeperForensics => "deeperforensics",
-            Self::CelebDf => "celeb-df",
-            Self::Dfdc => "dfdc",
-            Self::Dfdcp => "dfdcp",
-            Self::Plain => "plain",
-        })
-    }
+/// The register. The first that matches a folder has it: one that another matches as well
+/// stands before it.
+const LAYOUTS: &[Layout] = &[
+    Layout(&faceforensics::FACE_FORENSICS),
+    Layout(&deeperforensics::DEEPER_FORENSICS),
+    Layout(&celeb_df::CELEB_DF),
+    Layout(&dfdcp::DFDCP),
+    Layout(&dfdc::DFDC),
+    Layout(&plain::PLAIN),
+];
+
+/// What the file of a layout says of it.
+struct DataSet {
+    /// Name on the command line.
+    name: &'static str,
+    /// What is kept in it, as documents call it.
+    title: &'static str,
+    /// Whether a folder is one of these.
+    is: fn(&Path) -> bool,
+    /// Lists the folder's files as jobs.
+    list: fn(&Request<'_>) -> Result<Listing>,
+    /// Kind of manipulation of the fakes of a method; `None` where nothing tells it.
+    kind: fn(Option<&str>) -> Option<&'static str>,
+    /// Whether there are methods to choose from.
+    methods: bool,
+    /// Files and folders (which end with `/`) by which it is told from all others.
+    #[cfg(test)]
+    examples: &'static [&'static [&'static str]],
 }
 
 /// Compression of FaceForensics++: constant rate factor of H.264.
@@ -81,30 +79,30 @@ impl Compression {
 }
 
 impl Layout {
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// What is kept in it.
+    pub fn title(self) -> &'static str {
+        self.0.title
+    }
+
+    /// Whether there are methods to choose from.
+    pub fn has_methods(self) -> bool {
+        self.0.methods
+    }
+
     /// Tells by what lies in the folder.
     pub(super) fn detect(root: &Path) -> Self {
-        if faceforensics::is(root) {
-            Self::FaceForensics
-        } else if deeperforensics::is(root) {
-            Self::DeeperForensics
-        } else if celeb_df::is(root) {
-            Self::CelebDf
-        } else if dfdcp::is(root) {
-            Self::Dfdcp
-        } else if dfdc::is(root) {
-            Self::Dfdc
-        } else {
-            Self::Plain
-        }
+        let found = LAYOUTS.iter().find(|layout| (layout.0.is)(root));
+        found.copied().unwrap_or(Self(&plain::PLAIN))
     }
 
     /// Kind of manipulation of the fakes of a method.
     pub(super) fn kind(self, method: Option<&str>) -> Option<&'static str> {
-        match (self, method) {
-            (Self::FaceForensics, Some("Face2Face" | "NeuralTextures")) => Some("reenactment"),
-            (Self::Plain, _) => None,
-            _ => Some("swap"),
-        }
+        (self.0.kind)(method)
     }
 
     /// Lists the folder's files as jobs.
@@ -112,14 +110,37 @@ impl Layout {
     /// # Errors
     /// When the folder or an annotation cannot be read, or what was asked for is not there.
     pub(super) fn list(self, request: &Request<'_>) -> Result<Listing> {
-        match self {
-            Self::FaceForensics => faceforensics::list(request),
-            Self::DeeperForensics => deeperforensics::list(request),
-            Self::CelebDf => celeb_df::list(request),
-            Self::Dfdc => dfdc::list(request),
-            Self::Dfdcp => dfdcp::list(request),
-            Self::Plain => plain::list(request),
-        }
+        (self.0.list)(request)
+    }
+}
+
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl std::fmt::Debug for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl PartialEq for Layout {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Layout {}
+
+impl clap::ValueEnum for Layout {
+    fn value_variants<'a>() -> &'a [Self] {
+        LAYOUTS
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.name).help(self.0.title))
     }
 }
 
@@ -216,39 +237,68 @@ impl Request<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn folders_tell_their_layout() {
-        for (paths, layout) in [
-            (
-                &["original_sequences/youtube/c23/videos/"][..],
-                Layout::FaceForensics,
-            ),
-            (&["manipulated_sequences/Deepfakes/"], Layout::FaceForensics),
-            (&["manipulated_videos/end_to_end/"], Layout::DeeperForensics),
-            (&["Celeb-real/", "Youtube-real/videos/"], Layout::CelebDf),
-            (&["dataset.json", "method_A/"], Layout::Dfdcp),
-            (&["dfdc_train_part_0/metadata.json"], Layout::Dfdc),
-            (
-                &["dfdc_train_part_00/dfdc_train_part_0/metadata.json"],
-                Layout::Dfdc,
-            ),
-            (&["test/labels.csv"], Layout::Dfdc),
-            (&["real/a/", "fake/a/"], Layout::Plain),
-            (&["dataset.json", "real/"], Layout::Plain),
-        ] {
-            let root = tempfile::tempdir().unwrap();
-            for path in paths {
-                let path = root.path().join(path);
-                if path.extension().is_some() {
-                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                    std::fs::write(path, "{}").unwrap();
-                } else {
-                    std::fs::create_dir_all(path).unwrap();
+        for layout in LAYOUTS {
+            assert!(!layout.0.examples.is_empty(), "{layout} has no example");
+            for paths in layout.0.examples {
+                let root = tempfile::tempdir().unwrap();
+                for path in *paths {
+                    let path = root.path().join(path);
+                    if path.extension().is_some() {
+                        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                        std::fs::write(path, "{}").unwrap();
+                    } else {
+                        std::fs::create_dir_all(path).unwrap();
+                    }
                 }
+                assert_eq!(Layout::detect(root.path()), *layout, "{paths:?}");
             }
-            assert_eq!(Layout::detect(root.path()), layout, "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart_and_say_what_they_stand_for() {
+        let names: HashSet<&str> = LAYOUTS.iter().map(|layout| layout.name()).collect();
+        assert_eq!(names.len(), LAYOUTS.len(), "two have one name");
+        for old in [
+            "faceforensics",
+            "deeperforensics",
+            "celeb-df",
+            "dfdc",
+            "dfdcp",
+            "plain",
+        ] {
+            assert!(names.contains(old), "{old}");
+        }
+        for layout in LAYOUTS {
+            let found = <Layout as clap::ValueEnum>::from_str(layout.name(), false);
+            assert_eq!(found, Ok(*layout));
+            assert!(!layout.title().is_empty(), "{layout}");
+        }
+    }
+
+    #[test]
+    fn fakes_are_of_their_kind() {
+        let kind = |name: &str, method| {
+            let layout = <Layout as clap::ValueEnum>::from_str(name, false).unwrap();
+            layout.kind(method)
+        };
+        for (layout, method, wanted) in [
+            ("faceforensics", Some("Face2Face"), Some("reenactment")),
+            ("faceforensics", Some("NeuralTextures"), Some("reenactment")),
+            ("faceforensics", Some("Deepfakes"), Some("swap")),
+            ("deeperforensics", Some("end_to_end"), Some("swap")),
+            ("celeb-df", None, Some("swap")),
+            ("dfdc", None, Some("swap")),
+            ("dfdcp", Some("method_A"), Some("swap")),
+            ("plain", None, None),
+        ] {
+            assert_eq!(kind(layout, method), wanted, "{layout} {method:?}");
         }
     }
 }

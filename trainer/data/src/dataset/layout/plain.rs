@@ -9,10 +9,22 @@ use unmask_shared::media::list_media;
 
 use super::super::record::Label;
 use super::super::skip::SkipReason;
-use super::{Entry, Job, Listing, Request};
+use super::{DataSet, Entry, Job, Listing, Request};
+
+/// Takes whatever nobody else does.
+pub(super) const PLAIN: DataSet = DataSet {
+    name: "plain",
+    title: "your own files",
+    is: |_| true,
+    list,
+    kind: |_| None,
+    methods: false,
+    #[cfg(test)]
+    examples: &[&["real/a/", "fake/a/"], &["dataset.json", "real/"]],
+};
 
 /// Pairs every file below `real` with the one of the same path below `fake`.
-pub(super) fn list(request: &Request<'_>) -> Result<Listing> {
+fn list(request: &Request<'_>) -> Result<Listing> {
     let mut listing = Listing::default();
     let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
     for path in list_media(request.root)? {
