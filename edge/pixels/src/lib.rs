@@ -14,5 +14,5 @@ pub mod format;
 pub mod jpeg;
 
 pub use convert::{Converter, PictureFault};
-pub use format::{Format, FormatError, PixelFormat};
+pub use format::{ColourRange, ColourSpace, Format, FormatError, PixelFormat, YcbcrMatrix};
 pub use jpeg::{JpegDecoder, JpegFault};

@@ -12,9 +12,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use unmask_pixels::{Format, PixelFormat};
+use unmask_pixels::{ColourRange, ColourSpace, Format, PixelFormat, YcbcrMatrix};
 use v4l::buffer::{Flags, Type};
 use v4l::capability::Flags as Capability;
+use v4l::format::{Colorspace, Quantization};
 use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::FrameSizeEnum;
 use v4l::io::mmap::Stream as MmapStream;
@@ -206,6 +207,23 @@ impl V4l2Device {
     }
 }
 
+/// What the driver says of brightness and colour, as the kernel's defaults complete it
+/// (`V4L2_MAP_YCBCR_ENC_DEFAULT`, `V4L2_MAP_QUANTIZATION_DEFAULT`): an encoding that differs from
+/// that of the colour space is not told by the library. BT.2020 is nearest to BT.709.
+fn colours(space: Colorspace, quantization: Quantization) -> ColourSpace {
+    let range = match (quantization, space) {
+        (Quantization::FullRange, _) | (Quantization::Default, Colorspace::JPEG) => {
+            ColourRange::Full
+        }
+        _ => ColourRange::Studio,
+    };
+    let matrix = match space {
+        Colorspace::Rec709 | Colorspace::DCIP3 | Colorspace::Rec2020 => YcbcrMatrix::Bt709,
+        _ => YcbcrMatrix::Bt601,
+    };
+    ColourSpace { matrix, range }
+}
+
 /// The first format that the camera has at the wanted size, else the first that
 /// it has at all.
 fn choose(device: &v4l::Device, wanted: &WantedFormat) -> io::Result<PixelFormat> {
@@ -243,7 +261,9 @@ impl Device for V4l2Device {
         let pixels = PixelFormat::from_fourcc(format.fourcc.repr)
             .ok_or_else(|| unsupported(format!("it delivers {}", format.fourcc)))?;
         let (width, height) = (format.width as usize, format.height as usize);
+        let colours = colours(format.colorspace, format.quantization);
         Format::with_stride(pixels, width, height, format.stride as usize)
+            .map(|format| format.with_colours(colours))
             .map_err(|error| unsupported(error.to_string()))
     }
 
@@ -291,6 +311,29 @@ fn guarded<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As `linux/videodev2.h` maps the defaults of YCbCr pictures.
+    #[test]
+    fn colours_are_those_that_the_driver_tells() {
+        let of = |space, quantization| {
+            let colours = colours(space, quantization);
+            (colours.matrix, colours.range)
+        };
+        let studio = (YcbcrMatrix::Bt601, ColourRange::Studio);
+        let default = Quantization::Default;
+        assert_eq!(of(Colorspace::Default, default), studio);
+        assert_eq!(of(Colorspace::SRGB, default), studio);
+        assert_eq!(
+            of(Colorspace::SMPTE170M, Quantization::LimitedRange),
+            studio
+        );
+        let full = (YcbcrMatrix::Bt601, ColourRange::Full);
+        assert_eq!(of(Colorspace::JPEG, default), full);
+        assert_eq!(of(Colorspace::SRGB, Quantization::FullRange), full);
+        let high = (YcbcrMatrix::Bt709, ColourRange::Studio);
+        assert_eq!(of(Colorspace::Rec709, default), high);
+        assert_eq!(of(Colorspace::JPEG, Quantization::LimitedRange), studio);
+    }
 
     #[test]
     fn a_panic_in_the_library_is_an_error() {

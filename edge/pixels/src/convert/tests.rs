@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::format::{Chroma, PixelFormat, Place};
+use crate::format::{ColourRange, ColourSpace, PixelFormat, Place, YcbcrMatrix};
 
 type Bytes = fn(&Format, usize, usize) -> [usize; 3];
 
@@ -39,38 +39,63 @@ fn flat(format: &Format, colour: [u8; 3]) -> Vec<u8> {
     picture
 }
 
+/// Y, Cb and Cr of flat pictures.
+const YCBCR: [[u8; 3]; 11] = [
+    [16, 128, 128],
+    [235, 128, 128],
+    [81, 90, 240],
+    [145, 54, 34],
+    [41, 240, 110],
+    [128, 128, 128],
+    [100, 60, 200],
+    [180, 200, 90],
+    [210, 16, 146],
+    [0, 0, 0],
+    [60, 170, 100],
+];
+
 /// What `ffmpeg -f rawvideo -pix_fmt FMT -s 16x16 -i - -vf
-/// scale=flags=accurate_rnd+full_chroma_int+bitexact+neighbor -f rawvideo
-/// -pix_fmt rgb24 -` (5.1) makes of flat pictures in yuyv422, nv12 and
-/// yuv420p alike: Y, Cb, Cr and red, green, blue.
-const FFMPEG: [([u8; 3], [u8; 3]); 11] = [
-    ([16, 128, 128], [0, 0, 0]),
-    ([235, 128, 128], [255, 255, 255]),
-    ([81, 90, 240], [254, 0, 0]),
-    ([145, 54, 34], [0, 255, 1]),
-    ([41, 240, 110], [0, 0, 255]),
-    ([128, 128, 128], [130, 130, 130]),
-    ([100, 60, 200], [213, 66, 0]),
-    ([180, 200, 90], [130, 194, 255]),
-    ([210, 16, 146], [255, 255, 0]),
-    ([0, 0, 0], [0, 136, 0]),
-    ([60, 170, 100], [7, 58, 136]),
+/// scale=in_color_matrix=MATRIX:in_range=RANGE:out_range=pc:flags=accurate_rnd+full_chroma_int+bitexact+neighbor
+/// -f rawvideo -pix_fmt rgb24 -` (5.1) makes of them in yuyv422, nv12 and yuv420p alike: bt601 and
+/// bt709, each tv and pc.
+#[rustfmt::skip]
+const FFMPEG: [(YcbcrMatrix, ColourRange, [[u8; 3]; 11]); 4] = [
+    (YcbcrMatrix::Bt601, ColourRange::Studio, [
+        [0, 0, 0], [255, 255, 255], [254, 0, 0], [0, 255, 1], [0, 0, 255], [130, 130, 130],
+        [213, 66, 0], [130, 194, 255], [255, 255, 0], [0, 136, 0], [7, 58, 136],
+    ]),
+    (YcbcrMatrix::Bt601, ColourRange::Full, [
+        [16, 16, 16], [235, 235, 235], [238, 14, 14], [13, 238, 14], [16, 15, 239], [128, 128, 128],
+        [201, 72, 0], [127, 182, 255], [235, 236, 12], [0, 135, 0], [21, 66, 134],
+    ]),
+    (YcbcrMatrix::Bt709, ColourRange::Studio, [
+        [0, 0, 0], [255, 255, 255], [255, 24, 0], [0, 216, 0], [0, 15, 255], [130, 130, 130],
+        [227, 74, 0], [123, 196, 255], [255, 240, 0], [0, 77, 0], [1, 57, 140],
+    ]),
+    (YcbcrMatrix::Bt709, ColourRange::Full, [
+        [16, 16, 16], [235, 235, 235], [255, 36, 10], [0, 203, 8], [13, 28, 249], [128, 128, 128],
+        [213, 79, 0], [120, 184, 255], [238, 223, 2], [0, 84, 0], [16, 65, 138],
+    ]),
 ];
 
 #[test]
 fn colours_are_those_of_ffmpeg() {
     for (pixels, _) in coloured() {
-        let format = Format::packed(pixels, 16, 16).unwrap();
-        for (yuv, wanted) in FFMPEG {
-            let mut rgb = Vec::new();
-            Converter::default()
-                .to_rgb(&format, &flat(&format, yuv), &mut rgb)
-                .unwrap();
-            assert_eq!(rgb.len(), 3 * 16 * 16);
-            for pixel in rgb.chunks_exact(3) {
-                for (have, want) in pixel.iter().zip(wanted) {
-                    let off = (i32::from(*have) - i32::from(want)).abs();
-                    assert!(off <= 1, "{pixels} {yuv:?}: {pixel:?}, ffmpeg {wanted:?}");
+        for (matrix, range, wanted) in FFMPEG {
+            let colours = ColourSpace { matrix, range };
+            let format = Format::packed(pixels, 16, 16)
+                .unwrap()
+                .with_colours(colours);
+            for (ycbcr, wanted) in YCBCR.into_iter().zip(wanted) {
+                let mut rgb = Vec::new();
+                Converter::default()
+                    .to_rgb(&format, &flat(&format, ycbcr), &mut rgb)
+                    .unwrap();
+                assert_eq!(rgb.len(), 3 * 16 * 16);
+                for pixel in rgb.chunks_exact(3) {
+                    let off = pixel.iter().zip(wanted).map(|(a, b)| a.abs_diff(b)).max();
+                    let told = format!("{pixels} {colours:?} {ycbcr:?}: {pixel:?}, {wanted:?}");
+                    assert!(off <= Some(1), "{told}");
                 }
             }
         }
@@ -134,7 +159,8 @@ fn every_pixel_is_made_of_its_own_bytes() {
             let [one, two, three] = found.map(|at| bytes[at]);
             let mut want = [one, two, three];
             if let Place::Luma(_) = pixels.place() {
-                Chroma::new(two, three).pixel(one, &mut want);
+                let weights = ColourSpace::default().weights();
+                weights.pixel(one, weights.chroma(two, three), &mut want);
             }
             assert_eq!(pixel, want, "{pixels} pixel {at}");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::PixelFormat;
+use super::{ColourSpace, PixelFormat};
 
 /// Largest width and height of a picture.
 pub const SIDE_MAX: usize = 8192;
@@ -14,6 +14,7 @@ pub struct Format {
     width: usize,
     height: usize,
     stride: usize,
+    colours: ColourSpace,
 }
 
 /// A layout that no picture can have.
@@ -65,7 +66,18 @@ impl Format {
             width,
             height,
             stride: if pixels.is_raw() { stride } else { 0 },
+            colours: ColourSpace::default(),
         })
+    }
+
+    /// The same, with other colours in it; RGB and JPEG have their own.
+    pub fn with_colours(self, colours: ColourSpace) -> Self {
+        Self { colours, ..self }
+    }
+
+    /// What brightness and colour mean.
+    pub fn colours(&self) -> ColourSpace {
+        self.colours
     }
 
     /// How pixels are stored.

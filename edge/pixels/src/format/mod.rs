@@ -14,8 +14,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(test)]
-pub(crate) use colour::Chroma;
+pub use colour::{ColourRange, ColourSpace, YcbcrMatrix};
 #[cfg(test)]
 pub(crate) use entry::Place;
 use entry::{Entry, Length, Raw};

@@ -1,7 +1,7 @@
 //! A plane of Y, then one of Cb and Cr in turn, at half size.
 
 use super::Format;
-use super::colour::{Chroma, rows, two};
+use super::colour::rows;
 use super::entry::{Entry, Length, Raw};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -23,6 +23,7 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 fn to_rgb(format: &Format, bytes: &[u8], rgb: &mut [u8]) {
+    let weights = format.colours().weights();
     let stride = format.stride();
     let (luma, chroma) = bytes.split_at(stride * format.height());
     for (at, (out, y)) in rows(format, rgb).zip(luma.chunks(stride)).enumerate() {
@@ -30,7 +31,7 @@ fn to_rgb(format: &Format, bytes: &[u8], rgb: &mut [u8]) {
         let pairs = y.chunks_exact(2).zip(colours.chunks_exact(2));
         for (out, (y, colour)) in out.chunks_exact_mut(6).zip(pairs) {
             if let (&[y0, y1], &[cb, cr]) = (y, colour) {
-                two(out, y0, y1, Chroma::new(cb, cr));
+                weights.two(out, y0, y1, weights.chroma(cb, cr));
             }
         }
     }

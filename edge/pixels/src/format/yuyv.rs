@@ -1,7 +1,7 @@
 //! Two pixels in four bytes: Y, Cb, Y, Cr.
 
 use super::Format;
-use super::colour::{Chroma, rows, two};
+use super::colour::rows;
 use super::entry::{Entry, Length, Raw};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -20,10 +20,11 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 fn to_rgb(format: &Format, bytes: &[u8], rgb: &mut [u8]) {
+    let weights = format.colours().weights();
     for (out, row) in rows(format, rgb).zip(bytes.chunks(format.stride())) {
         for (out, pair) in out.chunks_exact_mut(6).zip(row.chunks_exact(4)) {
             let &[y0, cb, y1, cr] = pair else { continue };
-            two(out, y0, y1, Chroma::new(cb, cr));
+            weights.two(out, y0, y1, weights.chroma(cb, cr));
         }
     }
 }
