@@ -231,11 +231,16 @@ impl Grid {
 
     /// Of each sample in the mean of its pixel.
     fn weight(&self) -> f32 {
-        1.0 / (self.samples * self.samples) as f32
+        self.step() * self.step()
+    }
+
+    /// From one sample to the next, in crop pixels.
+    fn step(&self) -> f32 {
+        1.0 / self.samples as f32
     }
 
     fn places(&self, row: usize, column: usize) -> impl Iterator<Item = Point> + '_ {
-        let step = 1.0 / self.samples as f32;
+        let step = self.step();
         (0..self.samples * self.samples).map(move |sub| {
             let x = column as f32 + ((sub % self.samples) as f32 + 0.5) * step;
             let y = row as f32 + ((sub / self.samples) as f32 + 0.5) * step;
