@@ -7,6 +7,7 @@ use unmask_shared::bundle::{Bundle, sha256_hex};
 use unmask_shared::face::FinderChoice;
 
 use crate::attack::Noise;
+use crate::attack::video::PatchShape;
 use crate::cli::subject::Subject;
 use crate::cli::unseen::program_beside;
 use crate::config::Epsilon;
@@ -31,6 +32,10 @@ enum AttackName {
     /// Contrast, saturation, gamma, brightness, grey, unsharp, less light, hue, white balance of the
     /// whole picture, each at three strengths
     Filters,
+    /// A patch over both eyes, one for all frames, that moves with the face
+    Glasses,
+    /// The same above the brows
+    Forehead,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -161,6 +166,13 @@ impl Args {
             finder: FinderChoice::BuiltIn,
             epsilons,
             filters: is_asked(AttackName::Filters),
+            patches: [
+                (AttackName::Glasses, PatchShape::Glasses),
+                (AttackName::Forehead, PatchShape::Forehead),
+            ]
+            .into_iter()
+            .filter_map(|(name, shape)| is_asked(name).then_some(shape))
+            .collect(),
             search_to,
             noise: match self.noise {
                 NoiseName::PerFrame => Noise::PerFrame,
@@ -172,10 +184,11 @@ impl Args {
         };
         let conditions = target.conditions();
         let key = format!(
-            "{} {:?} {} {search_to:?} {conditions}",
+            "{} {:?} {} {:?} {search_to:?} {conditions}",
             sha256_hex(&[bundle.model.as_slice(), &bundle.manifest.to_json()?].concat()),
             target.epsilons,
-            target.filters
+            target.filters,
+            target.patches
         );
         let memory = format!("attacked-{}.jsonl", &sha256_hex(key.as_bytes())[..12]);
         let outcomes = attack_videos(&target, &listed, &self.output.join(memory))?;

@@ -19,7 +19,7 @@ use unmask_shared::quality::Quality;
 use unmask_shared::verdict::{SequentialTest, Verdict};
 
 use crate::attack::transform::{Identity, Jpeg, Transform};
-use crate::attack::video::{Footage, VideoAttack};
+use crate::attack::video::{Footage, PatchShape, PrintedPatch, VideoAttack, VideoCase};
 use crate::attack::{Eot, Noise};
 use crate::distortion::Coding;
 use crate::evaluation::{Analysis, FileTruth, Listed, Program};
@@ -61,6 +61,8 @@ pub struct VideoTarget<'a> {
     pub epsilons: Vec<u8>,
     /// Whether everyday filters are tried, too.
     pub filters: bool,
+    /// Patches that are printed on faces.
+    pub patches: Vec<PatchShape>,
     /// Where the search for the smallest radius that flips ends; `None` for no search.
     pub search_to: Option<u8>,
     /// Whether frames share a perturbation.
@@ -104,6 +106,7 @@ impl VideoTarget<'_> {
             before: Verdict::Undecided,
             attempts: Vec::new(),
             filtered: Vec::new(),
+            printed: Vec::new(),
             error: None,
         };
         if let Err(error) = self.fill(listed, &mut outcome) {
@@ -130,6 +133,9 @@ impl VideoTarget<'_> {
         }
         if self.filters {
             outcome.filtered = self.filtered(&footage)?;
+        }
+        if !self.patches.is_empty() {
+            outcome.printed = self.printed(&footage, outcome.fake)?;
         }
         let rate_factors: &[u8] = match footage.is_picture() {
             true => &[],
@@ -192,21 +198,58 @@ impl VideoTarget<'_> {
 
     fn attacked(&self, footage: &Footage, epsilon: u8, fake: bool) -> Result<Vec<Frame>> {
         let mut random = Random::seed_from_u64(self.seed);
-        let transforms: Vec<Box<dyn Transform>> = vec![
-            Box::new(Identity),
-            Box::new(Jpeg {
-                quality: JPEG_QUALITY,
-                half_colour: true,
-            }),
-        ];
-        let draws = Random::seed_from_u64(self.seed ^ u64::from(epsilon));
-        let net = Eot::new(self.net, &transforms, 1, draws)?;
+        let transforms = transforms();
+        let net = self.through(&transforms)?;
+        let case = VideoCase {
+            net: &net,
+            footage,
+            fake,
+            device: &self.device,
+        };
         let bar = Bar::new(&format!("{epsilon}/255"), footage.frames.len(), "frames")?;
         let tell = &mut |count| bar.advance(count);
         let attack = self.attack(epsilon);
-        let frames = attack.run(&net, footage, fake, &mut random, &self.device, tell)?;
+        let frames = attack.run(&case, &mut random, tell)?;
         bar.finish();
         Ok(frames)
+    }
+
+    /// The network as it sees a crop through each of the transforms.
+    fn through<'a>(&'a self, transforms: &'a [Box<dyn Transform>]) -> Result<Eot<'a, Frozen>> {
+        let draws = Random::seed_from_u64(self.seed + 1);
+        Eot::new(self.net, transforms, 1, draws)
+    }
+
+    /// What the program says of a file with each of the patches printed on every face.
+    fn printed(&self, footage: &Footage, fake: bool) -> Result<Vec<FilteredVerdict>> {
+        let folder = tempfile::tempdir()?;
+        let transforms = transforms();
+        let net = self.through(&transforms)?;
+        let case = VideoCase {
+            net: &net,
+            footage,
+            fake,
+            device: &self.device,
+        };
+        let mut files = Vec::new();
+        for shape in &self.patches {
+            let mut random = Random::seed_from_u64(self.seed);
+            let patch = PrintedPatch::fit(*shape, &self.attack(1), &case, &mut random)?;
+            let name = shape.name().replace(' ', "-");
+            files.push(footage.write(
+                &patch.print(footage)?,
+                folder.path(),
+                &name,
+                Coding::Lossless,
+            )?);
+        }
+        let said = self.patches.iter().zip(self.judge(&files)?);
+        let verdicts = said.map(|(shape, said)| FilteredVerdict {
+            name: shape.name().into(),
+            strength: 1,
+            verdict: said.verdict,
+        });
+        Ok(verdicts.collect())
     }
 
     fn judge(&self, files: &[PathBuf]) -> Result<Vec<Analysis>> {
@@ -218,6 +261,15 @@ impl VideoTarget<'_> {
         }
         Ok(said)
     }
+}
+
+/// As it is, and through JPEG.
+fn transforms() -> Vec<Box<dyn Transform>> {
+    let jpeg = Jpeg {
+        quality: JPEG_QUALITY,
+        half_colour: true,
+    };
+    vec![Box::new(Identity), Box::new(jpeg)]
 }
 
 /// Decisions that the program's test took until it gave a verdict, of the face that needed most:

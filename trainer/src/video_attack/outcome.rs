@@ -18,7 +18,7 @@ pub struct Attempt {
     pub coded: Vec<(u8, Verdict)>,
 }
 
-/// One video under one filter.
+/// One video under one filter, or with one patch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FilteredVerdict {
     /// Its name.
@@ -49,6 +49,9 @@ pub struct VideoOutcome {
     /// Under everyday filters of the whole picture.
     #[serde(default)]
     pub filtered: Vec<FilteredVerdict>,
+    /// With patches printed on every face.
+    #[serde(default)]
+    pub printed: Vec<FilteredVerdict>,
     /// Why it could not be attacked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -108,7 +111,7 @@ pub struct NoiseRow {
 pub struct FilterRow {
     /// Whether they are fakes.
     pub fake: bool,
-    /// Name and strength; `any` where a file counts as turned round by whichever filter does it.
+    /// Name and strength, or the patch; `any` where a file counts as turned round by whichever filter does it.
     pub filter: String,
     /// The verdicts under it.
     pub verdicts: VerdictRates,
@@ -206,38 +209,60 @@ fn rows_at(tried: &[&VideoOutcome], fake: bool, epsilon: u8) -> Vec<NoiseRow> {
     std::iter::once(None).chain(factors).map(row).collect()
 }
 
-/// Each filter, then whichever does most.
+/// Each filter, then whichever does most; then each patch.
 fn filter_rows(tried: &[&VideoOutcome], fake: bool) -> Vec<FilterRow> {
-    let first = tried.iter().find(|outcome| !outcome.filtered.is_empty());
-    let Some(first) = first else {
-        return Vec::new();
-    };
-    let row = |filter: String, verdict: &dyn Fn(&VideoOutcome) -> Option<Verdict>| FilterRow {
+    let mut rows = rows_of(
+        tried,
         fake,
-        filter,
-        verdicts: rates(tried.iter().filter_map(|outcome| {
-            let verdict = verdict(outcome)?;
-            Some((outcome.person.as_str(), verdict))
-        })),
-    };
-    let mut rows: Vec<FilterRow> = first
-        .filtered
-        .iter()
-        .map(|of| {
-            row(format!("{} {}", of.name, of.strength), &|outcome| {
-                let same = |found: &&FilteredVerdict| {
-                    (&found.name, found.strength) == (&of.name, of.strength)
-                };
-                Some(outcome.filtered.iter().find(same)?.verdict)
-            })
-        })
-        .collect();
-    rows.push(row("any".into(), &|outcome| {
-        let said = |verdict| outcome.filtered.iter().any(|of| of.verdict == verdict);
-        let worst = [right(!fake), Verdict::Undecided, right(fake)];
-        worst.into_iter().find(|verdict| said(*verdict))
-    }));
+        |outcome| &outcome.filtered,
+        |of| format!("{} {}", of.name, of.strength),
+    );
+    if !rows.is_empty() {
+        rows.push(FilterRow {
+            fake,
+            filter: "any".into(),
+            verdicts: rates(tried.iter().filter_map(|outcome| {
+                let said = |verdict| outcome.filtered.iter().any(|of| of.verdict == verdict);
+                let worst = [right(!fake), Verdict::Undecided, right(fake)];
+                let verdict = worst.into_iter().find(|verdict| said(*verdict))?;
+                Some((outcome.person.as_str(), verdict))
+            })),
+        });
+    }
+    rows.extend(rows_of(
+        tried,
+        fake,
+        |outcome| &outcome.printed,
+        |of| of.name.clone(),
+    ));
     rows
+}
+
+/// A row for each that the first file was tried with.
+fn rows_of(
+    tried: &[&VideoOutcome],
+    fake: bool,
+    all: impl Fn(&VideoOutcome) -> &Vec<FilteredVerdict>,
+    name: impl Fn(&FilteredVerdict) -> String,
+) -> Vec<FilterRow> {
+    let first = tried.iter().find(|outcome| !all(outcome).is_empty());
+    let names = first
+        .into_iter()
+        .flat_map(|outcome| all(outcome))
+        .map(&name);
+    names
+        .map(|filter| {
+            let said = tried.iter().filter_map(|outcome| {
+                let found = all(outcome).iter().find(|of| name(of) == filter)?;
+                Some((outcome.person.as_str(), found.verdict))
+            });
+            FilterRow {
+                fake,
+                verdicts: rates(said),
+                filter,
+            }
+        })
+        .collect()
 }
 
 /// Counts verdicts, and the people that they are on.
@@ -287,6 +312,7 @@ mod tests {
                     },
                 })
                 .to_vec(),
+            printed: Vec::new(),
             error: None,
         }
     }

@@ -19,10 +19,21 @@ pub(super) fn line(outcome: &VideoOutcome) -> String {
     }
     match outcome.flipped_at() {
         Some(epsilon) => format!("{path}: {} from {epsilon}/255 on", right(!outcome.fake)),
-        None if outcome.attempts.is_empty() => {
-            format!("{path}: {} filters", outcome.filtered.len())
-        }
+        None if outcome.attempts.is_empty() => filters_line(outcome),
         None => format!("{path}: never {}", right(!outcome.fake)),
+    }
+}
+
+fn filters_line(outcome: &VideoOutcome) -> String {
+    let all = outcome.filtered.iter().chain(&outcome.printed);
+    let wrong = right(!outcome.fake);
+    let turned: Vec<&str> = all
+        .filter(|of| of.verdict == wrong)
+        .map(|of| of.name.as_str())
+        .collect();
+    match turned.is_empty() {
+        true => format!("{}: never {wrong}", outcome.path),
+        false => format!("{}: {wrong} by {}", outcome.path, turned.join(", ")),
     }
 }
 
@@ -92,7 +103,7 @@ pub fn card_of_video_attack(report: &VideoAttackReport) -> String {
         );
     }
     if !report.filters.is_empty() {
-        text += "\nUnder everyday filters of the whole picture, each at three strengths:\n\n\
+        text += "\nUnder everyday filters of the whole picture, each at three strengths, and with patches printed on every face:\n\n\
                  | class | filter | files | people | manipulated | undecided | genuine |\n\
                  |---|---|---|---|---|---|---|\n";
     }

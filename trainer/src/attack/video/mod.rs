@@ -4,6 +4,7 @@
 
 mod crop;
 mod footage;
+mod printed;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -18,6 +19,7 @@ use crate::random::Random;
 
 use crop::CropMap;
 pub use footage::Footage;
+pub use printed::{PatchShape, PrintedPatch};
 
 /// Crops that go through the network at once.
 const CROPS_AT_ONCE: usize = 16;
@@ -45,6 +47,19 @@ pub struct VideoAttack {
     pub spec: CropSpec,
 }
 
+/// What is attacked.
+#[derive(Clone, Copy)]
+pub struct VideoCase<'a> {
+    /// The network; one with memory sees each frame alone.
+    pub net: &'a dyn Differentiable,
+    /// The frames.
+    pub footage: &'a Footage,
+    /// Whether they are of a fake, which wants a low score; else the score is to rise.
+    pub fake: bool,
+    /// Where it computes.
+    pub device: &'a Device,
+}
+
 impl VideoAttack {
     /// Ten steps, two crops in each, jittered by 2 %: landmarks of one look are off by some 4 % of
     /// the distance of the eyes, which is a fifth of the crop's side.
@@ -60,31 +75,25 @@ impl VideoAttack {
         }
     }
 
-    /// Attacked frames; `tell` hears how many are done. A detector with memory sees each frame
-    /// alone.
+    /// Attacked frames; `tell` hears how many are done.
     ///
     /// # Errors
     /// When a parameter is out of range, or no gradient reaches the frames.
     pub fn run(
         &self,
-        net: &dyn Differentiable,
-        footage: &Footage,
-        fake: bool,
+        case: &VideoCase<'_>,
         random: &mut Random,
-        device: &Device,
         tell: &mut dyn FnMut(usize),
     ) -> Result<Vec<Frame>> {
         ensure!(
             self.epsilon > 0 && self.steps > 0 && self.draws > 0 && self.jitter >= 0.0,
             "video attack: epsilon, steps and draws must be at least 1, jitter not negative"
         );
+        let footage = case.footage;
         let mut climb = Climb {
             attack: self,
-            net,
-            footage,
-            fake,
+            case,
             random,
-            device,
         };
         let all: Vec<usize> = (0..footage.frames.len()).collect();
         let faces = footage.faces.iter().map(Vec::len).max().unwrap_or(1).max(1);
@@ -141,11 +150,8 @@ impl VideoAttack {
 /// One attack on its way.
 struct Climb<'a> {
     attack: &'a VideoAttack,
-    net: &'a dyn Differentiable,
-    footage: &'a Footage,
-    fake: bool,
+    case: &'a VideoCase<'a>,
     random: &'a mut Random,
-    device: &'a Device,
 }
 
 /// A change of frames, `[height, width, 3]` in [0, 1] units, and the mean of its gradients.
@@ -181,7 +187,7 @@ impl Ascent {
 
 impl Climb<'_> {
     fn values(&self) -> usize {
-        let (width, height) = self.footage.size();
+        let (width, height) = self.case.footage.size();
         3 * width * height
     }
 
@@ -189,7 +195,8 @@ impl Climb<'_> {
     fn per_frame(&mut self, frames: &[usize]) -> Result<Vec<Vec<f32>>> {
         let mut ascents = vec![Ascent::new(self.values()); frames.len()];
         for _ in 0..self.attack.steps {
-            for (place, gradient) in self.gradients(frames, &ascents)?.iter().enumerate() {
+            let shown = self.shown(frames, &ascents);
+            for (place, gradient) in self.gradients(frames, &shown)?.iter().enumerate() {
                 ascents[place].step(gradient, self.attack);
             }
         }
@@ -198,7 +205,7 @@ impl Climb<'_> {
 
     /// One change for all frames: each step sees some of them, so that there are more steps.
     fn shared(&mut self) -> Result<Vec<f32>> {
-        let count = self.footage.frames.len();
+        let count = self.case.footage.frames.len();
         let mut ascent = Ascent::new(self.values());
         let rounds = count.div_ceil(SHARED_FRAMES).clamp(1, 4);
         for _ in 0..self.attack.steps * rounds {
@@ -206,8 +213,8 @@ impl Climb<'_> {
                 .map(|_| self.random.random_range(0..count))
                 .collect();
             let mut sum = vec![0.0; self.values()];
-            let one = std::slice::from_ref(&ascent);
-            for gradient in self.gradients(&frames, one)? {
+            let shown = self.shown(&frames, std::slice::from_ref(&ascent));
+            for gradient in self.gradients(&frames, &shown)? {
                 sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g);
             }
             ascent.step(&sum, self.attack);
@@ -215,16 +222,23 @@ impl Climb<'_> {
         Ok(ascent.change)
     }
 
-    /// What raises the wrong score in each frame. `ascents` are one for each frame, or one for all.
-    fn gradients(&mut self, frames: &[usize], ascents: &[Ascent]) -> Result<Vec<Vec<f32>>> {
+    /// Frames with their changes: one for each frame, or one for all.
+    fn shown(&self, frames: &[usize], ascents: &[Ascent]) -> Vec<Vec<f32>> {
+        let changes = ascents.iter().cycle();
+        let pairs = frames.iter().zip(changes);
+        pairs
+            .map(|(at, ascent)| shown(&self.case.footage.frames[*at], &ascent.change))
+            .collect()
+    }
+
+    /// What raises the wrong score in each of some frames as they are shown.
+    fn gradients(&mut self, frames: &[usize], shown: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         let side = usize::from(self.attack.spec.size);
         let (mut maps, mut crops) = (Vec::new(), Vec::new());
-        for (place, &at) in frames.iter().enumerate() {
-            let ascent = ascents.get(place).or(ascents.last()).context("no change")?;
-            let shown = shown(&self.footage.frames[at], &ascent.change);
+        for (place, (&at, shown)) in frames.iter().zip(shown).enumerate() {
             for to_crop in self.crops(at)? {
-                let map = CropMap::new(self.footage.size(), &to_crop, side)?;
-                crops.extend(map.draw(&shown)?);
+                let map = CropMap::new(self.case.footage.size(), &to_crop, side)?;
+                crops.extend(map.draw(shown)?);
                 maps.push((place, map));
             }
         }
@@ -242,7 +256,7 @@ impl Climb<'_> {
     /// Where the faces of a frame may be cut.
     fn crops(&mut self, at: usize) -> Result<Vec<Similarity>> {
         let mut crops = Vec::new();
-        for landmarks in &self.footage.faces[at] {
+        for landmarks in &self.case.footage.faces[at] {
             let found = self.attack.spec.of_face(landmarks);
             let found = found.context("a face without a size")?;
             crops.push(found);
@@ -254,16 +268,16 @@ impl Climb<'_> {
     }
 
     fn of_crops(&self, crops: Vec<f32>, count: usize, side: usize) -> Result<Vec<f32>> {
-        let device = self.device;
+        let device = self.case.device;
         let images = Tensor::from_data(TensorData::new(crops, [count, 3, side, side]), device);
-        let label = Tensor::full([count], if self.fake { 1.0 } else { 0.0 }, device);
+        let label = Tensor::full([count], if self.case.fake { 1.0 } else { 0.0 }, device);
         let faces = Faces {
             images,
             label: label.clone(),
             frames: 1,
         };
-        let goal = Goal::new(Objective::Margin, self.net, &faces.images, label, 1);
-        let of = ObjectiveGradient::of(self.net, &goal, &faces.images, &faces);
+        let goal = Goal::new(Objective::Margin, self.case.net, &faces.images, label, 1);
+        let of = ObjectiveGradient::of(self.case.net, &goal, &faces.images, &faces);
         let values = of.gradient.into_data().try_to_vec::<f32>().ok();
         values.context("the detector's gradients are not f32: convert its weights")
     }

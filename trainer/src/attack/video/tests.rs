@@ -36,6 +36,20 @@ fn still(frames: usize) -> Footage {
     }
 }
 
+fn case<'a>(
+    net: &'a Linear,
+    footage: &'a Footage,
+    fake: bool,
+    device: &'a Device,
+) -> VideoCase<'a> {
+    VideoCase {
+        net,
+        footage,
+        fake,
+        device,
+    }
+}
+
 fn logit(net: &Linear, footage: &Footage, frame: &Frame, side: u16) -> f32 {
     let to_crop = spec(side).of_face(&footage.faces[0][0]).unwrap();
     let map = CropMap::new(SIZE, &to_crop, side.into()).unwrap();
@@ -78,9 +92,13 @@ fn reaches_the_closed_form_on_a_linear_detector_of_a_still_video() {
         let mut random = Random::seed_from_u64(1);
         let mut told = 0;
         let attacked = attack
-            .run(&net, &footage, fake, &mut random, &device, &mut |count| {
-                told += count;
-            })
+            .run(
+                &case(&net, &footage, fake, &device),
+                &mut random,
+                &mut |count| {
+                    told += count;
+                },
+            )
             .unwrap();
         assert_eq!((attacked.len(), told), (5, 5));
         let sign = if fake { 1.0 } else { -1.0 };
@@ -108,7 +126,11 @@ fn jitter_helps_where_the_cut_is_elsewhere() {
             ..VideoAttack::ten(3, spec(16))
         };
         let mut random = Random::seed_from_u64(1);
-        let attacked = attack.run(&net, &footage, true, &mut random, &device, &mut |_| ());
+        let attacked = attack.run(
+            &case(&net, &footage, true, &device),
+            &mut random,
+            &mut |_| (),
+        );
         let attacked = attacked.unwrap();
         let mut cuts = Random::seed_from_u64(7);
         let to_crop = spec(16).of_face(&footage.faces[0][0]).unwrap();
@@ -136,7 +158,8 @@ fn what_cannot_be_attacked_is_refused() {
     let net = Linear::random(16, &device);
     let mut random = Random::seed_from_u64(1);
     let mut run = |attack: VideoAttack, footage: &Footage| {
-        attack.run(&net, footage, true, &mut random, &device, &mut |_| ())
+        let case = case(&net, footage, true, &device);
+        attack.run(&case, &mut random, &mut |_| ())
     };
     assert!(run(VideoAttack::ten(0, spec(16)), &still(1)).is_err());
     let nobody = Footage {
@@ -145,4 +168,53 @@ fn what_cannot_be_attacked_is_refused() {
     };
     let error = run(VideoAttack::ten(2, spec(16)), &nobody).unwrap_err();
     assert!(error.to_string().contains("no pixel"), "{error}");
+}
+
+/// Of a linear detector the best patch is black or white by the sign of the weights that show it;
+/// nothing else of a frame changes, and the patch moves with the face.
+#[test]
+fn a_printed_patch_is_at_its_bounds_and_stays_on_the_face() {
+    let device = Device::flex();
+    let net = Linear::random(16, &device);
+    let mut footage = still(4);
+    for (number, faces) in footage.faces.iter_mut().enumerate() {
+        for point in &mut faces[0] {
+            point.x += number as f32;
+        }
+    }
+    let attack = VideoAttack {
+        draws: 1,
+        ..VideoAttack::ten(1, spec(16))
+    };
+    for fake in [true, false] {
+        let mut random = Random::seed_from_u64(1);
+        let victim = case(&net, &footage, fake, &device);
+        let patch = PrintedPatch::fit(PatchShape::Glasses, &attack, &victim, &mut random).unwrap();
+        let printed = patch.print(&footage).unwrap();
+        let sign = if fake { 1.0 } else { -1.0 };
+        for (number, (new, old)) in printed.iter().zip(&footage.frames).enumerate() {
+            let fell = logit(&net, &footage, old, 16) - logit(&net, &footage, new, 16);
+            assert!(number > 0 || sign * fell > 0.5, "{fell}");
+            let pairs = new.rgb.chunks_exact(3).zip(old.rgb.chunks_exact(3));
+            let changed: Vec<usize> = pairs
+                .enumerate()
+                .filter(|(_, (new, old))| new != old)
+                .map(|(at, _)| at)
+                .collect();
+            // From the brows to the cheekbones, over both eyes.
+            let columns = changed.iter().map(|at| at % SIZE.0);
+            let rows = changed.iter().map(|at| at / SIZE.0);
+            let (left, right) = (columns.clone().min().unwrap(), columns.max().unwrap());
+            assert!((number + 8..number + 17).contains(&left), "{left}");
+            assert!((number + 34..number + 44).contains(&right), "{right}");
+            let (top, bottom) = (rows.clone().min().unwrap(), rows.max().unwrap());
+            assert!(top > 5 && bottom < 22, "{top} {bottom}");
+        }
+        let share = |value: f32| {
+            let free = patch.texture.iter().filter(|v| **v != 0.5);
+            let at = free.clone().filter(|v| (**v - value).abs() < 1e-6).count();
+            at as f32 / free.count() as f32
+        };
+        assert!(share(0.0) + share(1.0) > 0.9, "{}", share(0.0) + share(1.0));
+    }
 }
