@@ -118,8 +118,12 @@ trained distilled "${init[@]}" "${originals[@]}" --seed 5 --set distil.features=
 trained dense "${originals[@]}" --seed 3 --set network.architecture=stream --set network.luminance=false \
     --set network.temporal=false --set distil.features=5 --set "distil.teachers=[\"$out/release\"]"
 trained stacked "${init[@]}" "${originals[@]}" --seed 1 --set network.stacked=true --set data.temporal_share=0.2
-trained originals-without-swap "${init[@]}" "${originals[@]}" --leave-out kind=swap
-judged originals-without-swap 24
+trained people-50 "${init[@]}" "${originals[@]}" --seed 1 --set data.people_share=0.5 --epochs 6
+trained people-25 "${init[@]}" "${originals[@]}" --seed 1 --set data.people_share=0.25 --epochs 12
+for kind in swap lip-sync reenactment; do
+    trained "originals-without-$kind" "${init[@]}" "${originals[@]}" --leave-out "kind=$kind"
+    judged "originals-without-$kind" 24
+done
 for kind in swap "talking head"; do
     run="paired-without-${kind// /-}"
     trained "$run" "${init[@]}" "${paired[@]}" --leave-out "kind=$kind"
