@@ -317,7 +317,7 @@ fn every_field_is_documented() {
     keys::hold_fields(
         "report-keys.md",
         HEAD,
-        "Report",
+        "EvaluationReport",
         &paths,
         &["trainer/src", "trainer/data/src", "trainer/metrics/src"],
     );
