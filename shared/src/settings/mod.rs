@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use unmask_shared::settings::Layers;
+//! use unmask_shared::settings::SettingLayers;
 //!
 //! #[derive(Serialize, Deserialize)]
 //! struct Camera {
@@ -21,7 +21,7 @@
 //!     }
 //! }
 //!
-//! let settings = Layers::<Camera>::new()
+//! let settings = SettingLayers::<Camera>::new()
 //!     .text("kiosk.toml", "frames_per_second = 25")
 //!     .set("name=front door")
 //!     .build()?;
