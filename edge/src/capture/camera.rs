@@ -105,7 +105,7 @@ impl Camera {
     }
 
     /// Does the next bit of work: opens the camera, waits for a frame, or lets
-    /// time pass. Takes no longer than the driver and [`poll`](super::config::Limits::poll).
+    /// time pass. Takes no longer than the driver and [`poll`](super::config::CaptureLimits::poll).
     pub fn step(&mut self, sink: &mut dyn CameraSink) -> CameraStep {
         let Some(mut open) = self.open.take() else {
             return self.step_closed(sink);
