@@ -77,7 +77,7 @@ impl<'a> RgbView<'a> {
     /// The colour at a place in pixels, 0 to 255, bilinear; places outside
     /// take the nearest edge.
     fn bilinear(&self, at: Point) -> [f32; 3] {
-        let Between { texels, fx, fy } = Between::of(self.width, self.height, at);
+        let Between { texels, fx, fy } = Between::of((self.width, self.height), at);
         let [tl, tr, bl, br] = texels.map(|texel| &self.data[3 * texel..3 * texel + 3]);
         let mut colour = [0.0; 3];
         for (channel, value) in colour.iter_mut().enumerate() {
@@ -103,7 +103,7 @@ struct Between {
 
 impl Between {
     /// Places outside take the nearest edge.
-    fn of(width: usize, height: usize, at: Point) -> Self {
+    fn of((width, height): (usize, usize), at: Point) -> Self {
         // Written so that a NaN lands on 0.
         let x = (at.x - 0.5).max(0.0).min((width - 1) as f32);
         let y = (at.y - 0.5).max(0.0).min((height - 1) as f32);
@@ -116,12 +116,22 @@ impl Between {
             fy: y - top as f32,
         }
     }
+}
 
-    fn weights(&self) -> [f32; 4] {
-        let (left, top) = (1.0 - self.fx, 1.0 - self.fy);
-        let (right, bottom) = (self.fx, self.fy);
-        [left * top, right * top, left * bottom, right * bottom]
-    }
+/// The four pixels around a place in a picture of at least one, row by row from its top left, and
+/// how much of the colour there is theirs: weights of 0 to 1 that sum to 1. Places outside take the
+/// nearest edge.
+pub fn bilinear_weights(size: (usize, usize), at: Point) -> [(usize, f32); 4] {
+    let between = Between::of(size, at);
+    let [tl, tr, bl, br] = between.texels;
+    let (right, bottom) = (between.fx, between.fy);
+    let (left, top) = (1.0 - right, 1.0 - bottom);
+    [
+        (tl, left * top),
+        (tr, right * top),
+        (bl, left * bottom),
+        (br, right * bottom),
+    ]
 }
 
 /// Draws the crop as packed RGB bytes.
@@ -182,8 +192,7 @@ pub fn for_each_weight(
     let grid = Grid::of(to_crop)?;
     for pixel in 0..size * size {
         for at in grid.places(pixel / size, pixel % size) {
-            let between = Between::of(width, height, at);
-            for (texel, weight) in between.texels.into_iter().zip(between.weights()) {
+            for (texel, weight) in bilinear_weights((width, height), at) {
                 put(pixel, texel, weight * grid.weight());
             }
         }

@@ -112,6 +112,9 @@ judged release
 remembered release "$out/afsl-lite"
 "$trainer" evaluate "$out/release" --data "$out/shards" --output "$out/filters-release" \
     --filters --pairs 400 --distortion-pairs 400 --clips 0 --epsilon 0.25/255
+# Those that are flagged, under everyday filters, through the program.
+"$trainer" attack-video "$out/afsl-lite" --videos "$out/videos-release.tsv" --part val,calibration,test \
+    --attack filters --output "$out/attacked-release"
 # What was tried to get further.
 trained distilled "${init[@]}" "${originals[@]}" --seed 5 --set distil.features=5 \
     --set "distil.teachers=[\"$out/release\", \"$out/originals\"]"

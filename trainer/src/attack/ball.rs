@@ -25,13 +25,13 @@ impl std::fmt::Display for Norm {
 }
 
 /// Perturbation of a clip's frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Noise {
-    /// Each frame has its own.
+    /// Each frame has its own
     #[default]
     PerFrame,
-    /// One for all frames of a clip, as an overlay would be.
+    /// One for all frames of a clip, as an overlay would be
     Shared,
 }
 

@@ -57,14 +57,14 @@ pub(super) const PGD_L2: Entry = Entry {
 };
 
 /// Which faces are attacked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// Fakes that want to pass (evasion).
+    /// Fakes that want to pass (evasion)
     Fakes,
-    /// Reals made to look fake (framing).
+    /// Reals made to look fake (framing)
     Reals,
-    /// Both classes.
+    /// Both, each against its own label
     Both,
 }
 

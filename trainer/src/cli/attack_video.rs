@@ -6,8 +6,8 @@ use anyhow::{bail, ensure};
 use unmask_shared::bundle::{Bundle, sha256_hex};
 use unmask_shared::face::FinderChoice;
 
-use crate::attack::Noise;
 use crate::attack::video::PatchShape;
+use crate::attack::{Noise, Target};
 use crate::cli::subject::Subject;
 use crate::cli::unseen::program_beside;
 use crate::config::Epsilon;
@@ -38,29 +38,11 @@ enum AttackName {
     Forehead,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum NoiseName {
-    /// A perturbation of its own for each frame
-    PerFrame,
-    /// One for all frames, as an overlay
-    Shared,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum TargetName {
-    /// Fakes that want to be called genuine
-    Fakes,
-    /// Reals made to be called manipulated
-    Reals,
-    /// Both
-    Both,
-}
-
-/// Attacks videos and pictures through the whole program. Every frame is changed by an attacker who knows the
-/// network but neither where nor when the program will cut faces; `unmask-edge analyze` then judges
-/// the file, without loss and after H.264. Where it was wrong before, there is nothing to attack.
-/// Every video is kept as soon as it is done: the same command goes on where it stopped. A video
-/// of three seconds takes some minutes for each radius.
+/// Attacks videos and pictures through the whole program. Frames are changed by somebody who knows
+/// the network, but neither where nor when the program will cut faces; `unmask-edge analyze` then
+/// judges the files, without loss and after H.264. Where it was wrong before, there is nothing to
+/// attack. Every file is kept as soon as it is done: the same command goes on where it stopped.
+/// Noise on three seconds of video takes some minutes for each radius.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Bundle
@@ -91,10 +73,10 @@ pub struct Args {
     search_to: Epsilon,
     /// What frames have in common
     #[arg(long, value_enum, default_value = "per-frame")]
-    noise: NoiseName,
+    noise: Noise,
     /// Who is attacked
     #[arg(long, value_enum, default_value = "fakes")]
-    target: TargetName,
+    target: Target,
     /// Seconds of each video, from its beginning
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
@@ -139,9 +121,9 @@ impl Args {
         listed.retain(|video| {
             let is_part = self.part.is_empty() || self.part.contains(&video.part);
             let is_target = match self.target {
-                TargetName::Fakes => video.truth == FileTruth::Fake,
-                TargetName::Reals => video.truth == FileTruth::Real,
-                TargetName::Both => video.truth != FileTruth::NoFace,
+                Target::Fakes => video.truth == FileTruth::Fake,
+                Target::Reals => video.truth == FileTruth::Real,
+                Target::Both => video.truth != FileTruth::NoFace,
             };
             is_part && is_target
         });
@@ -174,10 +156,7 @@ impl Args {
             .filter_map(|(name, shape)| is_asked(name).then_some(shape))
             .collect(),
             search_to,
-            noise: match self.noise {
-                NoiseName::PerFrame => Noise::PerFrame,
-                NoiseName::Shared => Noise::Shared,
-            },
+            noise: self.noise,
             seconds: self.seconds,
             seed: SEED,
             device,

@@ -358,11 +358,11 @@ pub enum CheckResult {
 /// Whether something that must hold of attacks does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttackCheck {
-    /// What must hold.
+    /// What is checked.
     pub name: String,
-    /// Whether it does.
+    /// How it came out: `passed`, `failed` or `open`.
     pub verdict: CheckResult,
-    /// What was seen.
+    /// What was found and what that means, in one sentence.
     pub finding: String,
 }
 

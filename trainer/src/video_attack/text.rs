@@ -2,7 +2,8 @@
 
 use unmask_shared::verdict::Verdict;
 
-use super::outcome::{NoiseRow, VideoAttackReport, VideoOutcome, right};
+use super::outcome::{VideoOutcome, right};
+use super::report::{NoiseRow, VideoAttackReport};
 use crate::evaluation::VerdictRates;
 
 /// Title of the section of a card.
@@ -17,23 +18,16 @@ pub(super) fn line(outcome: &VideoOutcome) -> String {
     if !outcome.is_right() {
         return format!("{path}: {} before any attack", outcome.before);
     }
-    match outcome.flipped_at() {
-        Some(epsilon) => format!("{path}: {} from {epsilon}/255 on", right(!outcome.fake)),
-        None if outcome.attempts.is_empty() => filters_line(outcome),
-        None => format!("{path}: never {}", right(!outcome.fake)),
-    }
-}
-
-fn filters_line(outcome: &VideoOutcome) -> String {
-    let all = outcome.filtered.iter().chain(&outcome.printed);
     let wrong = right(!outcome.fake);
-    let turned: Vec<&str> = all
-        .filter(|of| of.verdict == wrong)
-        .map(|of| of.name.as_str())
-        .collect();
-    match turned.is_empty() {
-        true => format!("{}: never {wrong}", outcome.path),
-        false => format!("{}: {wrong} by {}", outcome.path, turned.join(", ")),
+    let noise = outcome
+        .flipped_at()
+        .map(|epsilon| format!("noise of {epsilon}/255"));
+    let changes = outcome.filtered.iter().chain(&outcome.printed);
+    let changes = changes.filter(|of| of.verdict == wrong);
+    let all = noise.into_iter().chain(changes.map(|of| of.change.clone()));
+    match all.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => format!("{path}: never {wrong}"),
+        all => format!("{path}: {wrong} by {all}"),
     }
 }
 
@@ -66,12 +60,12 @@ pub fn table(report: &VideoAttackReport) -> String {
             decisions(row)
         );
     }
-    for row in &report.filters {
+    for row in &report.changes {
         let [manipulated, undecided, genuine] = verdicts(&row.verdicts);
         text += &format!(
             "{:6} {:>17} {:>6} {:>6}  {manipulated:>20} {undecided:>20} {genuine:>20}\n",
             class(row.fake),
-            row.filter,
+            row.change,
             row.verdicts.files,
             row.verdicts.people
         );
@@ -102,16 +96,16 @@ pub fn card_of_video_attack(report: &VideoAttackReport) -> String {
             decisions(row)
         );
     }
-    if !report.filters.is_empty() {
-        text += "\nUnder everyday filters of the whole picture, each at three strengths, and with patches printed on every face:\n\n\
-                 | class | filter | files | people | manipulated | undecided | genuine |\n\
+    if !report.changes.is_empty() {
+        text += "\nFilters are of the whole picture, patches on every face:\n\n\
+                 | class | change | files | people | manipulated | undecided | genuine |\n\
                  |---|---|---|---|---|---|---|\n";
     }
-    for row in &report.filters {
+    for row in &report.changes {
         text += &format!(
             "| {} | {} | {} | {} | {} |\n",
             class(row.fake),
-            row.filter,
+            row.change,
             row.verdicts.files,
             row.verdicts.people,
             verdicts(&row.verdicts).join(" | ")
@@ -170,7 +164,7 @@ fn verdicts(rates: &VerdictRates) -> [String; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::video_attack::FilterRow;
+    use crate::video_attack::{ChangeRow, ChangedVerdict};
 
     #[test]
     fn every_row_has_its_columns() {
@@ -190,9 +184,9 @@ mod tests {
         let report = VideoAttackReport {
             bundle: "b release 4".into(),
             rows: vec![row],
-            filters: vec![FilterRow {
+            changes: vec![ChangeRow {
                 fake: true,
-                filter: "any".into(),
+                change: "any filter".into(),
                 verdicts,
             }],
             least: vec![(1, 0), (2, 2)],
@@ -204,7 +198,10 @@ mod tests {
             card.contains("| fake | 2/255 | crf 23 | 8 | 4 | 62.5 ("),
             "{card}"
         );
-        assert!(card.contains("| fake | any | 8 | 4 | 62.5 ("), "{card}");
+        assert!(
+            card.contains("| fake | any filter | 8 | 4 | 62.5 ("),
+            "{card}"
+        );
         for table in card.split("\n\n").filter(|part| part.starts_with('|')) {
             let columns = |line: &str| line.matches('|').count();
             let first = table.lines().next().map(columns);
@@ -212,5 +209,32 @@ mod tests {
             assert!(rows.all(|line| Some(columns(line)) == first), "{table}");
         }
         assert!(table(&report).contains("0 at 1/255, 2 at 2/255"));
+    }
+
+    #[test]
+    fn a_line_names_what_turns_a_verdict_round() {
+        let changed = |change: &str, verdict| ChangedVerdict {
+            change: change.into(),
+            verdict,
+        };
+        let mut outcome = VideoOutcome {
+            path: "a.mp4".into(),
+            fake: true,
+            kind: "swap".into(),
+            person: "a".into(),
+            frames: 9,
+            before: Verdict::Manipulated,
+            attempts: Vec::new(),
+            filtered: vec![changed("grey 3", Verdict::Genuine)],
+            printed: vec![changed("printed glasses", Verdict::Undecided)],
+            error: None,
+        };
+        assert_eq!(line(&outcome), "a.mp4: genuine by grey 3");
+        outcome.filtered.clear();
+        assert_eq!(line(&outcome), "a.mp4: never genuine");
+        outcome.before = Verdict::Undecided;
+        assert_eq!(line(&outcome), "a.mp4: undecided before any attack");
+        outcome.error = Some("no face is seen".into());
+        assert_eq!(line(&outcome), "a.mp4: not attacked: no face is seen");
     }
 }

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use rand::RngExt;
 use unmask_shared::geometry::{CropSpec, Point, Similarity};
 use unmask_shared::media::Frame;
+use unmask_shared::sample::bilinear_weights;
 
 use super::{Climb, Footage, SHARED_FRAMES, VideoAttack, VideoCase, shown};
 use crate::random::Random;
@@ -61,8 +62,7 @@ pub struct PrintedPatch {
 /// A pixel of the frame that shows the patch, and the four of the texture that it is mixed of.
 struct Printed {
     texel: usize,
-    pixels: [usize; 4],
-    weights: [f32; 4],
+    pixels: [(usize, f32); 4],
 }
 
 impl PrintedPatch {
@@ -148,7 +148,7 @@ impl PrintedPatch {
         let mut gradient = vec![0.0; self.texture.len()];
         for (frame, places) in climb.gradients(frames, &all)?.iter().zip(&places) {
             for place in places {
-                for (pixel, weight) in place.pixels.into_iter().zip(place.weights) {
+                for (pixel, weight) in place.pixels {
                     for channel in 0..3 {
                         gradient[3 * pixel + channel] += weight * frame[3 * place.texel + channel];
                     }
@@ -162,8 +162,8 @@ impl PrintedPatch {
     fn lay(&self, places: &[Printed], frame: &mut [f32]) {
         for place in places {
             for channel in 0..3 {
-                let pairs = place.pixels.into_iter().zip(place.weights);
-                let mixed = pairs.map(|(pixel, w)| w * self.texture[3 * pixel + channel]);
+                let mixed = place.pixels.iter();
+                let mixed = mixed.map(|(pixel, weight)| weight * self.texture[3 * pixel + channel]);
                 frame[3 * place.texel + channel] = mixed.sum();
             }
         }
@@ -209,35 +209,13 @@ impl PrintedPatch {
         Ok([range(x, width), range(y, height)])
     }
 
-    /// Bilinear; `None` outside of the patch.
+    /// `None` outside of the patch.
     fn place(&self, at: Point, texel: usize) -> Option<Printed> {
         let [left, top, right, bottom] = self.area;
-        if !(left..right).contains(&at.x) || !(top..bottom).contains(&at.y) {
-            return None;
-        }
-        let most = (self.side - 1) as f32;
-        let (x, y) = ((at.x - 0.5).clamp(0.0, most), (at.y - 0.5).clamp(0.0, most));
-        let (column, row) = (x as usize, y as usize);
-        let (right, below) = (
-            (column + 1).min(self.side - 1),
-            (row + 1).min(self.side - 1),
-        );
-        let (fx, fy) = (x - column as f32, y - row as f32);
-        let pixel = |row: usize, column: usize| row * self.side + column;
-        Some(Printed {
+        let is_inside = (left..right).contains(&at.x) && (top..bottom).contains(&at.y);
+        is_inside.then(|| Printed {
             texel,
-            pixels: [
-                pixel(row, column),
-                pixel(row, right),
-                pixel(below, column),
-                pixel(below, right),
-            ],
-            weights: [
-                (1.0 - fx) * (1.0 - fy),
-                fx * (1.0 - fy),
-                (1.0 - fx) * fy,
-                fx * fy,
-            ],
+            pixels: bilinear_weights((self.side, self.side), at),
         })
     }
 }

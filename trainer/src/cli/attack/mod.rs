@@ -37,16 +37,6 @@ enum SuiteName {
     AaBinary,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum TargetName {
-    /// Fakes that want to pass
-    Fakes,
-    /// Reals made to look fake
-    Reals,
-    /// Every clip, against its own label
-    Both,
-}
-
 /// Attacks held-out clips until each is as wrong as the attacks can make it, and says whether the
 /// figures can be trusted. Weights are averages over the steps, rounded to int8 as they ship. What
 /// is done is saved after every step: the same command goes on where it stopped.
@@ -80,7 +70,7 @@ pub struct Args {
     bundle: Option<PathBuf>,
     /// Who is attacked
     #[arg(long, value_enum, default_value = "both")]
-    target: TargetName,
+    target: Target,
     /// Queries of Square per clip
     #[arg(long, default_value_t = 5000)]
     queries: usize,
@@ -157,13 +147,13 @@ impl Args {
             None => &net,
         };
         let values = 3 * config.network.input.pow(2) * request.frames;
-        let mut limits = Limits::new(epsilon.value(), values, self.queries, self.target());
+        let mut limits = Limits::new(epsilon.value(), values, self.queries, self.target);
         limits.radius = self.radius.unwrap_or(limits.radius);
         let suite = Suite {
             net: &net,
             victim,
             members: self.members(&limits, surrogate.as_ref())?,
-            target: self.target(),
+            target: self.target,
             epsilon: epsilon.value(),
             seed: SEED,
             subject: self.subject(batches.clips() / 2, request.frames),
@@ -172,14 +162,6 @@ impl Args {
         print_table(&report);
         print_checks(&report);
         Ok(())
-    }
-
-    fn target(&self) -> Target {
-        match self.target {
-            TargetName::Fakes => Target::Fakes,
-            TargetName::Reals => Target::Reals,
-            TargetName::Both => Target::Both,
-        }
     }
 
     fn members<'a>(

@@ -1,34 +1,57 @@
-//! Everyday filters of whole pictures, as attacks.
+//! Everyday filters of whole pictures, and printed patches, as attacks.
+
+use std::path::PathBuf;
 
 use anyhow::Result;
+use rand::SeedableRng;
 use unmask_shared::media::Frame;
 
-use super::{FilteredVerdict, VideoTarget};
-use crate::attack::video::Footage;
+use super::{ChangedVerdict, VideoTarget};
+use crate::attack::video::{Footage, PrintedPatch};
 use crate::distortion::Coding;
 use crate::fake::Picture;
 use crate::fake::photometry::{EVERYDAY, Filter};
+use crate::random::Random;
 
 impl VideoTarget<'_> {
     /// What the program says under each of [`EVERYDAY`] at each strength.
-    pub(super) fn filtered(&self, footage: &Footage) -> Result<Vec<FilteredVerdict>> {
+    pub(super) fn filtered(&self, footage: &Footage) -> Result<Vec<ChangedVerdict>> {
         let folder = tempfile::tempdir()?;
-        let (mut files, mut filtered) = (Vec::new(), Vec::new());
+        let mut files = Vec::new();
         for (name, filters) in EVERYDAY {
             for (strength, filter) in (1..).zip(filters) {
-                let frames = footage.frames.iter().map(|frame| under(frame, &filter));
-                let frames: Vec<Frame> = frames.collect();
-                let file = format!("{}-{strength}", name.replace(' ', "-"));
-                files.push(footage.write(&frames, folder.path(), &file, Coding::Lossless)?);
-                filtered.push((name, strength));
+                let frames: Vec<Frame> =
+                    (footage.frames.iter().map(|frame| under(frame, &filter))).collect();
+                let change = format!("{name} {strength}");
+                let file = footage.write(&frames, folder.path(), &change, Coding::Lossless)?;
+                files.push((change, file));
             }
         }
-        let said = self.judge(&files)?;
-        let pairs = filtered.into_iter().zip(said);
+        self.judge_changed(files)
+    }
+
+    /// What it says with each of the patches printed on every face.
+    pub(super) fn printed(&self, footage: &Footage, fake: bool) -> Result<Vec<ChangedVerdict>> {
+        let folder = tempfile::tempdir()?;
+        let mut files = Vec::new();
+        for shape in &self.patches {
+            let mut random = Random::seed_from_u64(self.seed);
+            let frames = self.with_case(footage, fake, |case| {
+                PrintedPatch::fit(*shape, &self.attack(1), case, &mut random)?.print(footage)
+            })?;
+            let change = shape.name().to_owned();
+            let file = footage.write(&frames, folder.path(), &change, Coding::Lossless)?;
+            files.push((change, file));
+        }
+        self.judge_changed(files)
+    }
+
+    fn judge_changed(&self, files: Vec<(String, PathBuf)>) -> Result<Vec<ChangedVerdict>> {
+        let (changes, files): (Vec<String>, Vec<PathBuf>) = files.into_iter().unzip();
+        let pairs = changes.into_iter().zip(self.judge(&files)?);
         Ok(pairs
-            .map(|((name, strength), said)| FilteredVerdict {
-                name: name.into(),
-                strength,
+            .map(|(change, said)| ChangedVerdict {
+                change,
                 verdict: said.verdict,
             })
             .collect())
